@@ -1,0 +1,17 @@
+"""Options of the graded suites; what they do stands in `labkit.plugin`."""
+
+import pytest
+
+pytest_plugins = ["labkit.plugin"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("labs", "graded suites")
+    group.addoption("--impl", default="src", help="code under test: src, solutions, or a folder with the lab's file")
+    group.addoption("--overlay", metavar="FILE", help="replacements that are run on top of the code under test")
+    group.addoption("--step", type=int, metavar="N", help="only the tests of step N")
+    group.addoption("--device", default="cpu", choices=("cpu", "cuda"), help="where scenarios run")
+    group.addoption("--seed", default="0", help="the inputs of all tests are drawn from it (default 0)")
+    group.addoption("--json", metavar="PATH", help="write a record of every behaviour to PATH")
+    group.addoption("--record", metavar="PATH", help="write what the scenarios returned to PATH")
+    group.addoption("--replay", metavar="PATH", help="answer with what --record wrote instead of running anything")

@@ -1,0 +1,352 @@
+"""Lab 04: mixed precision training, from one autocast forward pass to a trainer on many processes.
+
+The master weights stay float32, the arithmetic runs in float16 or bfloat16, and a loss scale keeps small float16
+gradients from vanishing. Read `docs/05_mixed_precision.md` beside it; run `make test-lab04` after every change.
+"""
+
+import math
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.amp import GradScaler
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # finds labkit when it is not installed
+
+import labkit.run
+from labkit.data import SimpleDataset
+from labkit.measure import check_amp_available
+from labkit.models import SimpleModel
+
+__all__ = [
+    "MixedPrecisionTrainer",
+    "SimpleDataset",
+    "SimpleModel",
+    "check_amp_available",
+    "create_grad_scaler",
+    "fp32_cross_entropy",
+    "fp32_layer_norm",
+    "fp32_softmax",
+    "mixed_precision_forward",
+    "scaled_backward",
+]
+
+
+# Step 1: autocast
+
+
+def mixed_precision_forward(model: nn.Module, inputs: Tensor, dtype: torch.dtype = torch.float16) -> Tensor:
+    """The output of `model` on `inputs`, computed under autocast in `dtype`.
+
+    Autocast picks the dtype operation by operation, on the device type of `inputs`; float32 runs plainly. The
+    parameters, the training mode and the autocast state are left as they were, and gradients flow to the parameters.
+
+    Args:
+        model: any module, with float32 parameters.
+        inputs: batch on the model's device; integers (token ids) stay integers.
+        dtype: torch.float16, torch.bfloat16 or torch.float32.
+
+    Raises:
+        ValueError: any other dtype.
+
+    Source: https://docs.pytorch.org/docs/stable/amp.html#autocasting
+    """
+    with _autocast(inputs.device.type, dtype):
+        return model(inputs)
+
+
+def _autocast(device_type: str, dtype: torch.dtype) -> torch.autocast:
+    """The autocast region for `dtype`; for float32 a region that is switched off."""
+    if dtype not in (torch.float16, torch.bfloat16, torch.float32):
+        raise ValueError(f"dtype must be torch.float16, torch.bfloat16 or torch.float32, not {dtype}")
+    return torch.autocast(device_type, dtype=dtype, enabled=dtype != torch.float32)
+
+
+# Step 2: loss scaling
+
+
+def create_grad_scaler(
+    init_scale: float = 65536.0,
+    growth_factor: float = 2.0,
+    backoff_factor: float = 0.5,
+    growth_interval: int = 2000,
+    enabled: bool = True,
+    device: str | None = None,
+) -> GradScaler:
+    """A `torch.amp.GradScaler` with these settings.
+
+    Args:
+        init_scale: the first loss scale.
+        growth_factor: multiplies the scale after `growth_interval` steps in a row without inf or nan.
+        backoff_factor: multiplies the scale after a step whose gradients held inf or nan.
+        growth_interval: in steps.
+        enabled: False gives a scaler that passes everything through.
+        device: "cuda" or "cpu"; None takes cuda where there is one, else cpu.
+
+    Source: https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+    return GradScaler(
+        device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        init_scale=init_scale,
+        growth_factor=growth_factor,
+        backoff_factor=backoff_factor,
+        growth_interval=growth_interval,
+        enabled=enabled,
+    )
+
+
+def scaled_backward(
+    loss: Tensor,
+    scaler: GradScaler,
+    optimizer: torch.optim.Optimizer,
+    model: nn.Module,
+    max_grad_norm: float | None = None,
+) -> bool:
+    """True if the optimizer stepped, False if the step was skipped because a gradient was inf or nan.
+
+    Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale.
+    A skipped step leaves the weights and the optimizer's state as they were. Gradients are never zeroed here. A
+    disabled scaler gives a plain backward and step, which is still skipped for an inf or nan gradient.
+
+    Args:
+        loss: scalar, not scaled.
+        scaler: scales the loss; unscales, steps and backs off.
+        optimizer: owns the trainable parameters of `model`.
+        model: parameters that are frozen or have no gradient are passed over.
+        max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together; 0.0 is a limit too.
+
+    Source: https://docs.pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping
+    """
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    # One number tells for all of them. Finite gradients can have a norm beyond float32: only then look at each.
+    finite = math.isfinite(norm) or all(bool(gradient.isfinite().all()) for gradient in gradients)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite
+
+
+# Step 3: the trainer
+
+
+class MixedPrecisionTrainer:
+    """Trains `model` with float32 master weights and arithmetic in `dtype`.
+
+    Attributes:
+        scaler: the GradScaler that the next step uses; may be assigned.
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype = torch.float16, use_scaler: bool | None = None) -> None:
+        """
+        Args:
+            model: its parameters are and stay float32: they are the master weights.
+            dtype: torch.float16, torch.bfloat16 or torch.float32.
+            use_scaler: True or False switch loss scaling on or off; None switches it on for float16 only.
+
+        Raises:
+            ValueError: any other dtype.
+        """
+        self.model = model
+        self.dtype = dtype
+        self.device = next(model.parameters()).device
+        _autocast(self.device.type, dtype)  # a wrong dtype is reported here, not in the first step
+        enabled = dtype == torch.float16 if use_scaler is None else use_scaler
+        self.scaler = create_grad_scaler(enabled=enabled, device=self.device.type)
+
+    def train_step(
+        self,
+        batch: tuple[Tensor, Tensor],
+        optimizer: torch.optim.Optimizer,
+        criterion: nn.Module,
+        max_grad_norm: float | None = None,
+    ) -> tuple[float, bool]:
+        """The batch's unscaled loss, and whether its step was skipped.
+
+        Moves the batch to the model's device, sets train mode, starts from fresh gradients, computes the output and
+        the loss under autocast, and makes one step of `scaled_backward`.
+
+        Args:
+            batch: inputs (N, ...) and targets (N,) or (N, ...), on any device.
+            optimizer: owns the model's trainable parameters.
+            criterion: maps (outputs, targets) to the scalar loss.
+            max_grad_norm: as in `scaled_backward`.
+        """
+        self.model.train()
+        optimizer.zero_grad()
+        loss = self._loss(batch, criterion)
+        stepped = scaled_backward(loss, self.scaler, optimizer, self.model, max_grad_norm)
+        return loss.item(), not stepped
+
+    def train_epoch(
+        self,
+        dataloader: Iterable[tuple[Tensor, Tensor]],
+        optimizer: torch.optim.Optimizer,
+        criterion: nn.Module,
+        max_grad_norm: float | None = None,
+        sampler: torch.utils.data.Sampler | None = None,
+        epoch: int = 0,
+    ) -> dict[str, float | int]:
+        """One pass over the data: `{"loss", "skipped_steps", "total_steps"}`.
+
+        `loss` is the mean over samples (a short last batch counts less; under torch.distributed, over the samples of
+        all ranks). Batches whose loss is inf or nan are left out of it; it is nan if all of them are. `total_steps`
+        counts every batch, `skipped_steps` those that moved nothing.
+
+        Args:
+            dataloader: yields batches as `train_step` takes them.
+            optimizer, criterion, max_grad_norm: as in `train_step`.
+            sampler: a DistributedSampler, told the epoch so that every epoch has another order.
+            epoch: number of this epoch, from 0.
+
+        Raises:
+            ValueError: the loader is empty.
+        """
+        if sampler is not None:
+            sampler.set_epoch(epoch)
+        total_loss, samples, skipped_steps, total_steps = 0.0, 0, 0, 0
+        for batch in dataloader:
+            loss, skipped = self.train_step(batch, optimizer, criterion, max_grad_norm)
+            total_steps += 1
+            skipped_steps += skipped
+            if math.isfinite(loss):
+                total_loss += loss * len(batch[1])
+                samples += len(batch[1])
+        if total_steps == 0:
+            raise ValueError("the data loader is empty: there is nothing to train on")
+        return {
+            "loss": self._mean_over_ranks(total_loss, samples),
+            "skipped_steps": skipped_steps,
+            "total_steps": total_steps,
+        }
+
+    @torch.no_grad()
+    def evaluate(self, dataloader: Iterable[tuple[Tensor, Tensor]], criterion: nn.Module) -> float:
+        """The mean loss over samples (of all ranks), in eval mode and in the precision of training.
+
+        The model's training mode is restored afterwards.
+
+        Args:
+            dataloader: yields (inputs, targets).
+            criterion: maps (outputs, targets) to the mean loss of the batch.
+
+        Raises:
+            ValueError: the loader is empty.
+        """
+        was_training = self.model.training
+        self.model.eval()
+        total_loss, samples = 0.0, 0
+        try:
+            for batch in dataloader:
+                total_loss += self._loss(batch, criterion).item() * len(batch[1])
+                samples += len(batch[1])
+        finally:
+            self.model.train(was_training)
+        if samples == 0:
+            raise ValueError("the data loader is empty: there is nothing to evaluate")
+        return self._mean_over_ranks(total_loss, samples)
+
+    def get_scaler_state(self) -> dict[str, bool | float | int]:
+        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it last changed).
+
+        An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`.
+        """
+        state = self.scaler.state_dict()
+        return {
+            "enabled": self.scaler.is_enabled(),
+            "scale": self.scaler.get_scale(),
+            "growth_tracker": state.pop("_growth_tracker", 0),
+            **{name: value for name, value in state.items() if name != "scale"},
+        }
+
+    def state_dict(self) -> dict[str, dict]:
+        """What a resumed training needs of the trainer: the states of `model` and `scaler`."""
+        return {"model": self.model.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, dict]) -> None:
+        """Restores what `state_dict` gave: weights, loss scale and growth tracker."""
+        self.model.load_state_dict(state["model"])
+        self.scaler.load_state_dict(state["scaler"])
+
+    def _loss(self, batch: tuple[Tensor, Tensor], criterion: nn.Module) -> Tensor:
+        """The batch's loss, a scalar with its graph, computed under autocast on the model's device."""
+        inputs, targets = (part.to(self.device) for part in batch)
+        with _autocast(self.device.type, self.dtype):
+            return criterion(mixed_precision_forward(self.model, inputs, self.dtype), targets)
+
+    def _mean_over_ranks(self, total: float, count: int) -> float:
+        """`total / count`, both summed over all ranks first; nan if nothing was counted."""
+        if dist.is_available() and dist.is_initialized():
+            sums = torch.tensor([total, count], dtype=torch.float64, device=self.device)
+            dist.all_reduce(sums)
+            total, count = sums.tolist()
+        return total / count if count else math.nan
+
+
+# Step 4: operations that stay in float32
+
+
+def fp32_layer_norm(
+    x: Tensor,
+    normalized_shape: int | tuple[int, ...],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Layer normalization computed in float32, also inside an autocast region; returned in x's dtype.
+
+    Args:
+        x: (..., *normalized_shape), of any floating dtype.
+        normalized_shape: the trailing dimensions to normalize over; an int is the last one.
+        weight, bias: of shape `normalized_shape`, used in float32.
+        eps: added to the variance, inside the square root.
+
+    Source: Ba et al. 2016 (arXiv 1607.06450), equation 3; `torch.nn.functional.layer_norm`.
+    """
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    with torch.autocast(x.device.type, enabled=False):
+        weight = None if weight is None else weight.float()
+        bias = None if bias is None else bias.float()
+        return F.layer_norm(x.float(), shape, weight, bias, eps).to(x.dtype)
+
+
+def fp32_softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """Softmax along `dim` computed in float32, also inside an autocast region; returned in x's dtype.
+
+    Args:
+        x: logits of any shape and floating dtype.
+        dim: the dimension whose entries sum to one.
+
+    Source: `torch.nn.functional.softmax`, which subtracts the largest logit before it exponentiates.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        return F.softmax(x, dim=dim, dtype=torch.float32).to(x.dtype)
+
+
+def fp32_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean") -> Tensor:
+    """Cross entropy computed and returned in float32, also inside an autocast region.
+
+    Args:
+        input: logits (N, C) of any floating dtype.
+        target: class indices (N,), int64.
+        weight: (C,) weights of the classes, used in float32.
+        reduction: "mean" (weighted by the targets' classes), "sum" (both give a scalar) or "none" (N,).
+
+    Source: `torch.nn.functional.cross_entropy`.
+    """
+    with torch.autocast(input.device.type, enabled=False):
+        weight = None if weight is None else weight.float()
+        return F.cross_entropy(input.float(), target, weight=weight, reduction=reduction)
+
+
+if __name__ == "__main__":
+    labkit.run.main(sys.modules[__name__])

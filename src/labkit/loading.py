@@ -1,0 +1,65 @@
+"""Loads a lab file by its path, under a module name of its own, and tells in one line why it cannot."""
+
+import importlib.util
+import linecache
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from labkit.errors import LabError
+
+
+def implementation_path(impl: str, stem: str, root: Path) -> Path:
+    """The file that `--impl` means: "src", "solutions", or a folder that holds `<stem>.py`.
+
+    Raises:
+        LabError: there is no such folder or file.
+    """
+    folder = root / impl if impl in ("src", "solutions") else Path(impl)
+    path = folder / f"{stem}.py"
+    if not folder.is_dir():
+        raise LabError(f"--impl {impl}: there is no folder {folder}; give src, solutions or a folder with {stem}.py")
+    if not path.is_file():
+        raise LabError(f"--impl {impl}: the folder holds no {stem}.py; name your file so, or give another folder")
+    return path.resolve()
+
+
+def load_implementation(path: Path, overlay: Path | None = None) -> ModuleType:
+    """The module at `path`; `overlay`, a file of replacements, is run on top of it in the same namespace.
+
+    Raises:
+        LabError: a syntax error, or anything raised while the file was imported; names the line.
+    """
+    name = f"labkit_implementation_{path.stem}"
+    spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # dataclasses and pickling look their module up
+    for file in filter(None, (path, overlay)):
+        _execute(file, module)
+    return module
+
+
+def line_in(path: str, error: BaseException) -> str:
+    """Where `error` passed through the file at `path`, innermost: "line 12: text"; "" if it did not."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return f"line {lines[-1]}: {linecache.getline(path, lines[-1]).strip()}" if lines else ""
+
+
+def _execute(path: Path, module: ModuleType) -> None:
+    try:
+        source = path.read_text(encoding="utf-8")
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except SyntaxError as error:
+        text = (error.text or "").strip()
+        raise LabError(f"{path}, line {error.lineno}: {error.msg}: {text}") from None
+    except (OSError, ValueError) as error:
+        if line_in(str(path), error):
+            raise LabError(f"{path}, {line_in(str(path), error)}: {type(error).__name__}: {error}") from None
+        raise LabError(f"{path}: cannot be read as Python: {error}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a SystemExit at import is the file's fault too
+        where = line_in(str(path), error) or "at import"
+        raise LabError(f"{path}, {where}: {type(error).__name__}: {error}") from None

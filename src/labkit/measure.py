@@ -1,0 +1,204 @@
+"""What a training step costs on this machine (memory, time), and which number formats its hardware computes in."""
+
+import os
+import platform
+import statistics
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+FORMATS: tuple[torch.dtype, ...] = (torch.float32, torch.float16, torch.bfloat16)
+
+# Names in torch.cpu.get_capabilities(): the instructions that compute in the format instead of converting to float32.
+_NATIVE_INSTRUCTIONS: dict[torch.dtype, tuple[str, ...]] = {
+    torch.float16: ("avx512_fp16", "amx_fp16", "fp16_arith"),
+    torch.bfloat16: ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"),
+}
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes that one training step needs.
+
+    `peak_bytes`: all tensors alive at the worst moment: weights, gradients, optimizer state, batch, activations.
+    `saved_activation_bytes`: the most that autograd held at one time for the backward pass, without what was there
+    before the step (weights, batch). Under autocast the half-precision copies of the weights count: they are extra.
+    """
+
+    peak_bytes: int
+    saved_activation_bytes: int
+
+
+def step_memory(step: Callable[[], object], device: torch.device | str = "cpu", warmup: int = 1) -> StepMemory:
+    """Memory of one call of `step`, a whole training step: zero_grad, forward, backward, optimizer.
+
+    `step` first runs `warmup` times unmeasured, because optimizers create their state in the first step. On a CPU the
+    peak is counted from the tensors themselves: every tensor that an operation of the step reads or makes, those from
+    before the step included (an operation's private scratch space stays unseen). On CUDA the peak is that of the
+    caching allocator, which includes whatever else the process holds there.
+    """
+    device = torch.device(device)
+    for _ in range(warmup):
+        step()
+    counter = _StorageCounter(device.type)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+    with counter, counter.saved_tensors():
+        step()
+    peak = counter.peak
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        peak = torch.cuda.max_memory_allocated(device)
+    return StepMemory(peak_bytes=peak, saved_activation_bytes=counter.saved_peak)
+
+
+class _StorageCounter(TorchDispatchMode):
+    """Follows the life of every storage that an operation touches while the mode is on.
+
+    Keys are `id(storage)`: PyTorch keeps the Python object as long as the storage itself, so a finalizer on the object
+    marks the moment at which the memory is given back.
+    """
+
+    def __init__(self, device_type: str) -> None:
+        super().__init__()
+        self.device_type = device_type
+        self.peak = 0
+        self.saved_peak = 0
+        self._now = 0
+        self._saved_now = 0
+        self._made_here: dict[int, bool] = {}
+        self._saved: dict[int, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        self._see((args, kwargs), made_here=False)
+        result = func(*args, **kwargs)
+        self._see(result, made_here=True)
+        return result
+
+    def _see(self, values: object, made_here: bool) -> None:
+        for value in tree_iter(values):
+            if not isinstance(value, Tensor) or value.device.type != self.device_type:
+                continue
+            storage = value.untyped_storage()
+            if id(storage) in self._made_here:
+                continue
+            size = storage.nbytes()
+            self._made_here[id(storage)] = made_here
+            weakref.finalize(storage, self._forget, id(storage), size).atexit = False
+            self._now += size
+            # A storage from before the step was alive at every earlier moment too, so it lifts the peak by its size.
+            self.peak = max(self.peak, self._now) if made_here else self.peak + size
+
+    def _forget(self, key: int, size: int) -> None:
+        del self._made_here[key]
+        self._now -= size
+        self._saved_now -= self._saved.pop(key, 0)
+
+    def saved_tensors(self) -> AbstractContextManager[None]:
+        """Hooks that count what autograd saves; they hand each tensor through unchanged."""
+        return torch.autograd.graph.saved_tensors_hooks(self._count_saved, lambda tensor: tensor)
+
+    def _count_saved(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if self._made_here.get(id(storage), False) and id(storage) not in self._saved:
+            self._saved[id(storage)] = storage.nbytes()
+            self._saved_now += storage.nbytes()
+            self.saved_peak = max(self.saved_peak, self._saved_now)
+        return tensor
+
+
+def interleaved_medians(
+    steps: Mapping[str, Callable[[], object]], repeats: int = 10, warmup: int = 2, device: torch.device | str = "cpu"
+) -> dict[str, float]:
+    """Median seconds of a call of each entry; the entries take turns, so that a change in machine load hits all alike.
+
+    Each entry first runs `warmup` times untimed. On CUDA the clock waits for the device. Raises ValueError if `repeats`
+    is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats must be at least 1, got {repeats}")
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(warmup + repeats):
+        for name, step in steps.items():
+            elapsed = _seconds(step, device)
+            if turn >= warmup:
+                seconds[name].append(elapsed)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def _seconds(step: Callable[[], object], device: torch.device | str) -> float:
+    on_cuda = torch.device(device).type == "cuda"
+    if on_cuda:
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    step()
+    if on_cuda:
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def native_formats(device: torch.device | str = "cpu", slack: float = 1.25) -> tuple[torch.dtype, ...]:
+    """The formats whose matmul takes at most `slack` times as long as float32's here: measured, in well under a second.
+
+    float32 is always among them. A matmul is 256 wide on a CPU, where a format without hardware support can be 100
+    times slower, and 4096 wide on CUDA, where a small one measures only the launch.
+    """
+    size = 4096 if torch.device(device).type == "cuda" else 256
+    matrices = {dtype: torch.ones(size, size, device=device, dtype=dtype) for dtype in FORMATS}
+    products = {str(dtype): (lambda matrix=matrix: matrix @ matrix) for dtype, matrix in matrices.items()}
+    seconds = interleaved_medians(products, repeats=5, warmup=1, device=device)
+    limit = slack * seconds[str(torch.float32)]
+    return tuple(dtype for dtype in FORMATS if dtype == torch.float32 or seconds[str(dtype)] <= limit)
+
+
+def check_amp_available(dtype: torch.dtype = torch.float16, device_type: str = "cuda") -> bool:
+    """Whether this machine runs autocast in `dtype` natively on that device type, not emulated through float32.
+
+    Asks the hardware and measures nothing; see `native_formats` for speed. False where there is no such device.
+    Raises ValueError unless `dtype` is float16, bfloat16 or float32.
+    """
+    if dtype not in FORMATS:
+        raise ValueError(f"dtype must be torch.float16, torch.bfloat16 or torch.float32, got {dtype}")
+    if device_type == "cpu":
+        return dtype == torch.float32 or _cpu_computes_in(dtype)
+    if device_type == "cuda" and torch.cuda.is_available():
+        return dtype != torch.bfloat16 or torch.cuda.is_bf16_supported(including_emulation=False)
+    return False
+
+
+def _cpu_computes_in(dtype: torch.dtype) -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in _NATIVE_INSTRUCTIONS[dtype])
+
+
+def hardware() -> dict[str, str | int | bool | None]:
+    """What a measurement was taken on: names, counts and versions. `gpu` is None without one; `tf32` is for matmuls."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "tf32": torch.backends.cuda.matmul.fp32_precision == "tf32",
+    }
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

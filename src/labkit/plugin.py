@@ -1,0 +1,228 @@
+"""The pytest plugin of the graded suites: `observe` and `draw` for tests, a verdict and a record for every behaviour.
+
+A test of `tests/test_<stem>.py` is graded if a lab has that stem; it is named as a behaviour in the lab's manifest.
+"""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+
+from labkit import manifest, summary
+from labkit.draw import Draw
+from labkit.errors import LabError
+from labkit.expect import Unexpected
+from labkit.loading import implementation_path, load_implementation
+from labkit.manifest import ROOT, Behaviour, Lab
+from labkit.observe import MissingName, Observer, Recorder, Replay, SubmissionRaised, observe_with
+from labkit.records import Record
+from labkit.values import Raised
+
+TIMEOUT = 30.0  # seconds for one graded test; the slowest takes about two
+
+_behaviour = pytest.StashKey[Behaviour]()
+_lab = pytest.StashKey[Lab]()
+
+
+class GradedSuite:
+    """What one session of graded tests shares: the code under test, lab by lab, and the records."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.option = config.option
+        self.labs: dict[str, Lab] = {}
+        self.observers: dict[str, Observer] = {}
+        self.paths: dict[str, Path] = {}
+        self.records: list[Record] = []
+        self.returned: dict[str, list[object]] = {}
+        self.replayed = json.loads(Path(self.option.replay).read_text()) if self.option.replay else None
+
+    def add_lab(self, lab: Lab) -> None:
+        path = implementation_path(self.option.impl, lab.stem, ROOT)
+        overlay = Path(self.option.overlay).resolve() if self.option.overlay else None
+        self.labs[lab.stem] = lab
+        self.paths[lab.stem] = path
+        self.observers[lab.stem] = Observer(load_implementation(path, overlay), self.option.device)
+
+    def observer_for(self, lab: Lab, test: str) -> Observer | Recorder | Replay:
+        if self.replayed is not None:
+            return Replay(self.replayed.get(test, []))
+        if self.option.record:
+            return Recorder(self.observers[lab.stem], self.returned.setdefault(test, []))
+        return self.observers[lab.stem]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Hooks(GradedSuite(config)), "graded-suite")
+
+
+@pytest.fixture
+def draw(request: pytest.FixtureRequest) -> Draw:
+    """Draws this test's inputs; torch's own generator starts from the same seed."""
+    drawn = Draw(request.config.option.seed, request.node.name)
+    torch.manual_seed(drawn.seed)
+    return drawn
+
+
+@pytest.fixture
+def observe(request: pytest.FixtureRequest):
+    """`observe(scenario, **inputs)`: the values that the scenario returned for the code under test."""
+    suite: GradedSuite = request.config.pluginmanager.get_plugin("graded-suite").suite
+    lab = request.node.stash[_lab]
+    return observe_with(suite.observer_for(lab, request.node.name))
+
+
+class _Hooks:
+    def __init__(self, suite: GradedSuite) -> None:
+        self.suite = suite
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        try:
+            self._collect(config, items)
+        except LabError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def _collect(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        labs = {lab.stem: lab for lab in manifest.load_all()}
+        graded = [item for item in items if item.path.stem.removeprefix("test_") in labs and _in_tests(item)]
+        for item in graded:
+            _mark(item, labs[item.path.stem.removeprefix("test_")])
+        if not graded:
+            return
+        if config.option.device == "cuda" and not torch.cuda.is_available():
+            raise LabError(
+                "--device cuda: this machine has no CUDA device that torch can use; leave it out for the CPU"
+            )
+        torch.set_num_threads(1)  # tiny tensors: threads cost more than they give, and the clock of a grader less
+        for stem in dict.fromkeys(item.stash[_lab].stem for item in graded):
+            self.suite.add_lab(labs[stem])
+        if config.option.step is not None:
+            _select_step(config, items, graded)
+        if len(graded) == len(items) and config.option.tbstyle == "auto":
+            config.option.tbstyle = "no"  # the summary shows the failures, four lines each
+            terminal = config.pluginmanager.get_plugin("terminalreporter")
+            if terminal is not None:
+                terminal.reportchars = ""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo):
+        report = yield
+        if _behaviour in item.stash and (call.when == "call" or call.excinfo):
+            lab, behaviour = item.stash[_lab], item.stash[_behaviour]
+            record = _record(lab, behaviour, call)
+            self.suite.records.append(record)
+            report.state = record.state
+            if record.state != "passed":
+                report.outcome = "failed"  # a skip is no pass
+        return report
+
+    def pytest_report_teststatus(self, report: pytest.TestReport):
+        state = getattr(report, "state", None)
+        if state in ("todo", "blocked"):
+            return state, state[0], state.upper()
+        return None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        option = session.config.option
+        if option.json and self.suite.labs:
+            _write_whole(Path(option.json), self._report())
+        if option.record:
+            _write_whole(Path(option.record), self.suite.returned)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for lab in self.suite.labs.values():
+            records = [record for record in self.suite.records if record.lab == lab.name]
+            summary.write(terminalreporter, lab, records, self.suite.paths[lab.stem], self.suite.option)
+
+    def _report(self) -> dict[str, object]:
+        option = self.suite.option
+        return {
+            "impl": option.impl,
+            "seed": option.seed,
+            "device": option.device,
+            "torch": torch.__version__,
+            "records": [asdict(record) for record in self.suite.records],
+        }
+
+
+def _in_tests(item: pytest.Item) -> bool:
+    return item.path.parent == ROOT / "tests"
+
+
+def _mark(item: pytest.Item, lab: Lab) -> None:
+    behaviour = next((behaviour for behaviour in lab.behaviours if behaviour.id == item.name), None)
+    if behaviour is None:
+        raise LabError(
+            f"{lab.folder / 'lab.toml'}: behaviours: {item.name} is missing; {item.path.name} has such a test"
+        )
+    item.stash[_lab], item.stash[_behaviour] = lab, behaviour
+    item.add_marker(pytest.mark.timeout(TIMEOUT))
+
+
+def _select_step(config: pytest.Config, items: list[pytest.Item], graded: list[pytest.Item]) -> None:
+    step = config.option.step
+    others = [item for item in graded if item.stash[_behaviour].step != step]
+    if len(others) == len(graded):
+        raise LabError(f"--step {step}: the lab has no tests of step {step}")
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
+def _record(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo) -> Record:
+    """The verdict on one behaviour, from what its test raised."""
+    base = Record(
+        lab=lab.name, id=behaviour.id, step=behaviour.step, points=behaviour.points,
+        seconds=round(call.duration, 4), read=f"{lab.reading}#{behaviour.read}",
+    )  # fmt: skip
+    error = call.excinfo.value if call.excinfo else None
+    if error is None:
+        return base.but(state="passed", earned=behaviour.points)
+    if isinstance(error, Unexpected):
+        return base.but(state="failed", got=error.got, expected=error.expected, why=error.why)
+    if isinstance(error, SubmissionRaised):
+        return _record_of_exception(base, lab, behaviour, error.raised)
+    if "Timeout" in str(error):
+        return _timed_out(base)
+    return base.but(
+        state="failed", got=f"{type(error).__name__}: {error}", expected="a value that can be judged", why=behaviour.why
+    )
+
+
+def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: Raised) -> Record:
+    stub_step = lab.stub_messages().get(raised.message) if raised.type == "NotImplementedError" else None
+    if stub_step == behaviour.step:
+        return base.but(state="todo", needs=raised.message)
+    if stub_step is not None:
+        return base.but(state="blocked", needs=raised.message)
+    if raised.type == MissingName.__name__:
+        return base.but(
+            state="failed", got=raised.message, expected="every name that the lab asks for", why=behaviour.why
+        )
+    if "Timeout" in raised.message:
+        return _timed_out(base)
+    where = f", {raised.where}" if raised.where else ""
+    return base.but(
+        state="failed", got=f"{raised.type}: {raised.message}{where}", expected="no exception", why=behaviour.why
+    )
+
+
+def _timed_out(base: Record) -> Record:
+    return base.but(
+        state="timeout",
+        got=f"no answer within {TIMEOUT:g} s",
+        expected="an answer",
+        why="look for a loop without an end",
+    )
+
+
+def _write_whole(path: Path, data: object) -> None:
+    """Writes JSON to `path` whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps(data, indent=1) + "\n")
+        temporary.replace(path)
+    except OSError as error:
+        raise pytest.UsageError(f"{path}: cannot be written ({error.strerror})") from None

@@ -1,0 +1,173 @@
+"""Proves a graded suite: wrong answers must lose points in their own step, right ones keep all, a replay none.
+
+Every answer is graded by the suite itself, in a process forked from this one. This process only imports: threads that
+it had started would hang its children, so nothing here computes with torch.
+"""
+
+import ast
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from labkit.errors import LabError
+from labkit.forked import run_forked
+from labkit.manifest import ROOT, Lab
+
+LOST = ("failed", "timeout")
+OTHER_SEED = 1000  # the replay answers with values recorded under seed + OTHER_SEED
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer to grade. `kind` is solution, stub, replay, mistake or alternative; `steps` are those it touches."""
+
+    name: str
+    kind: str
+    says: str
+    steps: frozenset[int]
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Graded:
+    """The suite's verdicts on an answer under one seed: the state of every test."""
+
+    answer: Answer
+    seed: int
+    states: dict[str, str]
+
+    @property
+    def lost(self) -> list[str]:
+        return [test for test, state in self.states.items() if state in LOST]
+
+
+def overlays(lab: Lab, kind: str, root: Path = ROOT) -> list[Answer]:
+    """The bank of this kind, "mistake" or "alternative": files of functions that replace those of the solution.
+
+    Raises:
+        LabError: a file has no docstring, or replaces nothing that a step asks for.
+    """
+    return [_overlay(path, kind, lab) for path in sorted((root / "tests" / f"{kind}s" / lab.stem).glob("*.py"))]
+
+
+def _overlay(path: Path, kind: str, lab: Lab) -> Answer:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    says = " ".join((ast.get_docstring(tree) or "").split())
+    if not says:
+        raise LabError(f"{path}: needs a docstring: what is wrong, or different, in one sentence")
+    # A private method belongs to the steps of its class; a class that stands whole, to all of them too.
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    named = {step.number for step in lab.steps for function in step.todo if function.partition(".")[0] in names}
+    steps = frozenset(named)
+    if not steps:
+        raise LabError(f"{path}: replaces no function of any step of {lab.folder / 'lab.toml'}")
+    return Answer(path.stem, kind, says, steps, ("--impl", "solutions", "--overlay", str(path)))
+
+
+def prove(lab: Lab, seeds: list[int], progress: Callable[[Graded], None] = lambda graded: None) -> list[Graded]:
+    """Grades the solution, the stub, a replay and both banks under every seed, in parallel on all cores."""
+    every = frozenset(step.number for step in lab.steps)
+    with TemporaryDirectory(prefix="labkit-proof-") as folder:
+        scratch = Path(folder)
+        stub = scratch / "stub"
+        stub.mkdir()
+        shutil.copy(lab.folder / "skeleton.py", stub / f"{lab.stem}.py")
+        common = [
+            Answer("solution", "solution", "", every, ("--impl", "solutions")),
+            Answer("stub", "stub", "", every, ("--impl", str(stub))),
+            *overlays(lab, "mistake"),
+            *overlays(lab, "alternative"),
+        ]
+        jobs = [(answer, seed) for seed in seeds for answer in common]
+        recordings = [(_recording(scratch, seed, every), seed + OTHER_SEED) for seed in seeds]
+        list(_grade(lab, recordings, scratch))
+        jobs += [(_replay(scratch, seed, every), seed) for seed in seeds]
+        results = []
+        for graded in _grade(lab, jobs, scratch):
+            progress(graded)
+            results.append(graded)
+    order = {job: index for index, job in enumerate(jobs)}
+    return sorted(results, key=lambda graded: order[graded.answer, graded.seed])
+
+
+def _recording(scratch: Path, seed: int, steps: frozenset[int]) -> Answer:
+    return Answer(
+        "recording", "solution", "", steps, ("--impl", "solutions", "--record", str(scratch / f"{seed}.values"))
+    )
+
+
+def _replay(scratch: Path, seed: int, steps: frozenset[int]) -> Answer:
+    says = "the values were recorded from the solution under another seed."
+    return Answer("replay", "replay", says, steps, ("--impl", "solutions", "--replay", str(scratch / f"{seed}.values")))
+
+
+def _grade(lab: Lab, jobs: list[tuple[Answer, int]], scratch: Path):
+    """The verdicts on each job as they come, one forked process a job."""
+    suite = str(ROOT / "tests" / f"test_{lab.stem}.py")
+
+    def grade(index: int) -> None:
+        answer, seed = jobs[index]
+        import pytest
+
+        report = scratch / f"report-{index}.json"
+        pytest.main(
+            [suite, *answer.options, "--seed", str(seed), "--json", str(report), "-q", "-p", "no:cacheprovider"]
+        )
+
+    for index, output in run_forked(grade, len(jobs), scratch):
+        answer, seed = jobs[index]
+        report = scratch / f"report-{index}.json"
+        if not report.exists():
+            raise LabError(f"proof: {answer.name} under seed {seed} gave no verdicts:\n{output[-2000:]}")
+        records = json.loads(report.read_text())["records"]
+        report.unlink()
+        yield Graded(answer, seed, {record["id"]: record["state"] for record in records})
+
+
+def problems(lab: Lab, results: list[Graded]) -> list[str]:
+    """What the results show to be wrong with the suite, or with the banks; a line each."""
+    found = []
+    step_of = {behaviour.id: behaviour.step for behaviour in lab.behaviours}
+    for graded in results:
+        answer, where = graded.answer, f"under seed {graded.seed}"
+        passed = [test for test, state in graded.states.items() if state == "passed"]
+        if len(graded.states) != len(lab.behaviours):
+            found.append(f"{answer.name}: {len(graded.states)} of {len(lab.behaviours)} tests ran {where}")
+        if answer.kind in ("solution", "alternative") and len(passed) < len(graded.states):
+            found.append(f"{answer.name} is right, but fails {', '.join(graded.lost)} {where}")
+        if answer.kind in ("stub", "replay") and passed:
+            found.append(f"the {answer.name} passes {', '.join(passed)} {where}")
+        if answer.kind == "mistake" and not any(step_of[test] in answer.steps for test in graded.lost):
+            found.append(f"{answer.name} is wrong, but no test of its step fails {where}")
+    for test in sorted(step_of.keys() - _proved(results)):
+        found.append(f"{test} is proved by no mistake: none fails it")
+    return found
+
+
+def _proved(results: list[Graded]) -> set[str]:
+    return {test for graded in results if graded.answer.kind == "mistake" for test in graded.lost}
+
+
+def needless(lab: Lab, results: list[Graded]) -> list[str]:
+    """The tests without which every mistake would still be caught."""
+    step_of = {behaviour.id: behaviour.step for behaviour in lab.behaviours}
+    needed = set()
+    for graded in results:
+        own = [test for test in graded.lost if step_of[test] in graded.answer.steps]
+        if graded.answer.kind == "mistake" and len(own) == 1:
+            needed.add(own[0])
+    return [test for test in step_of if test not in needed]
+
+
+def misconceptions(results: list[Graded]) -> dict[str, dict[str, object]]:
+    """Each mistake's sentence, steps and the tests that it fails under the first seed: what a diagnosis is made from."""
+    seed = min(graded.seed for graded in results)
+    return {
+        graded.answer.name: {"says": graded.answer.says, "steps": sorted(graded.answer.steps), "fails": graded.lost}
+        for graded in results
+        if graded.answer.kind == "mistake" and graded.seed == seed
+    }

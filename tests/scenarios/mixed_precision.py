@@ -1,0 +1,496 @@
+"""What the graded suite of Lab 04 makes the code under test do; every scenario reports what happened, as values.
+
+A scenario judges nothing. It builds small models from the tensors that it is given, calls the lab's functions, and
+returns numbers, lists and tensors. Inputs arrive on the device under test; models are built there.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from labkit.measure import step_memory
+from labkit.models import SimpleModel
+from labkit.observe import Lab, attempt
+
+# Step 1: autocast
+
+
+def linear(weight: Tensor) -> nn.Linear:
+    """A Linear without bias that holds `weight` (out, in)."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device=weight.device)
+    layer.weight.data.copy_(weight)
+    return layer
+
+
+def keep_outputs(module: nn.Module) -> list[Tensor]:
+    """A list that receives every output of `module`."""
+    outputs: list[Tensor] = []
+    module.register_forward_hook(lambda module, inputs, output: outputs.append(output.detach().clone()))
+    return outputs
+
+
+def forward_in_each(lab: Lab, weight: Tensor, inputs: Tensor, dtypes: list) -> list:
+    """What an inner Linear computed when asked for each dtype (None: asked for none), or the error that it gave."""
+    inner = linear(weight)
+    model = nn.Sequential(nn.Identity(), inner)
+
+    def output_in(dtype: torch.dtype | None) -> Tensor:
+        outputs = keep_outputs(inner)
+        lab.mixed_precision_forward(model, inputs, **({} if dtype is None else {"dtype": dtype}))
+        return outputs[-1]
+
+    return [attempt(lambda dtype=dtype: output_in(dtype)) for dtype in dtypes]
+
+
+class ScaleThenLinear(nn.Module):
+    """Multiplies by a float32 vector, outside of autocast's lists, then by a matrix."""
+
+    def __init__(self, scale: Tensor, weight: Tensor) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(scale.clone())
+        self.linear = linear(weight)
+        self.scaled: Tensor | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.scaled = inputs * self.scale
+        return self.linear(self.scaled)
+
+
+def forward_with_elementwise(lab: Lab, scale: Tensor, weight: Tensor, inputs: Tensor, dtype: torch.dtype) -> dict:
+    """What the elementwise product and the Linear behind it computed."""
+    model = ScaleThenLinear(scale, weight)
+    outputs = keep_outputs(model.linear)
+    lab.mixed_precision_forward(model, inputs, dtype)
+    return {"scaled": model.scaled.detach(), "linear": outputs[-1]}
+
+
+def forward_leaves_behind(lab: Lab, weights: list, modes: list, inputs: Tensor, dtype: torch.dtype) -> dict:
+    """Weights after a forward pass, and the training mode of each layer during it and after it."""
+    model = nn.Sequential(*(linear(weight) for weight in weights))
+    during: list[bool] = []
+    for layer, mode in zip(model, modes, strict=True):
+        layer.train(mode)
+        layer.register_forward_hook(lambda layer, inputs, output: during.append(layer.training))
+    lab.mixed_precision_forward(model, inputs, dtype)
+    return {
+        "weights": [layer.weight.detach() for layer in model],
+        "during": during,
+        "after": [layer.training for layer in model],
+    }
+
+
+def forward_gradients(lab: Lab, weights: list, inputs: Tensor, cotangent: Tensor, dtype: torch.dtype) -> list:
+    """The gradients of the weights when `cotangent` flows back into the output."""
+    model = nn.Sequential(*(linear(weight) for weight in weights))
+    output = lab.mixed_precision_forward(model, inputs, dtype)
+    output.backward(cotangent.to(output.dtype))
+    return [layer.weight.grad for layer in model]
+
+
+class Failing(nn.Module):
+    def forward(self, inputs: Tensor) -> Tensor:
+        raise RuntimeError("this layer always fails")
+
+
+def products_after_forward(lab: Lab, weight: Tensor, inputs: list, fails: list, dtype: torch.dtype) -> list:
+    """After each forward pass, which fails where `fails` says so: a matrix product that nobody asked to autocast."""
+    products = []
+    for batch, fail in zip(inputs, fails, strict=True):
+        model = nn.Sequential(linear(weight), Failing() if fail else nn.Identity())
+        attempt(lambda model=model, batch=batch: lab.mixed_precision_forward(model, batch, dtype))
+        products.append(batch @ weight.T)
+    torch.set_autocast_enabled(weight.device.type, False)
+    return products
+
+
+def token_ids_seen(lab: Lab, table: Tensor, tokens: Tensor, dtype: torch.dtype) -> dict:
+    """The token ids that reach an embedding layer, and its output."""
+    model = nn.Embedding.from_pretrained(table, freeze=False)
+    seen: list[Tensor] = []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
+    outputs = keep_outputs(model)
+    lab.mixed_precision_forward(model, tokens, dtype)
+    return {"tokens": seen[-1], "vectors": outputs[-1]}
+
+
+# Step 2: loss scaling
+
+
+def scalers(lab: Lab, settings: list, loss: Tensor) -> list:
+    """For each dict of settings: the scaler's state, and what it makes of `loss`."""
+    made = [lab.create_grad_scaler(**one) for one in settings]
+    return [{"state": dict(scaler.state_dict()), "scaled": scaler.scale(loss)} for scaler in made]
+
+
+class GivenGradient(torch.autograd.Function):
+    """A loss with this value, whose gradient with respect to `weight` is `gradient`, whatever `weight` is."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, weight: Tensor, gradient: Tensor, loss: float) -> Tensor:
+        ctx.save_for_backward(gradient)
+        ctx.dtype = weight.dtype
+        return torch.tensor(loss, device=weight.device)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, upstream: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return (gradient * upstream).to(ctx.dtype), None, None
+
+
+def given_loss(parameters: list, gradients: list, loss: float) -> Tensor:
+    """A loss of value `loss` with these gradients; a parameter whose gradient is None has no part in it."""
+    pairs = [(p, gradient) for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None]
+    return sum(GivenGradient.apply(p, gradient, loss / len(pairs)) for p, gradient in pairs)
+
+
+def make_optimizer(name: str, parameters: list, lr: float) -> torch.optim.Optimizer:
+    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "sgd": torch.optim.SGD,
+        "decay": lambda p, lr: torch.optim.SGD(p, lr=lr, weight_decay=1.0),
+        "momentum": lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.5),
+        "adam": lambda p, lr: torch.optim.Adam(p, lr=lr),
+    }
+    return kinds[name](parameters, lr=lr)
+
+
+def backward_steps(
+    lab: Lab,
+    weights: list,
+    gradients: list,
+    scaler: dict,
+    losses: list | None = None,
+    max_grad_norm: float | None = None,
+    optimizer: str = "sgd",
+    earlier: list | None = None,
+) -> dict:
+    """Steps of `scaled_backward` with lr 1 on losses whose true gradients are `gradients[step][parameter]`.
+
+    A parameter whose gradient is None in the first step is frozen. `earlier` are gradients of a micro-batch that was
+    accumulated before every step. Reports of every step what was returned, the loss scale, the weights, the gradients
+    that were left and the optimizer's state.
+    """
+    model = nn.ParameterList(weight.clone() for weight in weights)
+    for parameter, gradient in zip(model, gradients[0], strict=True):
+        parameter.requires_grad_(gradient is not None)
+    trainable = [parameter for parameter in model if parameter.requires_grad]
+    optim = make_optimizer(optimizer, trainable, lr=1.0)
+    grad_scaler = torch.amp.GradScaler(weights[0].device.type, **scaler)
+    seen: dict[str, list] = {"stepped": [], "scales": [], "weights": [], "gradients": [], "state": []}
+    for step, step_gradients in enumerate(gradients):
+        optim.zero_grad()
+        if earlier is not None:
+            grad_scaler.scale(given_loss(list(model), earlier, 1.0)).backward()
+        loss = given_loss(list(model), step_gradients, losses[step] if losses else 1.0)
+        limit = {} if max_grad_norm is None else {"max_grad_norm": max_grad_norm}
+        seen["stepped"].append(lab.scaled_backward(loss, grad_scaler, optim, model, **limit))
+        seen["scales"].append(grad_scaler.get_scale())
+        seen["weights"].append([parameter.detach().clone() for parameter in model])
+        seen["gradients"].append([None if p.grad is None else p.grad.clone() for p in model])
+        seen["state"].append([_plain(optim.state.get(parameter, {})) for parameter in trainable])
+    return seen
+
+
+def _plain(state: dict) -> dict:
+    return {name: value.clone() for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def backward_through_half(lab: Lab, gradient: Tensor, init_scale: float) -> dict:
+    """One step with lr 1 on a loss whose true gradient passes through a float16 tensor on its way to the weight."""
+    weight = nn.Parameter(torch.zeros_like(gradient))
+    model = nn.ParameterList([weight])
+    scaler = torch.amp.GradScaler(gradient.device.type, init_scale=init_scale)
+    loss = GivenGradient.apply(weight.half(), gradient, 1.0)
+    lab.scaled_backward(loss, scaler, torch.optim.SGD(model, lr=1.0), model)
+    return {"moved": -weight.detach()}
+
+
+# Step 3: the trainer
+
+
+def small_model(state: dict) -> SimpleModel:
+    """A SimpleModel with the weights of `state`, sized after them (4 tensors a block, 2 for the last Linear)."""
+    first, last = state["0.weight"], list(state.values())[-1]
+    model = SimpleModel(first.shape[1], first.shape[0], len(last), num_layers=(len(state) - 2) // 4).to(first.device)
+    model.load_state_dict(state)
+    return model
+
+
+class LinearLoss(nn.Module):
+    """The mean over samples of <output, target>: its gradients are the targets, however small it is itself."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs * targets).sum(dim=-1).mean()
+
+
+CRITERIA = {"cross_entropy": nn.CrossEntropyLoss, "linear": LinearLoss}
+
+
+def on_cpu(batch: list) -> tuple[Tensor, Tensor]:
+    return batch[0].cpu(), batch[1].cpu()
+
+
+def new_scaler(settings: dict, model: nn.Module) -> torch.amp.GradScaler:
+    return torch.amp.GradScaler(next(model.parameters()).device.type, **settings)
+
+
+def trainers_of(lab: Lab, state: dict, loss: Tensor, asked: list) -> list:
+    """For each {"dtype", "use_scaler"} that is asked for: what the trainer's scaler makes of `loss`, or the error."""
+    return [
+        attempt(lambda one=one: lab.MixedPrecisionTrainer(small_model(state), **one).scaler.scale(loss))
+        for one in asked
+    ]
+
+
+def train_steps(
+    lab: Lab,
+    state: dict,
+    batches: list,
+    dtype: torch.dtype,
+    lr: float,
+    criterion: str = "cross_entropy",
+    scalers: dict | None = None,
+    max_grad_norm: float | None = None,
+    stale: float = 0.0,
+    optimizer: str = "sgd",
+) -> dict:
+    """Steps of `train_step`; `scalers[step]` are settings of a scaler that is assigned before that step.
+
+    `stale` is the value of gradients that somebody left in the parameters before the first step.
+    """
+    model = small_model(state)
+    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    optim = make_optimizer(optimizer, list(model.parameters()), lr)
+    outputs = keep_outputs(model[0])
+    if stale:
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, stale)
+    seen: dict[str, list] = {"losses": [], "skipped": [], "scales": [], "hidden": [], "weights": []}
+    limit = {} if max_grad_norm is None else {"max_grad_norm": max_grad_norm}
+    for step, batch in enumerate(batches):
+        if scalers and str(step) in scalers:
+            trainer.scaler = new_scaler(scalers[str(step)], model)
+        loss, skipped = trainer.train_step(on_cpu(batch), optim, CRITERIA[criterion](), **limit)
+        seen["losses"].append(loss)
+        seen["skipped"].append(skipped)
+        seen["scales"].append(trainer.scaler.get_scale())
+        seen["hidden"].append(outputs[-1])
+        seen["weights"].append({name: value.clone() for name, value in model.state_dict().items()})
+    return seen
+
+
+class Noticing(nn.Module):
+    """Passes its input on and notes the training mode, and whether gradients are being recorded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.modes: list[bool] = []
+        self.recording: list[bool] = []
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.modes.append(self.training)
+        self.recording.append(torch.is_grad_enabled())
+        return inputs
+
+
+def noticing_model(weight: Tensor) -> tuple[nn.Sequential, Noticing]:
+    """Linear, batch norm and dropout (both behave differently in training), and a layer that takes note."""
+    noticing = Noticing()
+    norm = nn.BatchNorm1d(weight.shape[0], device=weight.device)
+    return nn.Sequential(linear(weight), norm, nn.Dropout(0.5), noticing), noticing
+
+
+def modes_in_steps(lab: Lab, weight: Tensor, batches: list, modes: list, dtype: torch.dtype) -> dict:
+    """The training mode that each train_step runs in, when somebody has set it to `modes[step]` before."""
+    model, noticing = noticing_model(weight)
+    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    for batch, mode in zip(batches, modes, strict=True):
+        model.train(mode)
+        trainer.train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
+    return {"modes": noticing.modes, "running_mean": model[1].running_mean}
+
+
+def loader(data: list, batch_size: int) -> DataLoader:
+    """Batches of (inputs, targets) in order, on the CPU; the last one may be short, and no data gives no batch."""
+    return DataLoader(TensorDataset(*on_cpu(data)), batch_size=batch_size)
+
+
+class ToldSampler:
+    """Notes the epochs that it is told."""
+
+    def __init__(self) -> None:
+        self.epochs: list[int] = []
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epochs.append(epoch)
+
+
+def train_epochs(
+    lab: Lab,
+    state: dict,
+    epochs: list,
+    batch_size: int,
+    dtype: torch.dtype,
+    lr: float,
+    criterion: str = "cross_entropy",
+    scaler: dict | None = None,
+    max_grad_norm: float | None = None,
+    numbers: list | None = None,
+) -> dict:
+    """`train_epoch` on each of `epochs`, which are [inputs, targets]; `numbers` are told to a sampler."""
+    model = small_model(state)
+    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    if scaler is not None:
+        trainer.scaler = new_scaler(scaler, model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    sampler = ToldSampler()
+    results = []
+    for index, data in enumerate(epochs):
+        more = {} if max_grad_norm is None else {"max_grad_norm": max_grad_norm}
+        if numbers is not None:
+            more |= {"sampler": sampler, "epoch": numbers[index]}
+        call = (loader(data, batch_size), optimizer, CRITERIA[criterion]())
+        result = attempt(lambda call=call, more=more: trainer.train_epoch(*call, **more))
+        results.append({**result} if isinstance(result, dict) else result)
+    return {
+        "results": results,
+        "told": sampler.epochs,
+        "scale": trainer.scaler.get_scale(),
+        "weights": dict(model.state_dict()),
+    }
+
+
+def evaluations(lab: Lab, state: dict, sets: list, batch_size: int, dtype: torch.dtype) -> dict:
+    """`evaluate` on each of `sets`, which are [inputs, targets]; and what the first layer computed last."""
+    model = small_model(state)
+    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    outputs = keep_outputs(model[0])
+    losses = [
+        attempt(lambda data=data: trainer.evaluate(loader(data, batch_size), nn.CrossEntropyLoss())) for data in sets
+    ]
+    return {"losses": losses, "hidden": outputs[-1]}
+
+
+def evaluation_leaves_behind(lab: Lab, weight: Tensor, data: list, modes: list, dtype: torch.dtype) -> dict:
+    """Modes during and after evaluations that begin in `modes`; what they changed; whether gradients were recorded."""
+    model, noticing = noticing_model(weight)
+    model[1].running_mean.copy_(weight[:, 0])
+    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    after = []
+    for mode in modes:
+        model.train(mode)
+        trainer.evaluate(loader(data, 3), nn.CrossEntropyLoss())
+        after.append(model.training)
+    return {
+        "during": noticing.modes,
+        "recording": noticing.recording,
+        "after": after,
+        "weight": model[0].weight.detach(),
+        "running_mean": model[1].running_mean,
+    }
+
+
+def scaler_states(lab: Lab, state: dict, batches: list, settings: list) -> list:
+    """`get_scaler_state` of float16 trainers whose scalers have these settings, after a step on each batch."""
+    states = []
+    for one in settings:
+        model = small_model(state)
+        trainer = lab.MixedPrecisionTrainer(model, torch.float16)
+        trainer.scaler = new_scaler(one, model)
+        for batch in batches:
+            trainer.train_step(on_cpu(batch), torch.optim.SGD(model.parameters(), lr=0.0), LinearLoss())
+        states.append({**trainer.get_scaler_state()})
+    return states
+
+
+def interrupted_training(lab: Lab, state: dict, batches: list, stop: int, scaler: dict, lr: float) -> dict:
+    """float16 training that is stopped after `stop` steps, saved, and continued by a new trainer with a new model."""
+
+    def run(trainer: object, model: nn.Module, part: list) -> list:
+        optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+        return [trainer.train_step(on_cpu(batch), optimizer, LinearLoss())[1] for batch in part]
+
+    model = small_model(state)
+    trainer = lab.MixedPrecisionTrainer(model, torch.float16)
+    trainer.scaler = new_scaler(scaler, model)
+    skipped = run(trainer, model, batches[:stop])
+    saved = trainer.state_dict()
+    run(trainer, model, [])
+    resumed_model = small_model({name: torch.zeros_like(value) for name, value in state.items()})
+    resumed = lab.MixedPrecisionTrainer(resumed_model, torch.float16)
+    resumed.load_state_dict(saved)
+    skipped += run(resumed, resumed_model, batches[stop:])
+    return {
+        "skipped": skipped,
+        "weights": dict(resumed_model.state_dict()),
+        "scaler": dict(resumed.scaler.state_dict()),
+    }
+
+
+def milestone(lab: Lab, state: dict, images: Tensor, labels: Tensor, order: Tensor, init_scale: float) -> dict:
+    """float16 training on digits, batch after batch as `order` (steps, batch size) says; memory against float32."""
+    model = small_model(state)
+    trainer = lab.MixedPrecisionTrainer(model, torch.float16)
+    trainer.scaler = new_scaler({"init_scale": init_scale}, model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    criterion = nn.CrossEntropyLoss()
+    steps = [trainer.train_step((images[rows], labels[rows]), optimizer, criterion) for rows in order]
+    peaks = {}
+    for name, dtype in (("float16", torch.float16), ("float32", torch.float32)):
+        other = small_model(state)
+        measured = lab.MixedPrecisionTrainer(other, dtype)
+        optim = torch.optim.AdamW(other.parameters(), lr=2e-3)
+        batch = (images[order[0]], labels[order[0]])
+        step = step_memory(lambda m=measured, b=batch, o=optim: m.train_step(b, o, criterion), images.device)
+        peaks[name] = step.peak_bytes
+    return {
+        "losses": [loss for loss, _ in steps],
+        "skipped": [skipped for _, skipped in steps],
+        "scale": trainer.scaler.get_scale(),
+        "weights": dict(model.state_dict()),
+        "peak_bytes": peaks,
+    }
+
+
+# Step 4: operations that stay in float32
+
+
+def in_region(device: str, region: torch.dtype | None) -> torch.autocast:
+    """An autocast region in dtype `region`; None switches autocast off."""
+    return torch.autocast(device, dtype=region or torch.float16, enabled=region is not None)
+
+
+def layer_norm(lab: Lab, x: Tensor, shape: object, arguments: dict, region: torch.dtype | None = None) -> Tensor:
+    shape = tuple(shape) if isinstance(shape, list) else shape
+    with in_region(x.device.type, region):
+        return lab.fp32_layer_norm(x, shape, **arguments)
+
+
+def softmax(lab: Lab, x: Tensor, arguments: dict, region: torch.dtype | None = None) -> Tensor:
+    with in_region(x.device.type, region):
+        return lab.fp32_softmax(x, **arguments)
+
+
+def cross_entropy(
+    lab: Lab, logits: Tensor, target: Tensor, arguments: dict, region: torch.dtype | None = None
+) -> Tensor:
+    with in_region(logits.device.type, region):
+        return lab.fp32_cross_entropy(logits, target, **arguments)
+
+
+def sensitive_gradients(lab: Lab, x: Tensor, cotangent: Tensor, target: Tensor, weight: Tensor) -> dict:
+    """The gradients with respect to x of all three operations, and of layer norm's weight."""
+    gradients = {}
+    for name in ("layer_norm", "softmax", "cross_entropy"):
+        leaf, gain = x.clone().requires_grad_(), weight.clone().requires_grad_()
+        if name == "layer_norm":
+            (lab.fp32_layer_norm(leaf, x.shape[-1], weight=gain) * cotangent).sum().backward()
+            gradients["weight"] = gain.grad
+        elif name == "softmax":
+            (lab.fp32_softmax(leaf) * cotangent).sum().backward()
+        else:
+            lab.fp32_cross_entropy(leaf, target).backward()
+        gradients[name] = leaf.grad
+    return gradients
