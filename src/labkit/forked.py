@@ -1,11 +1,13 @@
 """Runs many small jobs, each in a process forked from this one, so that none pays for importing torch again."""
 
+import gc
 import os
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 TIME_LIMIT = 300.0  # seconds for one job
@@ -15,7 +17,7 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
     """Runs `job(0)` to `job(count - 1)` on all cores; yields each number with what it printed, as they end.
 
     This process must not have computed with torch before: threads do not survive a fork, and a child would wait for
-    them for ever. A job that takes longer than `TIME_LIMIT` is killed.
+    them for ever. A job that takes longer than `TIME_LIMIT` is killed; whatever it started ends with it.
     """
     import pytest  # noqa: F401  (imported here once, so that the children need not)
     import torch._dynamo  # noqa: F401  (the first optimizer would import it: 0.7 s in every child)
@@ -24,36 +26,46 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
 
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     waiting, running = list(range(count)), {}
+    gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
                 running[_fork(job, index, scratch)] = (index, time.monotonic() + TIME_LIMIT)
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid in running:
-                index, _ = running.pop(pid)
-                output = scratch / f"output-{index}"
-                yield index, output.read_text(errors="replace")
-                output.unlink()
-                continue
-            for pid, (_, deadline) in running.items():
-                if time.monotonic() > deadline:
-                    os.kill(pid, signal.SIGKILL)
+            for pid, (index, deadline) in list(running.items()):
+                if os.waitpid(pid, os.WNOHANG)[0]:
+                    _kill_group(pid)  # what the job left behind
+                    del running[pid]
+                    output = scratch / f"output-{index}"
+                    text = output.read_text(errors="replace")
+                    output.unlink()
+                    yield index, text
+                elif time.monotonic() > deadline:
+                    _kill_group(pid)
             time.sleep(0.01)
     finally:
+        gc.unfreeze()
         for pid in running:
-            os.kill(pid, signal.SIGKILL)
+            _kill_group(pid)
             os.waitpid(pid, 0)
 
 
+def _kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 def _fork(job: Callable[[int], object], index: int, scratch: Path) -> int:
+    """Starts `job(index)` as the head of a process group of its own; its pid."""
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid:
+        os.setpgid(pid, pid)  # here as well as there: whichever comes first
         return pid
     code = 1
     try:
+        os.setpgid(0, 0)
         output = os.open(scratch / f"output-{index}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)
         os.dup2(output, 2)

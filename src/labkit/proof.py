@@ -8,7 +8,7 @@ import ast
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +17,8 @@ from labkit.forked import run_forked
 from labkit.manifest import ROOT, Lab
 
 LOST = ("failed", "timeout")
+# What the proof does without: caches, and plugins and rewritten asserts that the suite does not use.
+LEAN = ("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:unraisableexception", "--assert=plain")
 OTHER_SEED = 1000  # the replay answers with values recorded under seed + OTHER_SEED
 
 
@@ -68,8 +70,14 @@ def _overlay(path: Path, kind: str, lab: Lab) -> Answer:
     return Answer(path.stem, kind, says, steps, ("--impl", "solutions", "--overlay", str(path)))
 
 
-def prove(lab: Lab, seeds: list[int], progress: Callable[[Graded], None] = lambda graded: None) -> list[Graded]:
-    """Grades the solution, the stub, a replay and both banks under every seed, in parallel on all cores."""
+def prove(
+    lab: Lab, seeds: list[int], whole: bool = True, progress: Callable[[Graded], None] = lambda graded: None
+) -> list[Graded]:
+    """Grades the solution, the stub, a replay and both banks under every seed, in parallel on all cores.
+
+    `whole` puts every test to a mistake; otherwise a mistake that touches one step meets the tests of that step alone,
+    which are the ones that have to catch it.
+    """
     every = frozenset(step.number for step in lab.steps)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:
         scratch = Path(folder)
@@ -79,7 +87,7 @@ def prove(lab: Lab, seeds: list[int], progress: Callable[[Graded], None] = lambd
         common = [
             Answer("solution", "solution", "", every, ("--impl", "solutions")),
             Answer("stub", "stub", "", every, ("--impl", str(stub))),
-            *overlays(lab, "mistake"),
+            *(one if whole else _own_step(one) for one in overlays(lab, "mistake")),
             *overlays(lab, "alternative"),
         ]
         jobs = [(answer, seed) for seed in seeds for answer in common]
@@ -92,6 +100,12 @@ def prove(lab: Lab, seeds: list[int], progress: Callable[[Graded], None] = lambd
             results.append(graded)
     order = {job: index for index, job in enumerate(jobs)}
     return sorted(results, key=lambda graded: order[graded.answer, graded.seed])
+
+
+def _own_step(answer: Answer) -> Answer:
+    if len(answer.steps) > 1:
+        return answer
+    return replace(answer, options=(*answer.options, "--step", str(*answer.steps)))
 
 
 def _recording(scratch: Path, seed: int, steps: frozenset[int]) -> Answer:
@@ -114,9 +128,8 @@ def _grade(lab: Lab, jobs: list[tuple[Answer, int]], scratch: Path):
         import pytest
 
         report = scratch / f"report-{index}.json"
-        pytest.main(
-            [suite, *answer.options, "--seed", str(seed), "--json", str(report), "-q", "-p", "no:cacheprovider"]
-        )
+        options = [*answer.options, "--seed", str(seed), "--json", str(report)]
+        pytest.main([suite, *options, *LEAN])
 
     for index, output in run_forked(grade, len(jobs), scratch):
         answer, seed = jobs[index]
@@ -135,8 +148,9 @@ def problems(lab: Lab, results: list[Graded]) -> list[str]:
     for graded in results:
         answer, where = graded.answer, f"under seed {graded.seed}"
         passed = [test for test, state in graded.states.items() if state == "passed"]
-        if len(graded.states) != len(lab.behaviours):
-            found.append(f"{answer.name}: {len(graded.states)} of {len(lab.behaviours)} tests ran {where}")
+        expected = [test for test, step in step_of.items() if "--step" not in answer.options or step in answer.steps]
+        if sorted(graded.states) != sorted(expected):
+            found.append(f"{answer.name}: {len(graded.states)} of {len(expected)} tests ran {where}")
         if answer.kind in ("solution", "alternative") and len(passed) < len(graded.states):
             found.append(f"{answer.name} is right, but fails {', '.join(graded.lost)} {where}")
         if answer.kind in ("stub", "replay") and passed:
@@ -163,11 +177,16 @@ def needless(lab: Lab, results: list[Graded]) -> list[str]:
     return [test for test in step_of if test not in needed]
 
 
-def misconceptions(results: list[Graded]) -> dict[str, dict[str, object]]:
-    """Each mistake's sentence, steps and the tests that it fails under the first seed: what a diagnosis is made from."""
+def misconceptions(lab: Lab, results: list[Graded]) -> dict[str, dict[str, object]]:
+    """Each mistake's sentence, its steps and the tests of these that it fails under the first seed."""
     seed = min(graded.seed for graded in results)
+    step_of = {behaviour.id: behaviour.step for behaviour in lab.behaviours}
     return {
-        graded.answer.name: {"says": graded.answer.says, "steps": sorted(graded.answer.steps), "fails": graded.lost}
+        graded.answer.name: {
+            "says": graded.answer.says,
+            "steps": sorted(graded.answer.steps),
+            "fails": [test for test in graded.lost if step_of[test] in graded.answer.steps],
+        }
         for graded in results
         if graded.answer.kind == "mistake" and graded.seed == seed
     }

@@ -99,6 +99,21 @@ def linear_batches(draw: Draw, pattern: list[bool], size: int = 4) -> list[list[
     return [[draw.normal(size, 8), draw.away_from_zero(size, 3) * (1e6 if bad else 1.0)] for bad in pattern]
 
 
+def infinite_batch(draw: Draw, value: float, size: int = 4) -> list[Tensor]:
+    """A batch whose linear loss is `value` or -`value`: one target is, all others are zero."""
+    targets = torch.zeros(size, 3)
+    targets[draw.integer(0, size - 1), draw.integer(0, 2)] = value
+    return [draw.normal(size, 8), targets]
+
+
+def running_mean(weight: Tensor, batches: list) -> Tensor:
+    """The running mean, momentum 0.1, of the outputs of a Linear over these batches."""
+    mean = torch.zeros(len(weight))
+    for inputs, _ in batches:
+        mean = 0.9 * mean + 0.1 * (inputs @ weight.T).mean(dim=0)
+    return mean
+
+
 def uneven_epoch(draw: Draw, state: dict) -> list[Tensor]:
     """Nine samples for batches of four: the last one is alone, and has by far the largest loss."""
     inputs = draw.normal(9, 8)

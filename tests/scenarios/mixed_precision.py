@@ -4,11 +4,13 @@ A scenario judges nothing. It builds small models from the tensors that it is gi
 returns numbers, lists and tensors. Inputs arrive on the device under test; models are built there.
 """
 
-from collections.abc import Callable
+import io
+import warnings
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from labkit.measure import step_memory
 from labkit.models import SimpleModel
@@ -42,6 +44,11 @@ def forward_in_each(lab: Lab, weight: Tensor, inputs: Tensor, dtypes: list) -> l
         return outputs[-1]
 
     return [attempt(lambda dtype=dtype: output_in(dtype)) for dtype in dtypes]
+
+
+def forward_returns(lab: Lab, weight: Tensor, inputs: Tensor, dtype: torch.dtype) -> Tensor:
+    """The output that comes back."""
+    return lab.mixed_precision_forward(linear(weight), inputs, dtype).detach()
 
 
 class ScaleThenLinear(nn.Module):
@@ -82,11 +89,12 @@ def forward_leaves_behind(lab: Lab, weights: list, modes: list, inputs: Tensor, 
 
 
 def forward_gradients(lab: Lab, weights: list, inputs: Tensor, cotangent: Tensor, dtype: torch.dtype) -> list:
-    """The gradients of the weights when `cotangent` flows back into the output."""
+    """The gradients of the weights, and of the inputs, when `cotangent` flows back into the output."""
     model = nn.Sequential(*(linear(weight) for weight in weights))
+    inputs.requires_grad_()
     output = lab.mixed_precision_forward(model, inputs, dtype)
     output.backward(cotangent.to(output.dtype))
-    return [layer.weight.grad for layer in model]
+    return [*(layer.weight.grad for layer in model), inputs.grad]
 
 
 class Failing(nn.Module):
@@ -105,6 +113,22 @@ def products_after_forward(lab: Lab, weight: Tensor, inputs: list, fails: list, 
     return products
 
 
+def products_around_forward(lab: Lab, weight: Tensor, inputs: Tensor, outer: torch.dtype, dtype: torch.dtype) -> dict:
+    """Matrix products in the caller's region (in `outer`) after a forward pass, and in one of the default dtype."""
+    device = weight.device.type
+    default = torch.get_autocast_dtype(device)
+    torch.set_autocast_dtype(device, outer)
+    try:
+        with torch.autocast(device, dtype=outer):
+            lab.mixed_precision_forward(linear(weight), inputs, dtype)
+            inside = inputs @ weight.T
+        with torch.autocast(device):
+            afterwards = inputs @ weight.T
+    finally:
+        torch.set_autocast_dtype(device, default)
+    return {"inside": inside, "afterwards": afterwards}
+
+
 def token_ids_seen(lab: Lab, table: Tensor, tokens: Tensor, dtype: torch.dtype) -> dict:
     """The token ids that reach an embedding layer, and its output."""
     model = nn.Embedding.from_pretrained(table, freeze=False)
@@ -119,9 +143,21 @@ def token_ids_seen(lab: Lab, table: Tensor, tokens: Tensor, dtype: torch.dtype) 
 
 
 def scalers(lab: Lab, settings: list, loss: Tensor) -> list:
-    """For each dict of settings: the scaler's state, and what it makes of `loss`."""
+    """For each dict of settings: the scaler's state, and what it makes of `loss`; then its scale is set to 1."""
     made = [lab.create_grad_scaler(**one) for one in settings]
-    return [{"state": dict(scaler.state_dict()), "scaled": scaler.scale(loss)} for scaler in made]
+    seen = []
+    for scaler in made:
+        seen.append({"state": dict(scaler.state_dict()), "scaled": scaler.scale(loss)})
+        scaler.update(1.0)
+    return seen
+
+
+def scalers_on(lab: Lab, devices: list, loss: Tensor, init_scale: float) -> list:
+    """For each device: what a scaler made for it makes of `loss`, a loss on the CPU."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a scaler for a device that is not there warns that it is off
+        made = [lab.create_grad_scaler(init_scale=init_scale, device=device) for device in devices]
+    return [scaler.scale(loss.cpu()) for scaler in made]
 
 
 class GivenGradient(torch.autograd.Function):
@@ -146,13 +182,15 @@ def given_loss(parameters: list, gradients: list, loss: float) -> Tensor:
 
 
 def make_optimizer(name: str, parameters: list, lr: float) -> torch.optim.Optimizer:
+    """An optimizer with a parameter group for each parameter."""
+    groups = [{"params": [parameter]} for parameter in parameters]
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "sgd": torch.optim.SGD,
-        "decay": lambda p, lr: torch.optim.SGD(p, lr=lr, weight_decay=1.0),
+        "decay": lambda p, lr: torch.optim.SGD(p, lr=lr, weight_decay=0.25),
         "momentum": lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.5),
         "adam": lambda p, lr: torch.optim.Adam(p, lr=lr),
     }
-    return kinds[name](parameters, lr=lr)
+    return kinds[name](groups, lr=lr)
 
 
 def backward_steps(
@@ -312,19 +350,27 @@ def modes_in_steps(lab: Lab, weight: Tensor, batches: list, modes: list, dtype: 
     return {"modes": noticing.modes, "running_mean": model[1].running_mean}
 
 
-def loader(data: list, batch_size: int) -> DataLoader:
+def loader(data: list, batch_size: int, sampler: Sampler | None = None) -> DataLoader:
     """Batches of (inputs, targets) in order, on the CPU; the last one may be short, and no data gives no batch."""
-    return DataLoader(TensorDataset(*on_cpu(data)), batch_size=batch_size)
+    return DataLoader(TensorDataset(*on_cpu(data)), batch_size=batch_size, sampler=sampler)
 
 
-class ToldSampler:
-    """Notes the epochs that it is told."""
+class ToldSampler(Sampler):
+    """In order; notes the epoch that it was told last whenever an iteration over it begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size, self.epoch = size, -1
         self.epochs: list[int] = []
 
     def set_epoch(self, epoch: int) -> None:
-        self.epochs.append(epoch)
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        self.epochs.append(self.epoch)
+        return iter(range(self.size))
 
 
 def train_epochs(
@@ -339,43 +385,48 @@ def train_epochs(
     max_grad_norm: float | None = None,
     numbers: list | None = None,
 ) -> dict:
-    """`train_epoch` on each of `epochs`, which are [inputs, targets]; `numbers` are told to a sampler."""
+    """`train_epoch` on each of `epochs`, which are [inputs, targets]; `numbers` are the epochs for a sampler."""
     model = small_model(state)
     trainer = lab.MixedPrecisionTrainer(model, dtype)
     if scaler is not None:
         trainer.scaler = new_scaler(scaler, model)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    sampler = ToldSampler()
+    sampler = None if numbers is None else ToldSampler(len(epochs[0][0]))
     results = []
     for index, data in enumerate(epochs):
         more = {} if max_grad_norm is None else {"max_grad_norm": max_grad_norm}
         if numbers is not None:
             more |= {"sampler": sampler, "epoch": numbers[index]}
-        call = (loader(data, batch_size), optimizer, CRITERIA[criterion]())
+        call = (loader(data, batch_size, sampler), optimizer, CRITERIA[criterion]())
         result = attempt(lambda call=call, more=more: trainer.train_epoch(*call, **more))
         results.append({**result} if isinstance(result, dict) else result)
     return {
         "results": results,
-        "told": sampler.epochs,
+        "told": [] if sampler is None else sampler.epochs,
         "scale": trainer.scaler.get_scale(),
         "weights": dict(model.state_dict()),
     }
 
 
-def evaluations(lab: Lab, state: dict, sets: list, batch_size: int, dtype: torch.dtype) -> dict:
+def evaluations(
+    lab: Lab, state: dict, sets: list, batch_size: int, dtype: torch.dtype, criterion: str = "cross_entropy"
+) -> dict:
     """`evaluate` on each of `sets`, which are [inputs, targets]; and what the first layer computed last."""
     model = small_model(state)
     trainer = lab.MixedPrecisionTrainer(model, dtype)
     outputs = keep_outputs(model[0])
-    losses = [
-        attempt(lambda data=data: trainer.evaluate(loader(data, batch_size), nn.CrossEntropyLoss())) for data in sets
-    ]
+    measure = CRITERIA[criterion]()
+    losses = [attempt(lambda data=data: trainer.evaluate(loader(data, batch_size), measure)) for data in sets]
     return {"losses": losses, "hidden": outputs[-1]}
 
 
 def evaluation_leaves_behind(lab: Lab, weight: Tensor, data: list, modes: list, dtype: torch.dtype) -> dict:
-    """Modes during and after evaluations that begin in `modes`; what they changed; whether gradients were recorded."""
+    """Modes during and after evaluations that begin in `modes`; what they changed; whether gradients were recorded.
+
+    The batch norm's two parameters are frozen.
+    """
     model, noticing = noticing_model(weight)
+    model[1].requires_grad_(False)
     model[1].running_mean.copy_(weight[:, 0])
     trainer = lab.MixedPrecisionTrainer(model, dtype)
     after = []
@@ -389,6 +440,7 @@ def evaluation_leaves_behind(lab: Lab, weight: Tensor, data: list, modes: list, 
         "after": after,
         "weight": model[0].weight.detach(),
         "running_mean": model[1].running_mean,
+        "trainable": [parameter.requires_grad for parameter in model.parameters()],
     }
 
 
@@ -405,6 +457,26 @@ def scaler_states(lab: Lab, state: dict, batches: list, settings: list) -> list:
     return states
 
 
+def through_a_file(state: dict) -> dict:
+    """`state` as a checkpoint file gives it back; such a file holds no objects, only tensors and plain values."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def restored_buffers(lab: Lab, weight: Tensor, batches: list) -> Tensor:
+    """The running mean of a batch norm that was trained, saved, and loaded into a new model."""
+    model, _ = noticing_model(weight)
+    trainer = lab.MixedPrecisionTrainer(model, torch.bfloat16)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    for batch in batches:
+        trainer.train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
+    other, _ = noticing_model(weight)
+    lab.MixedPrecisionTrainer(other, torch.bfloat16).load_state_dict(through_a_file(trainer.state_dict()))
+    return other[1].running_mean
+
+
 def interrupted_training(lab: Lab, state: dict, batches: list, stop: int, scaler: dict, lr: float) -> dict:
     """float16 training that is stopped after `stop` steps, saved, and continued by a new trainer with a new model."""
 
@@ -416,8 +488,7 @@ def interrupted_training(lab: Lab, state: dict, batches: list, stop: int, scaler
     trainer = lab.MixedPrecisionTrainer(model, torch.float16)
     trainer.scaler = new_scaler(scaler, model)
     skipped = run(trainer, model, batches[:stop])
-    saved = trainer.state_dict()
-    run(trainer, model, [])
+    saved = through_a_file(trainer.state_dict())
     resumed_model = small_model({name: torch.zeros_like(value) for name, value in state.items()})
     resumed = lab.MixedPrecisionTrainer(resumed_model, torch.float16)
     resumed.load_state_dict(saved)

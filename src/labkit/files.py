@@ -1,0 +1,42 @@
+"""Writes files whole or not at all, and tells before the work starts whether a path can be written."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from labkit.errors import LabError
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Raises LabError, naming the command line's `option`, unless a file can be made at `path`."""
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise LabError(f"{option} {path}: there is no folder {folder}; make it first, or give another path")
+    if path.exists() and not path.is_file():
+        raise LabError(f"{option} {path}: that is not a file; give the path of one")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise LabError(f"{option} {path}: cannot be written ({error.strerror}); give another path") from None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Puts `data` at `path`: whoever looks, at any moment, finds the old file or the new one, never a part.
+
+    Written beside it and renamed over it, each flushed to the disk. Raises LabError, the old file untouched.
+    """
+    path = path.resolve()  # a link stays a link: the file behind it is replaced
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise LabError(f"{path}: cannot be written ({error.strerror}); what stood there is untouched") from None

@@ -1,0 +1,196 @@
+"""The command line of a lab file: `labkit.run.main(sys.modules[__name__])` is the file's last line."""
+
+import math
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+
+from labkit import checkpoint as checkpoints
+from labkit import manifest
+from labkit.errors import LabError
+from labkit.files import check_writable
+from labkit.loading import line_in
+from labkit.training import DTYPES, MODELS, Settings, Training
+
+UNSOLVED = 2  # exit code of a step that is still to be written
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+DEFAULTS = Settings()
+
+
+def main(module: ModuleType, args: Sequence[str] | None = None) -> None:
+    """Runs the command line on the lab file that is loaded as `module`; every problem ends in one line on stderr.
+
+    Args:
+        module: the lab file; its MixedPrecisionTrainer does the work.
+        args: the arguments, by default those of the process.
+
+    Raises:
+        SystemExit: code 2 for an unsolved step or a wrong option, 130 after Ctrl-C, 1 for any other problem.
+    """
+    arguments = sys.argv[1:] if args is None else list(args)
+    try:
+        code = command.main(arguments, Path(module.__file__).name, standalone_mode=False, obj=module)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except LabError as error:
+        _fail(str(error), error.exit_code)
+    except Exception as error:
+        unsolved = _unsolved_step(error, module)
+        if unsolved:
+            _fail(unsolved, UNSOLVED)
+        if "--traceback" in arguments:
+            raise
+        _fail(f"{_describe(error, module)}; --traceback shows how it came to that", 1)
+    if code:  # click's own way out, after --help for one
+        sys.exit(code)
+
+
+def _positive(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not (0 < value <= 2.0**127):
+        raise click.BadParameter(f"{value:g} is not a number above 0 and at most 2**127.")
+    return value
+
+
+def _not_negative(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not (0 <= value < math.inf):
+        raise click.BadParameter(f"{value:g} is not a number that is finite and at least 0.")
+    return value
+
+
+_path = click.Path(dir_okay=False, path_type=Path)
+_count = click.IntRange(min=1)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--dtype", type=click.Choice(list(DTYPES)), help=f"What the arithmetic runs in.  [{DEFAULTS.dtype}]")
+@click.option("--model", type=click.Choice(list(MODELS)), help=f"What is trained.  [{DEFAULTS.model}]")
+@click.option("--epochs", type=_count, help=f"Passes over the digits.  [{DEFAULTS.epochs}]")
+@click.option("--batch-size", type=_count, help=f"Samples of a step.  [{DEFAULTS.batch_size}]")
+@click.option("--lr", type=float, callback=_positive, help=f"AdamW's learning rate.  [{DEFAULTS.lr}]")
+@click.option("--init-scale", type=float, callback=_positive, help="First loss scale of fp16.  [the trainer's own]")
+@click.option("--max-grad-norm", type=float, callback=_not_negative, help="Clips the true gradients.  [no clipping]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help=f"Weights and order follow.  [{DEFAULTS.seed}]")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute.  [cpu]")
+@click.option("--plot", type=_path, metavar="PATH", help="Draw loss and loss scale (.png, .pdf or .svg).")
+@click.option("--checkpoint", type=_path, metavar="PATH", help="Save the training's state to PATH, again and again.")
+@click.option("--checkpoint-every", type=_count, metavar="N", help="Save after every N steps.  [every epoch]")
+@click.option("--resume", type=_path, metavar="PATH", help="Go on from a checkpoint, bit for bit.")
+@click.option("--compare", is_flag=True, help="Instead: memory, speed, stability of the formats, measured here.")
+@click.option("--audit", is_flag=True, help="Instead: which operation of a step ran in which dtype.")
+@click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in the lab file.")
+@click.pass_context
+def command(
+    context: click.Context, /, device: str, compare: bool, audit: bool, traceback: bool, **options: Any
+) -> None:
+    """Trains a small network on handwritten digits in mixed precision."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if compare and audit:
+        raise click.UsageError("--compare and --audit are two commands: give one of them")
+    if compare:
+        _only(given, "--compare", allowed=set())
+        from labkit.compare import print_comparison
+
+        print_comparison(context.obj, device)
+    elif audit:
+        _only(given, "--audit", allowed={"dtype", "model", "batch_size", "seed"})
+        from labkit.audit import print_audit
+
+        print_audit(context.obj, Settings(**given), device)
+    else:
+        files = {name: given.pop(name, None) for name in ("plot", "checkpoint", "checkpoint_every", "resume")}
+        _train(context.obj, device, given, **files)
+
+
+def _train(
+    lab: ModuleType,
+    device: str,
+    given: dict[str, Any],
+    plot: Path | None,
+    checkpoint: Path | None,
+    checkpoint_every: int | None,
+    resume: Path | None,
+) -> None:
+    """Trains to the end, from the start or from `resume`; `given` are the settings of the command line."""
+    if plot:
+        from labkit.plots import check_plot
+
+        check_plot(plot)
+    if checkpoint_every and not checkpoint:
+        raise click.UsageError("--checkpoint-every needs --checkpoint PATH")
+    if checkpoint:
+        check_writable(checkpoint, "--checkpoint")
+        if checkpoint.exists():
+            checkpoints.load(checkpoint)  # a file of another kind is not written over
+    state = checkpoints.load(resume) if resume else None
+    settings = checkpoints.settings_of(resume, state, given) if state else Settings(**given)
+    if settings.init_scale is not None and settings.dtype != "fp16":
+        raise click.UsageError(f"--init-scale goes with --dtype fp16: {settings.dtype} trains without a loss scale")
+
+    training = Training(lab, settings, device)
+    if state:
+        training.load_state_dict(state)
+        click.echo(f"resumed from {resume} after {len(training.history)} steps, {state['threads']} threads")
+    while not training.finished:
+        training.step()
+        if training.batch == 0:
+            click.echo(training.epoch_line(training.epoch - 1))
+        if checkpoint and (
+            training.finished or len(training.history) % (checkpoint_every or training.batches_per_epoch) == 0
+        ):
+            checkpoints.save(training, checkpoint)
+    click.echo(training.banner())
+    if plot:
+        from labkit.plots import Curve, draw_trainings
+
+        draw_trainings([Curve.of(training)], plot)
+        click.echo(f"drawn: {plot}")
+
+
+def _only(given: dict[str, Any], command_name: str, allowed: set[str]) -> None:
+    for name in given:
+        if name not in allowed:
+            raise click.UsageError(f"{command_name} takes no --{name.replace('_', '-')}")
+
+
+def _unsolved_step(error: Exception, module: ModuleType) -> str | None:
+    """What to do and to read, if `error` is what the stub of an unsolved step raises; else None."""
+    match = re.fullmatch(r"Step (\d+): (\S+)", str(error))
+    if not isinstance(error, NotImplementedError) or not match:
+        return None
+    number, function = int(match[1]), match[2]
+    line = f"Step {number} is still to be solved: write {function} in {_short(Path(module.__file__))}"
+    try:
+        lab = manifest.find(Path(module.__file__).stem)
+        return f"{line}; read {lab.reading}#{lab.step(number).read}"
+    except (LabError, StopIteration):  # a copy under another name, outside the course
+        return line
+
+
+def _describe(error: Exception, module: ModuleType) -> str:
+    """Type, message and line of the lab file; of the file where it arose if the lab file had returned by then."""
+    where = line_in(module.__file__, error)
+    if where:
+        where = f"{_short(Path(module.__file__))}, {where}"
+    else:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{frame.filename}, line {frame.lineno}, after the lab file had returned"
+    return f"{where}: {type(error).__name__}: {error}"
+
+
+def _short(path: Path) -> str:
+    """`path` as seen from the current folder, if it lies below."""
+    path = path.resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(" ".join(message.split()), err=True)
+    sys.exit(code)

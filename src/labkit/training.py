@@ -1,0 +1,202 @@
+"""Trains a model on the digits with the lab's own trainer, step by step, so that it can stop and go on anywhere."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from labkit.banner import milestone_banner
+from labkit.data import digits_split
+from labkit.errors import LabError
+from labkit.measure import step_memory
+from labkit.models import SimpleModel, SmallCNN
+
+DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "mlp": lambda: SimpleModel(input_dim=64, hidden_dim=128, output_dim=10, num_layers=3),
+    "cnn": SmallCNN,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a training's outcome bit by bit, together with the machine and its number of threads.
+
+    `init_scale` None keeps the trainer's own scaler; `max_grad_norm` None does not clip.
+    """
+
+    dtype: str = "fp16"
+    model: str = "mlp"
+    epochs: int = 15
+    batch_size: int = 256
+    lr: float = 2e-3
+    init_scale: float | None = None
+    max_grad_norm: float | None = None
+    seed: int = 0
+
+
+class StepRecord(NamedTuple):
+    """One step: its unscaled loss, whether it was skipped, the loss scale it used (1.0 without scaling), samples."""
+
+    loss: float
+    skipped: bool
+    scale: float
+    samples: int
+
+
+class Training:
+    """A training on the digits with AdamW, and where it stands.
+
+    Attributes:
+        epoch, batch: the next step is batch number `batch` of epoch `epoch`, both from 0.
+        history: a record of every step so far.
+    """
+
+    def __init__(
+        self,
+        lab: ModuleType,
+        settings: Settings,
+        device: str = "cpu",
+        data: tuple[TensorDataset, TensorDataset] | None = None,
+    ) -> None:
+        """
+        Args:
+            lab: a loaded lab file; its MixedPrecisionTrainer makes the steps.
+            data: (train, test), by default the digits; items are (float32 (64,), int64 scalar).
+
+        Raises:
+            LabError: the training data is empty, or `device` is cuda and there is none.
+        """
+        if device == "cuda" and not torch.cuda.is_available():
+            raise LabError(
+                "--device cuda: torch finds no CUDA GPU on this machine; leave the option out to use the CPU"
+            )
+        self.train_set, self.test_set = data or digits_split()
+        if len(self.train_set) == 0:
+            raise LabError("the training data is empty: there is nothing to train on")
+        self.lab, self.settings, self.device = lab, settings, device
+        random.seed(settings.seed)
+        torch.manual_seed(settings.seed)
+        self.model = MODELS[settings.model]().to(device)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=settings.lr)
+        self.criterion = nn.CrossEntropyLoss()
+        self.trainer = lab.MixedPrecisionTrainer(self.model, dtype=DTYPES[settings.dtype])
+        if settings.init_scale is not None:
+            self.trainer.scaler = lab.create_grad_scaler(init_scale=settings.init_scale, device=device)
+        self.epoch, self.batch = 0, 0
+        self.history: list[StepRecord] = []
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return math.ceil(len(self.train_set) / self.settings.batch_size)
+
+    @property
+    def finished(self) -> bool:
+        return self.epoch >= self.settings.epochs
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        """Images and labels of the next step. The order of an epoch's samples follows from seed and epoch alone."""
+        generator = torch.Generator().manual_seed(self.settings.seed + self.epoch)
+        order = torch.randperm(len(self.train_set), generator=generator)
+        chosen = order[self.batch * self.settings.batch_size :][: self.settings.batch_size]
+        return self.train_set[chosen]
+
+    def step(self) -> None:
+        """Trains on the next batch."""
+        batch = self.next_batch()
+        scale = self.trainer.scaler.get_scale()
+        loss, skipped = self.trainer.train_step(batch, self.optimizer, self.criterion, self.settings.max_grad_norm)
+        self.history.append(StepRecord(float(loss), bool(skipped), scale, len(batch[1])))
+        self.batch += 1
+        if self.batch == self.batches_per_epoch:
+            self.epoch, self.batch = self.epoch + 1, 0
+
+    def epoch_records(self, epoch: int) -> list[StepRecord]:
+        return self.history[epoch * self.batches_per_epoch :][: self.batches_per_epoch]
+
+    def epoch_line(self, epoch: int) -> str:
+        """The epoch that has just finished in one line, with the accuracy and the loss scale of now."""
+        records = self.epoch_records(epoch)
+        return (
+            f"epoch {epoch + 1:3}/{self.settings.epochs}  loss {mean_loss(records):.4f}  "
+            f"test accuracy {self.accuracy():.3f}  loss scale {self.trainer.scaler.get_scale():g}  "
+            f"skipped {sum(record.skipped for record in records)}"
+        )
+
+    @torch.no_grad()
+    def accuracy(self) -> float:
+        """The share of the test digits that the model names correctly, computed in the precision of training."""
+        images, labels = self.test_set.tensors
+        self.model.eval()  # train_step sets the training mode itself
+        logits = self.lab.mixed_precision_forward(self.model, images.to(self.device), DTYPES[self.settings.dtype])
+        return (logits.argmax(dim=1).cpu() == labels).float().mean().item()
+
+    def banner(self) -> str:
+        """The milestone's banner: loss of the first step and mean of the last epoch, memory measured now."""
+        return milestone_banner(
+            dtype=DTYPES[self.settings.dtype],
+            scaling=self.trainer.scaler.is_enabled(),
+            initial_loss=self.history[0].loss,
+            final_loss=mean_loss(self.epoch_records(self.epoch - 1)),
+            skipped_steps=sum(record.skipped for record in self.history),
+            memory_reduction=memory_reduction(self.lab, self.settings, self.device),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how the training goes on, of types that `torch.load(weights_only=True)` accepts."""
+        return {
+            "settings": asdict(self.settings),
+            "trainer": self.trainer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "history": [tuple(record) for record in self.history],
+            "random": {
+                "python": random.getstate(),
+                "torch": torch.get_rng_state(),
+                "cuda": torch.cuda.get_rng_state_all() if self.device == "cuda" else [],
+            },
+            "threads": torch.get_num_threads(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes back to where `state_dict` was taken, its number of threads included: sums depend on it."""
+        torch.set_num_threads(state["threads"])
+        self.trainer.load_state_dict(state["trainer"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.batch = state["epoch"], state["batch"]
+        self.history = [StepRecord(*record) for record in state["history"]]
+        random.setstate(state["random"]["python"])
+        torch.set_rng_state(state["random"]["torch"])
+        if self.device == "cuda" and state["random"]["cuda"]:
+            torch.cuda.set_rng_state_all(state["random"]["cuda"])
+
+
+def check_device(device: str) -> None:
+    """Raises LabError if `device` is cuda and there is none."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise LabError("--device cuda: torch finds no CUDA GPU on this machine; leave the option out to use the CPU")
+
+
+def mean_loss(records: list[StepRecord]) -> float:
+    """The mean loss over samples; steps whose loss is inf or nan are left out, nan if all are."""
+    finite = [record for record in records if math.isfinite(record.loss)]
+    samples = sum(record.samples for record in finite)
+    return sum(record.loss * record.samples for record in finite) / samples if samples else math.nan
+
+
+def memory_reduction(lab: ModuleType, settings: Settings, device: str = "cpu") -> float:
+    """The share of a step's peak memory that `settings.dtype` saves against fp32, measured; negative if it adds."""
+    peak = {}
+    for dtype in ("fp32", settings.dtype):
+        training = Training(lab, replace(settings, dtype=dtype, init_scale=None), device)
+        one_step = partial(training.trainer.train_step, training.next_batch(), training.optimizer, training.criterion)
+        peak[dtype] = step_memory(one_step, device).peak_bytes
+    return 1 - peak[settings.dtype] / peak["fp32"]

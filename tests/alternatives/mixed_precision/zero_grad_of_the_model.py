@@ -1,0 +1,10 @@
+"""the model's gradients are zeroed instead of the optimizer's."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    def train_step(self, batch, optimizer, criterion, max_grad_norm=None):
+        self.model.train()
+        self.model.zero_grad()
+        loss = self._loss(batch, criterion)
+        stepped = scaled_backward(loss, self.scaler, optimizer, self.model, max_grad_norm)
+        return loss.item(), not stepped

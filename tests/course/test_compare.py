@@ -1,0 +1,106 @@
+"""The comparison of formats: measured rows, honest words, and a bounded cost."""
+
+import math
+import time
+
+import pytest
+import torch
+from commandline import run, solution
+from torch import nn
+
+import labkit.compare
+from labkit.compare import Comparison, Row, Subject, Workload, compare, print_comparison
+
+TINY = Workload(
+    name="tiny",
+    model=lambda: nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 10)),
+    criterion=nn.CrossEntropyLoss(),
+    batch=lambda size: (torch.randn(size, 64), torch.randint(10, (size,))),
+    batch_size=512,
+    samples="samples",
+)
+
+
+def rows(fp16_seconds: float) -> tuple[Row, ...]:
+    return Row("fp32", 2 * 2**20, 0.010, "a"), Row("fp16", 2**20, fp16_seconds, "b"), Row("bf16", 2**20, 0.005, "c")
+
+
+def cells(comparison: Comparison) -> list[list[str]]:
+    return [list(column.cells) for column in comparison.table().columns]
+
+
+def test_every_format_has_a_measured_row() -> None:
+    comparison = compare(solution(), TINY, budget=5.0)
+    assert [row.format for row in comparison.rows] == ["fp32", "fp16", "bf16"]
+    fp32, fp16, bf16 = comparison.rows
+    assert fp16.peak_bytes == pytest.approx(bf16.peak_bytes, rel=0.01)  # the scaler itself takes a few bytes
+    assert fp16.peak_bytes < 0.9 * fp32.peak_bytes
+    assert all(row.seconds > 0 for row in comparison.rows)
+    assert fp32.stability.endswith("0 skipped")
+    assert "skipped at scale 65536" in fp16.stability
+    assert bf16.stability.endswith("no scaler needed")
+
+
+def test_the_table_gives_percent_and_ratio_of_fp32() -> None:
+    formats, memory, speed, _ = cells(Comparison(TINY, "cpu", 512, rows(0.002)))
+    assert formats == ["fp32", "fp16", "bf16"]
+    assert memory == ["100% (2.0 MiB)", "50% (1.0 MiB)", "50% (1.0 MiB)"]
+    assert speed == ["1.00x (10.0 ms)", "5.00x (2.0 ms)", "2.00x (5.0 ms)"]
+
+
+@pytest.mark.parametrize(
+    ("native", "reason"),
+    [(True, "slower here, measured"), (False, "slower: no fp16 arithmetic\non this CPU, emulated")],
+)
+def test_a_slower_format_says_so_and_why(native: bool, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labkit.compare, "check_amp_available", lambda dtype, device: native)
+    _, _, speed, _ = cells(Comparison(TINY, "cpu", 512, rows(1.0)))
+    assert speed[1] == f"0.01x (1000.0 ms)\n{reason}"
+    assert "slower" not in speed[0] + speed[2]
+
+
+def test_stability_is_what_the_steps_showed() -> None:
+    diverging = Subject(solution(), TINY, torch.bfloat16, "cpu")
+    diverging.losses, diverging.skipped = [2.3, math.inf, math.nan], 2
+    assert diverging.stability() == "loss inf or nan in 2 of 3\n2 skipped"
+    scaled = Subject(solution(), TINY, torch.float16, "cpu")
+    scaled.trainer.scaler = solution().create_grad_scaler(init_scale=2.0**120, device="cpu")
+    for _ in range(3):
+        scaled.step(TINY.batch(4))
+    assert scaled.stability() == f"finite loss in 3 steps\n3 skipped at scale {2.0**117:g}"
+
+
+def test_a_slow_machine_gets_fewer_turns_and_a_smaller_batch_for_all_formats() -> None:
+    class Slow(nn.Module):
+        """Takes time in proportion to the batch."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(64, 10)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            time.sleep(len(inputs) * 1e-3)
+            return self.layer(inputs)
+
+    slow = Workload("slow", Slow, nn.CrossEntropyLoss(), TINY.batch, 64, "samples")
+    start = time.perf_counter()
+    comparison = compare(solution(), slow, budget=1.0)
+    assert time.perf_counter() - start < 3.0
+    assert comparison.batch_size < 64
+    assert comparison.title().endswith(f"{comparison.batch_size} samples a step, not 64: that would take too long here")
+
+
+def test_the_printed_tables_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    threads = torch.get_num_threads()
+    print_comparison(solution(), budget=1.0, workloads=(TINY, TINY))
+    out = capsys.readouterr().out
+    assert out.count("| Format | Memory") == 2 and max(map(len, out.splitlines())) <= 80
+    assert torch.__version__ in out and torch.get_num_threads() == threads
+
+
+def test_the_command_compares_both_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(labkit.compare, "print_comparison", lambda lab, device: seen.append((lab.__name__, device)))
+    assert run(solution(), "--compare").code == 0
+    assert seen == [("labkit_implementation_mixed_precision", "cpu")]
+    assert [workload.model.__name__ for workload in labkit.compare.WORKLOADS] == ["SmallTransformer", "WideMLP"]

@@ -1,0 +1,135 @@
+"""The handouts keep up: the table of steps is the manifest's, and every run that is shown still goes like that.
+
+A ```console block shows a command and what it prints when the lab file is the one that its info string names: `skeleton`,
+`solutions`, or a mistake of `tests/mistakes` on top of the solution. A line `...` stands for any lines. Whole numbers are
+exact; decimals may differ by a quarter, since rounding is the processor's business.
+"""
+
+import math
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from page_checks import ENVIRONMENT, ROOT, Block, load
+
+from labkit import manifest
+from labkit.errors import LabError
+from labkit.handout import BEGIN, END, handout_of, table, write_handout
+from labkit.manifest import Lab
+
+LABS = manifest.load_all()
+RUNS = [
+    (lab, block)
+    for lab in LABS
+    for section in load(f"labs/{lab.folder.name}/README.md").sections
+    for block in section.blocks
+    if block.language == "console"
+]
+NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_table_of_steps_is_up_to_date(lab: Lab) -> None:
+    text = (lab.folder / "README.md").read_text(encoding="utf-8")
+    assert handout_of(lab, text) == text, "run: make skeletons"
+
+
+@pytest.mark.parametrize(("lab", "block"), RUNS, ids=lambda part: f"line {part.line}" if type(part) is Block else "")
+def test_shown_run_is_true(lab: Lab, block: Block, tmp_path: Path) -> None:
+    command, _, shown = block.text.partition("\n")
+    printed = run(lab, command.removeprefix("$ "), block.mark, tmp_path)
+    assert alike(shown, printed), f"line {block.line} shows\n{shown}\nbut this was printed\n{printed}"
+
+
+def run(lab: Lab, command: str, author: str, folder: Path) -> str:
+    """What `command` of a handout prints with the file of `author` in the place of the student's, here in `folder`."""
+    source = lab.folder / "skeleton.py" if author == "skeleton" else ROOT / "solutions" / f"{lab.stem}.py"
+    file = folder / f"{lab.stem}.py"
+    shutil.copy(source, file)
+    program, *words = shlex.split(command)
+    if program == "make":
+        assert words[0] == f"test-{lab.name}"
+        arguments = ["-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", f"tests/test_{lab.stem}.py"]
+        arguments += ["--impl", str(folder)]
+        if author not in ("skeleton", "solutions"):
+            arguments += ["--overlay", str(ROOT / "tests" / "mistakes" / lab.stem / f"{author}.py")]
+        for word in words[1:]:
+            name, _, value = word.partition("=")
+            arguments += [f"--{name.lower()}", value]
+    else:
+        assert (program, words[0]) == ("python", f"src/{lab.stem}.py")
+        arguments = [str(file), *words[1:]]
+    ran = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=100
+    )
+    return (ran.stdout + ran.stderr).replace(str(file), f"src/{lab.stem}.py").replace(f" IMPL={folder}", "")
+
+
+def alike(shown: str, printed: str) -> bool:
+    """Whether `printed` is what the page shows, up to what the head of this file allows."""
+    numbers = re.findall(NUMBER, shown)
+    lines = [
+        r"(?:.*\n)*?"
+        if line.strip() == "..."
+        else f"({NUMBER})".join(re.escape(part) for part in re.split(NUMBER, line.rstrip())) + " *\n"
+        for line in shown.splitlines()
+    ]
+    match = re.fullmatch("".join(lines), printed)
+    return match is not None and all(map(close, numbers, match.groups()))
+
+
+def close(shown: str, printed: str) -> bool:
+    return shown == printed or ("." in shown and math.isclose(float(shown), float(printed), rel_tol=0.25, abs_tol=0.01))
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("loss 0.31\n...\nskipped 6\n", "loss 0.30\na\nb\nskipped 6\n", True),
+        ("loss 0.31\n", "loss 0.62\n", False),
+        ("skipped 6\n", "skipped 7\n", False),
+        ("loss 0.31\n", "Loss 0.31\n", False),
+        ("a\n", "a\nb\n", False),
+    ],
+)
+def test_a_run_that_changed_is_noticed(shown: str, printed: str, same: bool) -> None:
+    assert alike(shown, printed) == same
+
+
+def test_only_the_table_is_replaced() -> None:
+    lab = LABS[0]
+    assert handout_of(lab, f"before\n{BEGIN}\nold\n{END}\nafter\n") == f"before\n{BEGIN}\n{table(lab)}\n{END}\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}\n{BEGIN}\n", f"{BEGIN}{END}{BEGIN}{END}"])
+def test_a_handout_without_its_markers_is_refused(text: str) -> None:
+    with pytest.raises(LabError, match=r"README\.md: the table of steps stands between"):
+        handout_of(LABS[0], text)
+
+
+def test_table_sums_what_the_manifest_says() -> None:
+    lab = LABS[0]
+    rows = table(lab).splitlines()
+    assert len(rows) == len(lab.steps) + 3
+    cells = [[cell.strip() for cell in row.split("|")] for row in rows[2:]]
+    assert sum(int(row[3]) for row in cells[:-1]) == int(cells[-1][3]) == lab.minutes
+    assert sum(int(row[4]) for row in cells[:-1]) == int(cells[-1][4]) == lab.points
+
+
+def test_class_of_several_methods_is_named_once() -> None:
+    assert "| `MixedPrecisionTrainer.__init__`, `.train_step`, `.train_epoch`," in table(manifest.find("lab04"))
+
+
+def test_a_lab_without_a_handout_gets_a_beginning(tmp_path: Path) -> None:
+    folder = tmp_path / "labs" / LABS[0].folder.name
+    folder.mkdir(parents=True)
+    shutil.copy(LABS[0].folder / "lab.toml", folder)
+    lab = manifest.load(folder / "lab.toml")
+    name = f"labs/{folder.name}/README.md"
+    assert write_handout(lab, tmp_path) == [f"{name}: written"]
+    assert table(lab) in (folder / "README.md").read_text(encoding="utf-8")
+    assert write_handout(lab, tmp_path) == [f"{name}: up to date"]

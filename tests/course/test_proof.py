@@ -1,0 +1,36 @@
+"""The graded suites are proven: every known mistake is caught, every right answer is accepted, a replay wins nothing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from labkit import manifest
+from labkit.manifest import ROOT, Lab
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the proof forks; this system cannot")
+
+LABS = manifest.load_all()
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_suite_is_proven(lab: Lab):
+    """In a process of its own: a parent that has computed with torch must not fork."""
+    command = [sys.executable, "-m", "labkit", "proof", lab.name, "--own-steps", "--check"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
+    assert "The suite is proven." in result.stdout
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_banks_are_large_enough(lab: Lab):
+    from labkit.proof import overlays
+
+    mistakes, alternatives = overlays(lab, "mistake"), overlays(lab, "alternative")
+    assert len(mistakes) >= 80
+    assert len(alternatives) >= 15
+    says = [mistake.says for mistake in mistakes]
+    assert len(set(says)) == len(says), "two mistakes have the same sentence"

@@ -1,0 +1,181 @@
+"""The command line of a lab file: training, and a clear line for everything that can be wrong."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from commandline import SOLUTION, refused, run, solution
+from torch.utils.data import TensorDataset
+
+import labkit.training
+from labkit.loading import load_implementation
+
+QUICK = ("--epochs", 2)
+
+
+@pytest.fixture
+def lab_file(tmp_path: Path):
+    """Makes a lab file out of the solution and a piece of code behind it; gives the loaded module."""
+
+    def make(code: str):
+        path = tmp_path / "mixed_precision.py"
+        path.write_text(f"from labkit.models import SimpleModel\n{code}\n")
+        return load_implementation(path)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "scaler"),
+    [("fp32", "float32", "False"), ("fp16", "float16", "True"), ("bf16", "bfloat16", "False")],
+)
+def test_a_training_prints_its_epochs_and_the_banner(dtype: str, name: str, scaler: str) -> None:
+    finished = run(solution(), "--dtype", dtype, *QUICK)
+    assert finished.code == 0 and finished.err == ""
+    epochs = re.findall(
+        r"^epoch +(\d)/2  loss (\S+)  test accuracy (\S+)  loss scale (\S+)  skipped 0$", finished.out, re.M
+    )
+    assert [epoch for epoch, *_ in epochs] == ["1", "2"]
+    banner = finished.out.splitlines()[-9:]
+    assert banner[0] == banner[-1] == "=" * 60
+    assert banner[1] == "Lab 04 Milestone: Mixed Precision Training Complete!"
+    assert banner[2:4] == [f"Precision: {name}", f"Using GradScaler: {scaler}"]
+    assert float(banner[4].removeprefix("Initial Loss: ")) > 2 > float(banner[5].removeprefix("Final Loss:   "))
+    assert banner[5].removeprefix("Final Loss:   ") == epochs[-1][1]
+    assert banner[6] == "Skipped Steps: 0"
+    reduction = float(banner[7].removeprefix("Memory Reduction: ").removesuffix("%"))
+    assert reduction == 0 if dtype == "fp32" else reduction > 10
+
+
+def test_a_high_initial_scale_skips_steps_and_training_survives() -> None:
+    finished = run(solution(), *QUICK, "--init-scale", 2.0**24)
+    skipped = int(re.search(r"^Skipped Steps: (\d+) \(due to gradient overflow\)$", finished.out, re.M)[1])
+    assert skipped >= 1
+    assert f"loss scale {2.0 ** (24 - skipped):g}" in finished.out.splitlines()[1]
+    assert "nan" not in finished.out
+
+
+def test_the_options_reach_the_training() -> None:
+    plain, seed, rate, clipped, batch = (
+        run(solution(), "--dtype", "fp32", "--epochs", 1, *more).out
+        for more in ((), ("--seed", 1), ("--lr", 0.1), ("--max-grad-norm", 0.0), ("--batch-size", 5000))
+    )
+    assert len({plain, seed, rate, clipped, batch}) == 5
+    assert run(solution(), "--dtype", "fp32", "--epochs", 1).out == plain
+    assert "cnn" not in plain and run(solution(), "--dtype", "fp32", "--epochs", 1, "--model", "cnn").out != plain
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    for name, magic in (("run.png", b"\x89PNG"), ("run.svg", b"<?xml")):
+        finished = run(solution(), "--epochs", 1, "--init-scale", 2.0**24, "--plot", tmp_path / name)
+        assert finished.code == 0
+        assert (tmp_path / name).read_bytes().startswith(magic)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.png", "run.svg"]
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ("--dtype fp8", "'fp8' is not one of 'fp32', 'fp16', 'bf16'"),
+        ("--batch-size 0", "'--batch-size': 0 is not in the range x>=1"),
+        ("--epochs -1", "'--epochs': -1 is not in the range x>=1"),
+        ("--lr nan", "'--lr': nan is not a number above 0"),
+        ("--lr 0", "'--lr': 0 is not a number above 0"),
+        ("--init-scale inf", "'--init-scale': inf is not a number above 0 and at most 2**127"),
+        ("--max-grad-norm -1", "'--max-grad-norm': -1 is not a number that is finite and at least 0"),
+        ("--dtype bf16 --init-scale 8", "--init-scale goes with --dtype fp16"),
+        ("--checkpoint-every 3", "--checkpoint-every needs --checkpoint PATH"),
+        ("--compare --audit", "give one of them"),
+        ("--compare --dtype fp16", "--compare takes no --dtype"),
+        ("--audit --checkpoint x", "--audit takes no --checkpoint"),
+        ("--nonsense", "No such option"),
+        ("--plot /nowhere/run.png", "there is no folder /nowhere"),
+        ("--plot run.gif", "must end in .png, .pdf, .svg"),
+        ("--plot pyproject.toml/run.png", "there is no folder"),
+        ("--checkpoint /nowhere/run.pt", "there is no folder /nowhere"),
+        ("--resume /nowhere/run.pt", "cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_wrong_option_is_one_line_before_any_training(args: str, says: str) -> None:
+    assert says in refused(run(solution(), *args.split()))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize("more", [[], ["--compare"], ["--audit"]])
+def test_cuda_without_a_gpu_is_one_line_with_a_way_out(more: list[str]) -> None:
+    line = refused(run(solution(), "--device", "cuda", *more))
+    assert "no CUDA GPU" in line and "leave the option out" in line
+
+
+def test_an_empty_data_set_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = TensorDataset(torch.zeros(0, 64), torch.zeros(0, dtype=torch.int64))
+    monkeypatch.setattr(labkit.training, "digits_split", lambda: (empty, empty))
+    assert "the training data is empty" in refused(run(solution()))
+
+
+def test_an_unsolved_step_names_itself_and_what_to_read(lab_file) -> None:
+    lab = lab_file(
+        "class MixedPrecisionTrainer:\n"
+        "    def __init__(self, model, dtype=None, use_scaler=None):\n"
+        "        raise NotImplementedError('Step 3: MixedPrecisionTrainer.__init__')"
+    )
+    for args in ((), ("--compare",), ("--audit",), ("--traceback",)):
+        finished = run(lab, *args)
+        line = finished.err
+        assert finished.code == 2 and line.count("\n") == 1
+        assert line.startswith("Step 3 is still to be solved: write MixedPrecisionTrainer.__init__ in ")
+        assert "read docs/05_mixed_precision.md#validation" in line
+
+
+def test_a_not_implemented_error_of_another_kind_is_no_unsolved_step(lab_file) -> None:
+    lab = lab_file("def MixedPrecisionTrainer(*args, **kwargs):\n    raise NotImplementedError('later')")
+    finished = run(lab)
+    assert finished.code == 1 and "NotImplementedError: later" in refused(finished)
+
+
+def test_an_error_in_the_lab_file_is_one_line_with_its_place(lab_file) -> None:
+    lab = lab_file("def MixedPrecisionTrainer(model, dtype):\n    return 1 + 'a'")
+    finished = run(lab)
+    assert finished.code == 1
+    assert "mixed_precision.py, line 3: return 1 + 'a': TypeError: unsupported operand" in refused(finished)
+    with pytest.raises(TypeError):
+        run(lab, "--traceback")
+
+
+def test_a_trainer_that_returns_nonsense_is_one_line(lab_file) -> None:
+    lab = lab_file(
+        "class MixedPrecisionTrainer:\n"
+        "    def __init__(self, model, dtype):\n"
+        "        import torch\n"
+        "        self.scaler = torch.amp.GradScaler('cpu')\n"
+        "    def train_step(self, *args):\n"
+        "        pass"
+    )
+    line = refused(run(lab))
+    assert "training.py, line" in line and "after the lab file had returned" in line and "TypeError" in line
+
+
+def test_help_fits_and_exits_well() -> None:
+    finished = run(solution(), "--help")
+    assert finished.code == 0
+    assert "--max-grad-norm" in finished.out and max(map(len, finished.out.splitlines())) <= 100
+
+
+def test_the_file_runs_uninstalled_and_leaves_quietly_on_ctrl_c(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    process = subprocess.Popen(
+        [sys.executable, "-u", SOLUTION, "--epochs", "100000"],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline().startswith("epoch   1/100000  loss")
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.strip() == ""

@@ -1,0 +1,13 @@
+"""the backoff factor does not reach the scaler."""
+
+
+def create_grad_scaler(
+    init_scale=65536.0, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, enabled=True, device=None
+):
+    return GradScaler(
+        device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        init_scale=init_scale,
+        growth_factor=growth_factor,
+        growth_interval=growth_interval,
+        enabled=enabled,
+    )

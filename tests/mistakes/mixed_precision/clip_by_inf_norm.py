@@ -1,0 +1,14 @@
+"""the limit is held against the largest gradient entry instead of the 2-norm."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm, norm_type=math.inf)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

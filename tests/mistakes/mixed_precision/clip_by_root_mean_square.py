@@ -1,0 +1,15 @@
+"""the norm is divided by the root of the number of entries before it is held against the limit."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            count = sum(p.grad.numel() for p in model.parameters() if p.grad is not None)
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm / math.sqrt(count))
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

@@ -1,0 +1,15 @@
+"""the norm of the weights is held against the limit instead of the norm of the gradients."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            weights = torch.nn.utils.get_total_norm([p.detach() for p in model.parameters()])
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, weights)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

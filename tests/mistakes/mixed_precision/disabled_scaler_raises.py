@@ -1,0 +1,16 @@
+"""a disabled scaler is refused with an exception instead of a plain backward and step."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    if not scaler.is_enabled():
+        raise RuntimeError("loss scaling is off")
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

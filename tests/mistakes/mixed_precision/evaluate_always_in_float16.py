@@ -1,0 +1,20 @@
+"""validation runs in float16 whatever the trainer's dtype is."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    @torch.no_grad()
+    def evaluate(self, dataloader, criterion):
+        was_training = self.model.training
+        self.model.eval()
+        total_loss, samples = 0.0, 0
+        try:
+            for batch in dataloader:
+                inputs, targets = (part.to(self.device) for part in batch)
+                outputs = mixed_precision_forward(self.model, inputs).float()
+                total_loss += criterion(outputs, targets).item() * len(targets)
+                samples += len(targets)
+        finally:
+            self.model.train(was_training)
+        if samples == 0:
+            raise ValueError("the data loader is empty")
+        return self._mean_over_ranks(total_loss, samples)

@@ -1,0 +1,18 @@
+"""the validation loss is the mean over batches, so a short last batch counts as much as a full one."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    @torch.no_grad()
+    def evaluate(self, dataloader, criterion):
+        was_training = self.model.training
+        self.model.eval()
+        total_loss, samples = 0.0, 0
+        try:
+            for batch in dataloader:
+                total_loss += self._loss(batch, criterion).item()
+                samples += 1
+        finally:
+            self.model.train(was_training)
+        if samples == 0:
+            raise ValueError("the data loader is empty")
+        return self._mean_over_ranks(total_loss, samples)

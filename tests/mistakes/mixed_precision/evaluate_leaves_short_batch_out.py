@@ -1,0 +1,22 @@
+"""a last batch that is shorter than the others is left out of validation."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    @torch.no_grad()
+    def evaluate(self, dataloader, criterion):
+        was_training = self.model.training
+        self.model.eval()
+        total_loss, samples = 0.0, 0
+        try:
+            size = 0
+            for batch in dataloader:
+                size = max(size, len(batch[1]))
+                if len(batch[1]) < size:
+                    continue
+                total_loss += self._loss(batch, criterion).item() * len(batch[1])
+                samples += len(batch[1])
+        finally:
+            self.model.train(was_training)
+        if samples == 0:
+            raise ValueError("the data loader is empty")
+        return self._mean_over_ranks(total_loss, samples)

@@ -1,0 +1,18 @@
+"""the model is put in train mode after validation, also when it was in eval mode."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    @torch.no_grad()
+    def evaluate(self, dataloader, criterion):
+        was_training = self.model.training
+        self.model.eval()
+        total_loss, samples = 0.0, 0
+        try:
+            for batch in dataloader:
+                total_loss += self._loss(batch, criterion).item() * len(batch[1])
+                samples += len(batch[1])
+        finally:
+            self.model.train()
+        if samples == 0:
+            raise ValueError("the data loader is empty")
+        return self._mean_over_ranks(total_loss, samples)

@@ -1,0 +1,18 @@
+"""`torch.set_grad_enabled(False)` stays off after validation, so training stops with an error."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    def evaluate(self, dataloader, criterion):
+        torch.set_grad_enabled(False)
+        was_training = self.model.training
+        self.model.eval()
+        total_loss, samples = 0.0, 0
+        try:
+            for batch in dataloader:
+                total_loss += self._loss(batch, criterion).item() * len(batch[1])
+                samples += len(batch[1])
+        finally:
+            self.model.train(was_training)
+        if samples == 0:
+            raise ValueError("the data loader is empty")
+        return self._mean_over_ranks(total_loss, samples)

@@ -1,0 +1,20 @@
+"""validation freezes all parameters and then unfreezes all, also those that were frozen before."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    @torch.no_grad()
+    def evaluate(self, dataloader, criterion):
+        was_training = self.model.training
+        self.model.eval()
+        self.model.requires_grad_(False)
+        total_loss, samples = 0.0, 0
+        try:
+            for batch in dataloader:
+                total_loss += self._loss(batch, criterion).item() * len(batch[1])
+                samples += len(batch[1])
+        finally:
+            self.model.requires_grad_(True)
+            self.model.train(was_training)
+        if samples == 0:
+            raise ValueError("the data loader is empty")
+        return self._mean_over_ranks(total_loss, samples)

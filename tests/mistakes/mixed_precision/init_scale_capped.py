@@ -1,0 +1,14 @@
+"""the initial scale is capped at the largest float16."""
+
+
+def create_grad_scaler(
+    init_scale=65536.0, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, enabled=True, device=None
+):
+    return GradScaler(
+        device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        init_scale=min(init_scale, torch.finfo(torch.float16).max),
+        growth_factor=growth_factor,
+        backoff_factor=backoff_factor,
+        growth_interval=growth_interval,
+        enabled=enabled,
+    )

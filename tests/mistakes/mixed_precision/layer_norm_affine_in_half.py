@@ -1,0 +1,15 @@
+"""the normalized values are rounded to half precision before weight and bias are applied."""
+
+
+def fp32_layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+    dims = (-1,) if isinstance(normalized_shape, int) else tuple(range(-len(normalized_shape), 0))
+    y = x.float()
+    mean = y.mean(dims, keepdim=True)
+    variance = (y - mean).square().mean(dims, keepdim=True)
+    y = (y - mean) / torch.sqrt(variance + eps)
+    y = y.to(x.dtype)
+    if weight is not None:
+        y = y * weight.to(x.dtype)
+    if bias is not None:
+        y = y + bias.to(x.dtype)
+    return y.to(x.dtype)

@@ -1,0 +1,12 @@
+"""weight and bias are used only when both are given."""
+
+
+def fp32_layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+    dims = (-1,) if isinstance(normalized_shape, int) else tuple(range(-len(normalized_shape), 0))
+    y = x.float()
+    mean = y.mean(dims, keepdim=True)
+    variance = (y - mean).square().mean(dims, keepdim=True)
+    y = (y - mean) / torch.sqrt(variance + eps)
+    if weight is not None and bias is not None:
+        y = y * weight.float() + bias.float()
+    return y.to(x.dtype)

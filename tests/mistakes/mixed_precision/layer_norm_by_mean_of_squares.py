@@ -1,0 +1,14 @@
+"""the variance is the mean of squares less the squared mean, which cancels for values far from zero."""
+
+
+def fp32_layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+    dims = (-1,) if isinstance(normalized_shape, int) else tuple(range(-len(normalized_shape), 0))
+    y = x.float()
+    mean = y.mean(dims, keepdim=True)
+    variance = y.square().mean(dims, keepdim=True) - mean.square()
+    y = (y - mean) / torch.sqrt(variance + eps)
+    if weight is not None:
+        y = y * weight.float()
+    if bias is not None:
+        y = y + bias.float()
+    return y.to(x.dtype)

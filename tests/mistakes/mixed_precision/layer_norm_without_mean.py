@@ -1,0 +1,14 @@
+"""the mean is not subtracted: this is RMS normalization."""
+
+
+def fp32_layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+    dims = (-1,) if isinstance(normalized_shape, int) else tuple(range(-len(normalized_shape), 0))
+    y = x.float()
+    mean = 0.0
+    variance = (y - mean).square().mean(dims, keepdim=True)
+    y = (y - mean) / torch.sqrt(variance + eps)
+    if weight is not None:
+        y = y * weight.float()
+    if bias is not None:
+        y = y + bias.float()
+    return y.to(x.dtype)

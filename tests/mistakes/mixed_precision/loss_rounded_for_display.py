@@ -1,0 +1,10 @@
+"""the loss is rounded to two digits before it is returned."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    def train_step(self, batch, optimizer, criterion, max_grad_norm=None):
+        self.model.train()
+        optimizer.zero_grad()
+        loss = self._loss(batch, criterion)
+        stepped = scaled_backward(loss, self.scaler, optimizer, self.model, max_grad_norm)
+        return round(loss.item(), 2), not stepped

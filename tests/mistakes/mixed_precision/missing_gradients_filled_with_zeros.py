@@ -1,0 +1,17 @@
+"""parameters without a gradient get zeros, so weight decay and momentum move them."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    scaler.scale(loss).backward()
+    for parameter in model.parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

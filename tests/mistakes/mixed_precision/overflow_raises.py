@@ -1,0 +1,15 @@
+"""anomaly detection is on, so a nan gradient is an exception instead of a skipped step."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    with torch.autograd.detect_anomaly():
+        scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

@@ -1,0 +1,19 @@
+"""the scale is halved by hand on a skip, whatever the backoff factor is."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+        scaler.step(optimizer)
+    if finite or not scaler.is_enabled():
+        scaler.update()
+    else:
+        before = scaler.get_scale()
+        scaler.update()
+        scaler.update(before * 0.5)
+    return finite

@@ -1,0 +1,6 @@
+"""the result stays float32 instead of going back to x's dtype."""
+
+
+def fp32_softmax(x, dim=-1):
+    with torch.autocast(x.device.type, enabled=False):
+        return F.softmax(x.float(), dim)

