@@ -14,6 +14,10 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.amp import GradScaler
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor
+from torch.nn.parallel import DistributedDataParallel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # finds labkit when it is not installed
 
@@ -33,6 +37,8 @@ __all__ = [
     "fp32_softmax",
     "mixed_precision_forward",
     "scaled_backward",
+    "wrap_ddp",
+    "wrap_fsdp",
 ]
 
 
@@ -126,14 +132,22 @@ def scaled_backward(
 
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
-    # One number tells for all of them. Finite gradients can have a norm beyond float32: only then look at each.
-    finite = math.isfinite(norm) or all(bool(gradient.isfinite().all()) for gradient in gradients)
+    # One number tells for all of them, and of all ranks. Finite gradients can have a norm beyond float32: only then
+    # look at each.
+    finite = math.isfinite(_on_all_ranks(norm)) or all(
+        bool(_on_all_ranks(gradient).isfinite().all()) for gradient in gradients
+    )
     if finite:
         if max_grad_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
         scaler.step(optimizer)
     scaler.update()
     return finite
+
+
+def _on_all_ranks(tensor: Tensor) -> Tensor:
+    """The whole of a tensor that FSDP sharded; any other as it is."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 # Step 3: the trainer
@@ -346,6 +360,43 @@ def fp32_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = No
     with torch.autocast(input.device.type, enabled=False):
         weight = None if weight is None else weight.float()
         return F.cross_entropy(input.float(), target, weight=weight, reduction=reduction)
+
+
+# Step 5: many processes
+
+
+def wrap_ddp(model: nn.Module) -> DistributedDataParallel:
+    """`model` for data parallel training: every rank holds all of it, backward averages the gradients of all ranks.
+
+    All ranks start from rank 0's weights. An inf or nan on one rank reaches every rank through the average, before the
+    gradients are unscaled: all skip alike.
+
+    Args:
+        model: float32 parameters, on this rank's device; torch.distributed is initialized.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html
+    """
+    device = next(model.parameters()).device
+    return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
+
+
+def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module:
+    """`model` sharded by FSDP2: every rank holds a part of each float32 parameter, of its gradient and its state.
+
+    Layers are gathered in `dtype` just before they compute in it; gradients are averaged in float32.
+
+    Args:
+        model: float32 parameters, on this rank's device, equal on all ranks; torch.distributed is initialized.
+        dtype: torch.float16, torch.bfloat16 or torch.float32.
+
+    Source: https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html
+    """
+    mesh = init_device_mesh(next(model.parameters()).device.type, (dist.get_world_size(),))
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
+    for layer in model.children():
+        if any(True for _ in layer.parameters()):
+            fully_shard(layer, mesh=mesh, mp_policy=policy)
+    return fully_shard(model, mesh=mesh, mp_policy=policy)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
+from torch.nn.parallel import DistributedDataParallel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # finds labkit when it is not installed
 
@@ -30,6 +31,8 @@ __all__ = [
     "fp32_softmax",
     "mixed_precision_forward",
     "scaled_backward",
+    "wrap_ddp",
+    "wrap_fsdp",
 ]
 
 
@@ -264,6 +267,39 @@ def fp32_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = No
     """
     # TODO: cross entropy of input.float() outside autocast; stays float32
     raise NotImplementedError("Step 4: fp32_cross_entropy")
+
+
+# Step 5: many processes
+
+
+def wrap_ddp(model: nn.Module) -> DistributedDataParallel:
+    """`model` for data parallel training: every rank holds all of it, backward averages the gradients of all ranks.
+
+    All ranks start from rank 0's weights. An inf or nan on one rank reaches every rank through the average, before the
+    gradients are unscaled: all skip alike.
+
+    Args:
+        model: float32 parameters, on this rank's device; torch.distributed is initialized.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html
+    """
+    # TODO: DistributedDataParallel around the model; device_ids on a GPU
+    raise NotImplementedError("Step 5: wrap_ddp")
+
+
+def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module:
+    """`model` sharded by FSDP2: every rank holds a part of each float32 parameter, of its gradient and its state.
+
+    Layers are gathered in `dtype` just before they compute in it; gradients are averaged in float32.
+
+    Args:
+        model: float32 parameters, on this rank's device, equal on all ranks; torch.distributed is initialized.
+        dtype: torch.float16, torch.bfloat16 or torch.float32.
+
+    Source: https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html
+    """
+    # TODO: fully_shard each layer and the model: compute in `dtype`, reduce gradients in float32
+    raise NotImplementedError("Step 5: wrap_fsdp")
 
 
 if __name__ == "__main__":

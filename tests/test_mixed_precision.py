@@ -1058,3 +1058,205 @@ def test_gradients_flow_through_float32_operations(observe, draw):
         expect(seen[name], f"gradient of x through {name}").close_to(gradient, FLOAT32, why, dtype=torch.float32)
     (gradient,) = torch.autograd.grad(losses["layer_norm"], gain)
     expect(seen["weight"], "gradient of layer norm's weight").close_to(gradient, FLOAT32, why, dtype=torch.float32)
+
+
+# Step 5: many processes
+
+
+def on_ranks(batch: list[Tensor]) -> list[list[Tensor]]:
+    """A global batch, half of it for each of two ranks."""
+    half = len(batch[0]) // 2
+    return [[part[:half] for part in batch], [part[half:] for part in batch]]
+
+
+def expect_training_like_one_process(observe, draw, strategy: str, limit: float | None = None) -> None:
+    """Both ranks end with the weights of one process that trains on the global batches."""
+    dtype, state, batches = draw.choice(FORMATS), drawn_state(draw), drawn_batches(draw, count=3, size=8)
+    other = drawn_state(draw) if strategy == "ddp" else state  # DDP starts all ranks from rank 0's weights
+    split = [on_ranks(batch) for batch in batches]
+    seen = observe(
+        lab04.train_on_ranks,
+        ranks=2,
+        strategy=strategy,
+        states=[state, other],
+        batches=split,
+        dtype=dtype,
+        lr=0.1,
+        max_grad_norm=limit,
+    )
+    scale = 65536.0 if dtype == torch.float16 else 1.0
+    _, history = reference_training(state, batches, dtype, lr=0.1, scale=scale, limit=limit)
+    why = "with the same global batch, two ranks train like one process: gradients are averaged over all ranks"
+    if limit is not None:
+        why += ", and clipped by the norm of the whole gradient, not of a rank's shard"
+    for rank in (0, 1):
+        expect_movement(seen[rank]["weights"][-1], state, history[-1], f"rank {rank}: {why}")
+    for name, weight in seen[0]["weights"][-1].items():
+        expect(seen[1]["weights"][-1][name], f"{name} on rank 1").close_to(
+            weight, EXACT, "all ranks hold equal weights"
+        )
+
+
+def test_ddp_trains_like_one_process(observe, draw):
+    expect_training_like_one_process(observe, draw, "ddp")
+
+
+def test_fsdp_trains_like_one_process(observe, draw):
+    expect_training_like_one_process(observe, draw, "fsdp")
+
+
+def test_clipping_takes_the_norm_of_all_shards(observe, draw):
+    for strategy in draw.shuffled(("ddp", "fsdp")):
+        expect_training_like_one_process(observe, draw, strategy, limit=draw.number(0.05, 0.15))
+
+
+def expect_common_skips(observe, draw, strategy: str) -> None:
+    """Overflows on one rank only, float16; then nan on one rank only, bfloat16 without a scaler."""
+    state, bad_on = drawn_state(draw), draw.shuffled([None, None, None, 0, 0, 1, 1])
+    pattern = [rank is not None for rank in bad_on]
+    init_scale = 2.0 ** draw.integer(9, 11)
+    for dtype, bad_target in ((torch.float16, 1e6), (torch.bfloat16, NAN)):
+        good = linear_batches(draw, [False] * len(bad_on), size=8)
+        split = [on_ranks([part.clone() for part in batch]) for batch in good]
+        for step, rank in enumerate(bad_on):
+            if rank is not None:
+                split[step][rank][1][draw.integer(0, 3), draw.integer(0, 2)] = bad_target
+        scaler = {"init_scale": init_scale, "enabled": dtype == torch.float16}
+        seen = observe(
+            lab04.train_on_ranks,
+            ranks=2,
+            strategy=strategy,
+            states=[state, state],
+            batches=split,
+            dtype=dtype,
+            lr=1e-3,
+            criterion="linear",
+            scaler=scaler,
+        )
+        stepped = [batch for batch, bad in zip(good, pattern, strict=True) if not bad]
+        _, history = reference_training(state, stepped, dtype, 1e-3, "linear", scale=256.0)
+        why = "inf or nan on one rank: all ranks skip and back off alike, decided by gradients that all have seen"
+        for rank in (0, 1):
+            expect(seen[rank]["skipped"], f"step_skipped on rank {rank}").equals(pattern, why)
+            if scaler["enabled"]:
+                scales = scales_after(pattern, init_scale, 2.0, 0.5, 2000)
+                expect(seen[rank]["scales"], f"loss scales on rank {rank}").equals(scales, why)
+            expect_movement(seen[rank]["weights"][-1], state, history[-1], f"rank {rank}: {why}")
+
+
+def test_ddp_ranks_skip_together(observe, draw):
+    expect_common_skips(observe, draw, "ddp")
+
+
+def test_fsdp_ranks_skip_together(observe, draw):
+    expect_common_skips(observe, draw, "fsdp")
+
+
+def test_overflow_in_one_shard_skips_on_all(observe, draw):
+    for rows in draw.shuffled((1, 3)):  # of one row rank 1 holds nothing, of three rank 0 holds two
+        pattern = draw.pattern(6)
+        weight, inputs = draw.normal(rows, 8), [[draw.normal(4, 8) for _ in range(2)] for _ in pattern]
+        targets = [[draw.away_from_zero(4, rows) for _ in range(2)] for _ in pattern]
+        expected, now = [], weight
+        for step, bad in enumerate(pattern):
+            if bad:
+                targets[step][draw.integer(0, 1)][:, draw.integer(0, rows - 1)] = 1e6
+            else:
+                pairs = zip(inputs[step], targets[step], strict=True)
+                now = now - sum(target.T @ values / 4 for values, target in pairs) / 2
+            expected.append(now)
+        scale = 2.0 ** draw.integer(9, 11)
+        seen = observe(lab04.sharded_step, ranks=2, weight=weight, inputs=inputs, targets=targets, init_scale=scale)
+        why = "the inf lies in one rank's shard: ask the whole gradient, not the local part of it"
+        for rank in (0, 1):
+            expect(seen[rank]["stepped"], f"returned on rank {rank}").equals([not bad for bad in pattern], why)
+            scales = scales_after(pattern, scale, 2.0, 0.5, 2000)
+            expect(seen[rank]["scales"], f"loss scales on rank {rank}").equals(scales, why)
+            rounding = Tolerance("float16 rounding of gradients of size 5, in six steps", atol=0.05)
+            for step, value in enumerate(expected):
+                expect(seen[rank]["weights"][step], f"weight after step {step} on rank {rank}").close_to(
+                    value, rounding, why
+                )
+
+
+def test_fsdp_shards_what_ddp_repeats(observe, draw):
+    state, (batch,) = drawn_state(draw), drawn_batches(draw, count=1)
+    count = sum(value.numel() for value in state.values())
+    for strategy in draw.shuffled(("ddp", "fsdp")):
+        seen = observe(lab04.held_by_rank, ranks=2, strategy=strategy, state=state, batch=batch)
+        for name in ("parameters", "gradients", "averages"):
+            for rank in (0, 1):
+                share = seen[rank][name].numel() / count
+                if strategy == "fsdp":
+                    why = "fully_shard splits every parameter, its gradient and its optimizer state over the ranks"
+                    expect(share, f"share of the {name} on rank {rank}").less_than(0.6, why)
+                else:
+                    expect(share, f"share of the {name} on rank {rank}").equals(1.0, "every DDP rank holds all of them")
+        held = torch.cat([one["parameters"] for one in seen]) if strategy == "fsdp" else seen[1]["parameters"]
+        flat = torch.cat([value.reshape(-1) for value in state.values()])
+        why = "together the ranks hold the float32 master weights, unrounded, each once"
+        expect(held.sort().values, f"parameters of {strategy}").close_to(flat.sort().values, EXACT, why)
+
+
+def test_fsdp_computes_in_the_dtype(observe, draw):
+    state, inputs = drawn_state(draw), draw.normal(4, 8)
+    for dtype in draw.shuffled(FORMATS):
+        seen = observe(lab04.sharded_forward, ranks=2, state=state, inputs=inputs, dtype=dtype)
+        expected = linear_in(dtype, inputs, state["0.weight"]) + state["0.bias"].double()
+        tolerance = FLOAT32 if dtype == torch.float32 else HALF_LINEAR
+        for rank in (0, 1):
+            expect(seen[rank], f"the first Linear on rank {rank}").close_to(
+                expected, tolerance, dtype=dtype, why="the policy's param_dtype is the dtype that layers compute in"
+            )
+
+
+def test_fsdp_reduces_gradients_in_float32(observe, draw):
+    for dtype, size in draw.shuffled(((torch.bfloat16, 256.0), (torch.float16, 2048.0))):
+        large, small = size + 2.0 * draw.integer(1, 100), 1.0 + draw.integer(1, 100) / 128
+        row, column = draw.integer(0, 3), draw.integer(0, 4)
+        inputs, targets = torch.zeros(2, 1, 5), torch.zeros(2, 1, 4)
+        inputs[:, 0, column] = 1.0
+        targets[0, 0, row], targets[1, 0, row] = large, small
+        expected = torch.zeros(4, 5)
+        expected[row, column] = (large + small) / 2
+        seen = observe(
+            lab04.sharded_gradient,
+            ranks=2,
+            weight=draw.normal(4, 5),
+            inputs=list(inputs),
+            targets=list(targets),
+            dtype=dtype,
+        )
+        for rank in (0, 1):
+            expect(seen[rank], f"averaged gradient on rank {rank}").close_to(
+                expected,
+                FLOAT32,
+                why="half precision loses the smaller rank's part of a sum: reduce_dtype=torch.float32",
+            )
+
+
+def test_losses_are_means_over_all_ranks(observe, draw):
+    state, dtype = sharp_state(draw), draw.choice(FORMATS)
+    whole = uneven_epoch(draw, state)
+    data = [[part[:4] for part in whole], [part[4:] for part in whole]]
+    shorter = [draw.normal(2, 8), draw.integers(2, high=3)]
+    data[0] = [torch.cat([one, two]) for one, two in zip(data[0], shorter, strict=True)]
+    seen = observe(lab04.losses_on_ranks, ranks=2, state=state, data=data, batch_size=4, dtype=dtype)
+    together = [torch.cat([data[0][part], data[1][part]]) for part in (0, 1)]
+    loss = mean_loss(state, together, dtype)
+    why = "sum losses and samples over all ranks, then divide: a rank's own mean knows nothing of the others"
+    for rank in (0, 1):
+        for function in ("train_epoch", "evaluate"):
+            expect(seen[rank][function], f"loss of {function} on rank {rank}").close_to(loss, HALF_TRAINING, why)
+
+
+def test_ddp_reduces_in_buckets(observe, draw):
+    state, (batch,), dtype = drawn_state(draw), drawn_batches(draw, count=1, size=8), draw.choice(FORMATS)
+    seen = observe(lab04.reductions_of_a_step, ranks=2, state=state, batches=on_ranks(batch), dtype=dtype, lr=0.1)
+    scale = 65536.0 if dtype == torch.float16 else 1.0
+    _, history = reference_training(state, [batch], dtype, lr=0.1, scale=scale)
+    for rank in (0, 1):
+        expect(seen[rank]["calls"], f"all-reduces of a step on rank {rank}").less_than(
+            4, "DistributedDataParallel averages many gradients in one all-reduce, while backward goes on"
+        )
+        expect_movement(seen[rank]["weights"], state, history[-1], "gradients are averaged over all ranks")

@@ -69,11 +69,14 @@ class Expectation:
         self.seen, self.what = seen, what
 
     def equals(self, expected: object, why: str) -> None:
-        """The same type and value; lists and dicts are compared item by item, tensors bit by bit (nan equals nan)."""
+        """The same type and value; lists, dicts and tensors are compared item by item (nan equals nan)."""
         path = _difference(self.seen, expected)
         if path is not None:
             where, seen, wanted = path
-            self._fail(f"{self.what}{where} = {show(seen)}", f"{self.what}{where} = {show(wanted)}", why)
+            texts = _apart(seen, wanted) if type(seen) is type(wanted) is float else (show(seen), show(wanted))
+            if texts[0] == texts[1]:  # 1 and 1.0
+                texts = (f"{texts[0]} ({type(seen).__name__})", f"{texts[1]} ({type(wanted).__name__})")
+            self._fail(f"{self.what}{where} = {texts[0]}", f"{self.what}{where} = {texts[1]}", why)
 
     def close_to(
         self, expected: Tensor | float, tolerance: Tolerance, why: str, dtype: torch.dtype | None = None
@@ -98,11 +101,8 @@ class Expectation:
             count = int((excess > 0).sum())
             index = _index(worst, self.seen.shape)
             of = f" ({count} of {error.numel()} are off)" if error.numel() > 1 else ""
-            self._fail(
-                f"{self.what}{index} = {seen[worst]:.7g}, {_name(dtype)}{of}",
-                f"{expected[worst]:.7g}, {tolerance}",
-                why,
-            )
+            got, wanted = _apart(float(seen[worst]), float(expected[worst]))
+            self._fail(f"{self.what}{index} = {got}, {_name(dtype)}{of}", f"{wanted}, {tolerance}", why)
         return None
 
     def _close_number(self, expected: float, tolerance: Tolerance, why: str) -> None:
@@ -110,7 +110,8 @@ class Expectation:
             self._fail(f"{self.what} = {show(self.seen)}", f"a float, {expected:.7g}", why)
         seen, wanted = (torch.tensor([number], dtype=torch.float64) for number in (self.seen, expected))
         if bool(_error(seen, wanted) > tolerance.allowed(wanted, torch.float64).nan_to_num(nan=0.0, posinf=0.0)):
-            self._fail(f"{self.what} = {self.seen:.7g}", f"{expected:.7g}, {tolerance}", why)
+            got, number = _apart(float(self.seen), float(expected))
+            self._fail(f"{self.what} = {got}", f"{number}, {tolerance}", why)
 
     def less_than(self, limit: float, why: str) -> None:
         """A number below `limit`."""
@@ -127,6 +128,12 @@ def expect(seen: object, what: str = "it") -> Expectation:
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Both numbers with as few digits as tell them apart, 7 at least."""
+    texts = ((f"{one:.{digits}g}", f"{other:.{digits}g}") for digits in (7, 9, 17))
+    return next((pair for pair in texts if pair[0] != pair[1]), (repr(one), repr(other)))
 
 
 def _error(seen: Tensor, expected: Tensor) -> Tensor:
@@ -153,9 +160,13 @@ def _difference(seen: object, expected: object) -> tuple[str, object, object] | 
             return "", seen, expected
         pairs = ((f"[{i}]", *pair) for i, pair in enumerate(zip(seen, expected, strict=True)))
     elif isinstance(expected, Tensor):
-        equal = seen.dtype == expected.dtype and seen.shape == expected.shape
-        same = equal and bool(_error(seen.double(), expected.double()).sum() == 0)
-        return None if same else ("", seen, expected)
+        if seen.dtype != expected.dtype or seen.shape != expected.shape:
+            return "", seen, expected
+        differs = ((seen != expected) & ~((seen != seen) & (expected != expected))).reshape(-1)
+        if not differs.any():
+            return None
+        first = int(differs.int().argmax())
+        return _index(first, seen.shape), seen.reshape(-1)[first].item(), expected.reshape(-1)[first].item()
     else:
         same = seen == expected or (seen != seen and expected != expected)
         return None if same else ("", seen, expected)

@@ -51,7 +51,7 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
 
 
 def _kill_group(pid: int) -> None:
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS says the latter then
         os.killpg(pid, signal.SIGKILL)
 
 
@@ -61,7 +61,8 @@ def _fork(job: Callable[[int], object], index: int, scratch: Path) -> int:
     sys.stderr.flush()
     pid = os.fork()
     if pid:
-        os.setpgid(pid, pid)  # here as well as there: whichever comes first
+        with suppress(ProcessLookupError):  # it may have ended already
+            os.setpgid(pid, pid)  # here as well as there: whichever comes first
         return pid
     code = 1
     try:

@@ -5,7 +5,7 @@ import linecache
 import sys
 import traceback
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from labkit.errors import LabError
 
@@ -48,18 +48,22 @@ def line_in(path: str, error: BaseException) -> str:
 
 
 def _execute(path: Path, module: ModuleType) -> None:
+    code = _compiled(path)
     try:
-        source = path.read_text(encoding="utf-8")
-        exec(compile(source, str(path), "exec"), module.__dict__)
-    except SyntaxError as error:
-        text = (error.text or "").strip()
-        raise LabError(f"{path}, line {error.lineno}: {error.msg}: {text}") from None
-    except (OSError, ValueError) as error:
-        if line_in(str(path), error):
-            raise LabError(f"{path}, {line_in(str(path), error)}: {type(error).__name__}: {error}") from None
-        raise LabError(f"{path}: cannot be read as Python: {error}") from None
+        exec(code, module.__dict__)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a SystemExit at import is the file's fault too
         where = line_in(str(path), error) or "at import"
         raise LabError(f"{path}, {where}: {type(error).__name__}: {error}") from None
+
+
+def _compiled(path: Path) -> CodeType:
+    try:
+        return compile(path.read_bytes(), str(path), "exec")  # bytes: Python looks for a byte order mark and a coding
+    except SyntaxError as error:
+        where = f", line {error.lineno}" if error.lineno else ""
+        text = f": {error.text.strip()}" if error.text else ""
+        raise LabError(f"{path}{where}: {error.msg}{text}") from None
+    except (OSError, ValueError, MemoryError, RecursionError) as error:
+        raise LabError(f"{path}: cannot be read as Python: {str(error) or type(error).__name__}") from None

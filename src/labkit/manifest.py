@@ -23,7 +23,10 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Step:
-    """Some functions of the lab file that are written together. `todo` maps each function to its TODO line."""
+    """Some functions of the lab file that are written together. `todo` maps each function to its TODO line.
+
+    `ranks` is how many processes its tests run on at once.
+    """
 
     number: int
     title: str
@@ -31,6 +34,7 @@ class Step:
     read: str
     todo: dict[str, str]
     hints: tuple[str, ...]
+    ranks: int
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,7 @@ def _step(table: _Table) -> Step:
         read=table.take("read", str),
         todo=todo,
         hints=tuple(table.strings("hints", table.take("hints", list))),
+        ranks=table.take("ranks", int) if "ranks" in table.data else 1,
     )
     if len(step.hints) != HINTS:
         raise table.error("hints", f"must have {HINTS} rungs, not {len(step.hints)}")

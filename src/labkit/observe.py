@@ -6,13 +6,18 @@ the proof records the solution's values and plays them back under another seed, 
 """
 
 import difflib
+import importlib
 import inspect
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 from labkit import values
-from labkit.loading import line_in
+from labkit.loading import line_in, load_implementation
+from labkit.ranks import RankServer
 from labkit.values import NotAValue, Raised
 
 Scenario = Callable[..., object]
@@ -39,7 +44,11 @@ class Lab:
     def __getattr__(self, name: str) -> Any:
         if hasattr(self._module, name):
             return getattr(self._module, name)
-        own = [key for key, value in vars(self._module).items() if inspect.isroutine(value) or inspect.isclass(value)]
+        own = [
+            key
+            for key, value in vars(self._module).items()
+            if (inspect.isroutine(value) or inspect.isclass(value)) and value.__module__ == self._module.__name__
+        ]
         close = difflib.get_close_matches(name, own, n=1)
         hint = f"did you misname it? The file has {close[0]}" if close else "write it, or restore the stub"
         raise MissingName(f"the file has no {name}: {hint}")
@@ -52,21 +61,24 @@ def attempt(call: Callable[[], object]) -> object:
     except (NotImplementedError, MissingName):
         raise
     except Exception as error:
-        return Raised(type(error).__name__, str(error))
+        return Raised.of(error)
 
 
 class Observes(Protocol):
-    def run(self, scenario: Scenario, inputs: dict[str, object]) -> object:
-        """JSON-ready data of what the scenario returned, or of a `Raised`."""
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> object:
+        """JSON-ready data of what the scenario returned, or of a `Raised`; with several ranks, a list of theirs."""
 
 
 class Observer:
-    """Runs scenarios on `module` in this process, with every input tensor on `device`."""
+    """Runs scenarios on `module` in this process, or on the ranks of `server`, with input tensors on `device`."""
 
-    def __init__(self, module: ModuleType, device: str = "cpu") -> None:
-        self.module, self.device = module, device
+    def __init__(self, module: ModuleType, device: str = "cpu", server: RankServer | None = None) -> None:
+        self.module, self.device, self.server = module, device, server
 
-    def run(self, scenario: Scenario, inputs: dict[str, object]) -> object:
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> object:
+        if ranks > 1:
+            job = {"module": scenario.__module__, "scenario": scenario.__name__, "inputs": values.encode(inputs)}
+            return [json.loads(answer) for answer in self.server.run(json.dumps(job), ranks)]
         inputs = {name: values.decode(values.encode(value), self.device) for name, value in inputs.items()}
         try:
             return values.encode(scenario(Lab(self.module), **inputs))
@@ -75,8 +87,22 @@ class Observer:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit and pytest.skip in a student's function are answers too
-            where = line_in(self.module.__file__, error)
-            return values.encode(Raised(type(error).__name__, str(error), where))
+            return values.encode(Raised.of(error, line_in(self.module.__file__, error)))
+
+
+@dataclass(frozen=True)
+class RankWork:
+    """What every rank does with a job: it loads the implementation itself and runs the scenario on it."""
+
+    path: Path
+    overlay: Path | None
+    device: str
+
+    def __call__(self, job: str) -> str:
+        asked = json.loads(job)
+        scenario = getattr(importlib.import_module(asked["module"]), asked["scenario"])
+        observer = Observer(load_implementation(self.path, self.overlay), self.device)
+        return json.dumps(observer.run(scenario, values.decode(asked["inputs"])))
 
 
 class Recorder:
@@ -85,8 +111,8 @@ class Recorder:
     def __init__(self, inner: Observes, record: list[object]) -> None:
         self.inner, self.record = inner, record
 
-    def run(self, scenario: Scenario, inputs: dict[str, object]) -> object:
-        self.record.append(self.inner.run(scenario, inputs))
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> object:
+        self.record.append(self.inner.run(scenario, inputs, ranks))
         return self.record[-1]
 
 
@@ -96,24 +122,27 @@ class Replay:
     def __init__(self, record: list[object]) -> None:
         self.record = iter(record)
 
-    def run(self, scenario: Scenario, inputs: dict[str, object]) -> object:
-        return next(self.record, None)
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> object:
+        return next(self.record, [None] * ranks if ranks > 1 else None)
 
 
 def observe_with(observer: Observes) -> Callable[..., Any]:
     """The `observe` that tests call: `observe(scenario, name=input, ...)` gives the scenario's value.
 
+    `ranks=2` runs it on two processes of one torch.distributed group and gives the list of their values.
+
     Raises:
         SubmissionRaised: the scenario raised, or returned something that is not a value.
     """
 
-    def observe(scenario: Scenario, **inputs: object) -> Any:
+    def observe(scenario: Scenario, ranks: int = 1, **inputs: object) -> Any:
         try:
-            seen = values.decode(observer.run(scenario, inputs))
+            seen = values.decode(observer.run(scenario, inputs, ranks))
         except NotAValue as error:
             seen = Raised("TypeError", f"returned {error}")
-        if isinstance(seen, Raised):
-            raise SubmissionRaised(seen)
+        raised = [value for value in (seen if ranks > 1 else [seen]) if isinstance(value, Raised)]
+        if raised:  # a rank that only waited for another one is not the cause
+            raise SubmissionRaised(next((value for value in raised if value.type != TimeoutError.__name__), raised[0]))
         return seen
 
     return observe

@@ -5,19 +5,21 @@ A test of `tests/test_<stem>.py` is graded if a lab has that stem; it is named a
 
 import json
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 
-from labkit import manifest, summary
+from labkit import manifest, progress, summary
 from labkit.draw import Draw
 from labkit.errors import LabError
 from labkit.expect import Unexpected
 from labkit.loading import implementation_path, load_implementation
 from labkit.manifest import ROOT, Behaviour, Lab
-from labkit.observe import MissingName, Observer, Recorder, Replay, SubmissionRaised, observe_with
+from labkit.observe import MissingName, Observer, RankWork, Recorder, Replay, SubmissionRaised, observe_with
+from labkit.ranks import RankServer
 from labkit.records import Record
 from labkit.values import Raised
 
@@ -35,16 +37,35 @@ class GradedSuite:
         self.labs: dict[str, Lab] = {}
         self.observers: dict[str, Observer] = {}
         self.paths: dict[str, Path] = {}
+        self.servers: list[RankServer] = []
+        self.fingerprints: dict[str, str] = {}
         self.records: list[Record] = []
         self.returned: dict[str, list[object]] = {}
         self.replayed = json.loads(Path(self.option.replay).read_text()) if self.option.replay else None
 
-    def add_lab(self, lab: Lab) -> None:
+    def add_lab(self, lab: Lab, many_ranks: bool, clean: bool) -> None:
+        """Loads the code under test; before that, while this process is still `clean`, starts a server of ranks."""
         path = implementation_path(self.option.impl, lab.stem, ROOT)
+        self.fingerprints[lab.stem] = progress.fingerprint(lab)  # before the file is read
         overlay = Path(self.option.overlay).resolve() if self.option.overlay else None
+        device, server = self.option.device, None
+        if many_ranks:
+            rank_device = device if torch.cuda.device_count() > 1 else "cpu"
+            server = RankServer(RankWork(path, overlay, rank_device), rank_device, clean)
+            self.servers.append(server)
         self.labs[lab.stem] = lab
         self.paths[lab.stem] = path
-        self.observers[lab.stem] = Observer(load_implementation(path, overlay), self.option.device)
+        self.observers[lab.stem] = Observer(load_implementation(path, overlay), device, server)
+
+    def remember(self) -> None:
+        """Keeps the verdicts on a student's own file for `make status`; those of other inputs are nobody's progress."""
+        option = self.option
+        if option.seed != "0" or option.device != "cpu" or option.overlay or self.replayed is not None:
+            return
+        for lab in self.labs.values():
+            if self.paths[lab.stem] == progress.student_file(lab).resolve():
+                own = [record for record in self.records if record.lab == lab.name]
+                progress.remember(lab, self.fingerprints[lab.stem], own)
 
     def observer_for(self, lab: Lab, test: str) -> Observer | Recorder | Replay:
         if self.replayed is not None:
@@ -96,11 +117,14 @@ class _Hooks:
                 "--device cuda: this machine has no CUDA device that torch can use; leave it out for the CPU"
             )
         torch.set_num_threads(1)  # tiny tensors: threads cost more than they give, and the clock of a grader less
-        for stem in dict.fromkeys(item.stash[_lab].stem for item in graded):
-            self.suite.add_lab(labs[stem])
+        only_graded = len(graded) == len(items)
         if config.option.step is not None:
             _select_step(config, items, graded)
-        if len(graded) == len(items) and config.option.tbstyle == "auto":
+        for stem in dict.fromkeys(item.stash[_lab].stem for item in graded):
+            steps = {item.stash[_behaviour].step for item in items if item in graded and item.stash[_lab].stem == stem}
+            many_ranks = any(labs[stem].step(step).ranks > 1 for step in steps)
+            self.suite.add_lab(labs[stem], many_ranks, clean=only_graded and sys.platform == "linux")
+        if only_graded and config.option.tbstyle == "auto":
             config.option.tbstyle = "no"  # the summary shows the failures, four lines each
             terminal = config.pluginmanager.get_plugin("terminalreporter")
             if terminal is not None:
@@ -127,10 +151,15 @@ class _Hooks:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         option = session.config.option
+        self.suite.remember()
         if option.json and self.suite.labs:
             _write_whole(Path(option.json), self._report())
         if option.record:
             _write_whole(Path(option.record), self.suite.returned)
+
+    def pytest_unconfigure(self) -> None:
+        for server in self.suite.servers:
+            server.close()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for lab in self.suite.labs.values():

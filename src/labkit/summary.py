@@ -3,26 +3,29 @@
 import argparse
 from collections import Counter
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from labkit.diagnosis import diagnose, misconceptions
-from labkit.manifest import ROOT, Lab, Step
+from labkit.manifest import ROOT, Lab
 from labkit.records import Record
+
+if TYPE_CHECKING:
+    import pytest  # `make status` reads this file too, and need not wait for pytest
 
 BAR = 20  # characters
 FAILURES_SHOWN = 5  # of the first step that has any; all with -v
 WIDTH = 100  # of a line; longer values are cut
+LOST = ("failed", "timeout")
 
 
 def write(
-    terminal: pytest.TerminalReporter, lab: Lab, records: list[Record], path: Path, option: argparse.Namespace
+    terminal: "pytest.TerminalReporter", lab: Lab, records: list[Record], path: Path, option: argparse.Namespace
 ) -> None:
     """Writes the summary of one lab to pytest's terminal."""
     terminal.ensure_newline()
-    failed = [record for record in records if record.state in ("failed", "timeout")]
+    failed = [record for record in records if record.state in LOST]
     verbose = terminal.verbosity > 0
-    first = [record for record in failed if record.step == min(failure.step for failure in failed)]
+    first = [record for record in failed if record.step == min(other.step for other in failed)]
     shown = failed if verbose else first[:FAILURES_SHOWN]
     for record in shown:
         _write_failure(terminal, record)
@@ -37,59 +40,91 @@ def write(
     _write_next(terminal, lab, records, _short(path), option)
 
 
-def _write_failure(terminal: pytest.TerminalReporter, record: Record) -> None:
+def failure(record: Record) -> tuple[str, ...]:
+    """A failure as it is shown: its title, then its four lines."""
+    lines = (("got", record.got), ("expected", record.expected), ("cause", record.why), ("read", record.read))
+    title = f"{record.id} (step {record.step}, {points(record.points)})"
+    return title, *(f"  {name + ':':10}{_one_line(text)}" for name, text in lines)
+
+
+def _write_failure(terminal: "pytest.TerminalReporter", record: Record) -> None:
+    title, *lines = failure(record)
     terminal.write_line("")
-    terminal.write_line(f"{record.id} (step {record.step}, {_points(record.points)})", red=True, bold=True)
-    for title, text in (
-        ("got", record.got),
-        ("expected", record.expected),
-        ("cause", record.why),
-        ("read", record.read),
-    ):
-        terminal.write_line(f"  {title + ':':10}{_one_line(text)}")
+    terminal.write_line(title, red=True, bold=True)
+    for line in lines:
+        terminal.write_line(line)
 
 
-def _write_steps(terminal: pytest.TerminalReporter, lab: Lab, records: list[Record], path: str) -> None:
+def _write_steps(terminal: "pytest.TerminalReporter", lab: Lab, records: list[Record], path: str) -> None:
     terminal.write_line("")
     terminal.write_line(f"Lab {lab.number:02d}: {lab.title}, {path}", bold=True)
     for step in lab.steps:
         own = [record for record in records if record.step == step.number]
         if not own:
             continue
-        earned, points = sum(record.earned for record in own), sum(record.points for record in own)
-        counts = Counter(record.state for record in own)
-        states = ", ".join(
-            f"{counts[state]} {state}" for state in ("passed", "failed", "timeout", "todo", "blocked") if counts[state]
-        )
-        filled = round(BAR * earned / points)
-        bar = "#" * filled + "." * (BAR - filled)
+        earned, worth = sum(record.earned for record in own), sum(record.points for record in own)
         terminal.write_line(
-            f"  {step.number} {step.title:<34} [{bar}] {earned:3} of {points:3}  {states}", green=earned == points
+            f"  {step.number} {step.title:<34} {bar(earned, worth)} {earned:3} of {worth:3}  {states(own)}",
+            green=earned == worth,
         )
     total = sum(record.earned for record in records)
     terminal.write_line(f"  {'':36} {'points':>{BAR + 2}} {total:3} of {sum(record.points for record in records):3}")
 
 
+def bar(earned: int, worth: int) -> str:
+    """How far one has come, in `BAR` characters between brackets."""
+    filled = round(BAR * earned / worth)
+    return f"[{'#' * filled}{'.' * (BAR - filled)}]"
+
+
+def states(records: list[Record]) -> str:
+    """How many tests are in which state: "15 passed, 5 failed"."""
+    counts = Counter(record.state for record in records)
+    named = ("passed", "failed", "timeout", "todo", "blocked")
+    return ", ".join(f"{counts[state]} {state}" for state in named if counts[state])
+
+
 def _write_next(
-    terminal: pytest.TerminalReporter, lab: Lab, records: list[Record], path: str, option: argparse.Namespace
+    terminal: "pytest.TerminalReporter", lab: Lab, records: list[Record], path: str, option: argparse.Namespace
 ) -> None:
-    open_records = [record for record in records if record.state != "passed"]
+    record = next_record(records)
     terminal.write_line("")
-    if not open_records:
+    if record is None:
         terminal.write_line("Everything passed." if option.step is None else f"Step {option.step} passed.", green=True)
         return
-    record = min(open_records, key=lambda record: (record.step, record.state != "failed"))
     step = lab.step(record.step)
-    terminal.write_line(f"Next: {_next_thing(lab, step, record, path)}", bold=True)
+    terminal.write_line(f"Next: {next_thing(lab, record, path)}", bold=True)
     impl = "" if option.impl == "src" else f" IMPL={option.impl}"
     terminal.write_line(f"      Read {lab.reading}#{step.read}, then: make test-{lab.name} STEP={step.number}{impl}")
+    if not impl:
+        terminal.write_line(f"      Stuck? {help_for(lab, record)}")
 
 
-def _next_thing(lab: Lab, step: Step, record: Record, path: str) -> str:
+def next_record(records: list[Record]) -> Record | None:
+    """The one record to work on now: of the first step that is not passed, a failure before what is not written."""
+    open_records = [record for record in records if record.state != "passed"]
+    return min(open_records, key=lambda record: (record.step, record.state not in LOST), default=None)
+
+
+def next_thing(lab: Lab, record: Record, path: str) -> str:
+    """What to do about `record`: "step 2, write scaled_backward in src/mixed_precision.py"."""
     if record.state in ("todo", "blocked"):
         needed = lab.stub_messages()[record.needs]
         return f"step {needed}, write {record.needs.partition(': ')[2]} in {path}"
-    return f"step {step.number}, mend what {record.id} shows"
+    return f"step {record.step}, mend what {record.id} shows"
+
+
+def help_for(lab: Lab, record: Record) -> str:
+    """The commands that help with `record`."""
+    hint = f"make hint-{lab.name} STEP={needed_step(lab, record)}"
+    if record.state not in LOST:
+        return hint
+    return f"{hint}, or why it matters: make explain-{lab.name} TEST={record.id.removeprefix('test_')}"
+
+
+def needed_step(lab: Lab, record: Record) -> int:
+    """The step in which something has to be written for `record` to pass: another's, where it is blocked by a stub."""
+    return lab.stub_messages().get(record.needs, record.step)
 
 
 def _one_line(text: str) -> str:
@@ -97,8 +132,8 @@ def _one_line(text: str) -> str:
     return text if len(text) <= 4 * WIDTH else text[: 4 * WIDTH - 3] + "..."
 
 
-def _points(points: int) -> str:
-    return "1 point" if points == 1 else f"{points} points"
+def points(number: int) -> str:
+    return "1 point" if number == 1 else f"{number} points"
 
 
 def _short(path: Path) -> str:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 MAX_BYTES = 64 * 2**20  # of one tensor: far above what any scenario returns
+MAX_BITS = 64  # of one int
 MAX_DEPTH = 16
 
 DTYPES = {
@@ -32,6 +33,14 @@ class Raised:
     message: str
     where: str = ""
 
+    @classmethod
+    def of(cls, error: BaseException, where: str = "") -> "Raised":
+        try:
+            message = str(error)
+        except Exception:
+            message = "(its message cannot be read)"
+        return cls(type(error).__name__, message, where)
+
 
 class NotAValue(Exception):
     """The object, or the JSON, is nothing that may cross."""
@@ -46,7 +55,7 @@ def encode(value: object, depth: int = 0) -> object:
     if depth > MAX_DEPTH:
         raise NotAValue("nested too deeply")
     if value is None or type(value) in (bool, int, float, str):
-        return value
+        return _bounded(value)
     if type(value) in (list, tuple):
         return [encode(item, depth + 1) for item in value]
     if type(value) is dict:
@@ -54,8 +63,12 @@ def encode(value: object, depth: int = 0) -> object:
             raise NotAValue("a dict whose keys are not all strings")
         return {"$": "dict", "items": {key: encode(item, depth + 1) for key, item in value.items()}}
     if isinstance(value, torch.dtype):
+        if value not in DTYPES.values():
+            raise NotAValue(f"the dtype {value}")
         return {"$": "dtype", "name": str(value).removeprefix("torch.")}
     if type(value) is Raised:
+        if not all(type(text) is str for text in vars(value).values()):
+            raise NotAValue("an exception whose message is no plain string")
         return {"$": "raised", "type": value.type, "message": value.message, "where": value.where}
     if type(value) in (Tensor, torch.nn.Parameter):
         return _encode_tensor(value)
@@ -70,19 +83,32 @@ def decode(data: object, device: str = "cpu") -> object:
     """
     try:
         return _decode(data, device, 0)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise NotAValue(f"malformed data ({error})") from None
+    except NotAValue:
+        raise
+    except Exception as error:
+        raise NotAValue(f"malformed data ({type(error).__name__})") from None
+
+
+def _bounded(value: bool | int | float | str | None) -> bool | int | float | str | None:
+    if type(value) is int and value.bit_length() > MAX_BITS:
+        raise NotAValue(f"an int of {value.bit_length()} bits")
+    return value
 
 
 def _encode_tensor(tensor: Tensor) -> dict[str, object]:
     name = str(tensor.dtype).removeprefix("torch.")
-    if tensor.layout != torch.strided or tensor.is_meta:
-        raise NotAValue(f"a {tensor.layout} tensor on {tensor.device}, where a dense one is expected")
+    if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta:
+        kind = "nested" if tensor.is_nested else tensor.layout
+        raise NotAValue(f"a {kind} tensor on {tensor.device}, where a dense one is expected")
     if name not in DTYPES:
         raise NotAValue(f"a tensor of dtype {name}")
     if tensor.nbytes > MAX_BYTES:
         raise NotAValue(f"a tensor of {tensor.nbytes} bytes")
-    raw = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    try:
+        flat = tensor.detach().cpu().resolve_neg().reshape(-1).clone(memory_format=torch.contiguous_format)
+        raw = flat.view(torch.uint8).numpy().tobytes()
+    except RuntimeError as error:  # a tensor that torch.func or a compiler wraps
+        raise NotAValue(f"a tensor without data of its own ({error})") from None
     return {"$": "tensor", "dtype": name, "shape": list(tensor.shape), "bytes": base64.b64encode(raw).decode()}
 
 
@@ -90,7 +116,7 @@ def _decode(data: object, device: str, depth: int) -> object:
     if depth > MAX_DEPTH:
         raise NotAValue("nested too deeply")
     if data is None or type(data) in (bool, int, float, str):
-        return data
+        return _bounded(data)
     if type(data) is list:
         return [_decode(item, device, depth + 1) for item in data]
     kind = data["$"]
@@ -115,6 +141,8 @@ def _decode_tensor(data: dict, device: str) -> Tensor:
     raw = base64.b64decode(data["bytes"], validate=True)
     if len(raw) != size:
         raise NotAValue(f"a tensor of {size} bytes that holds {len(raw)}")
+    if dtype == torch.bool and max(raw, default=0) > 1:
+        raise NotAValue("a bool tensor that holds more than 0 and 1")
     if not raw:
         return torch.empty(shape, dtype=dtype, device=device)
     return torch.frombuffer(bytearray(raw), dtype=dtype).reshape(shape).to(device)

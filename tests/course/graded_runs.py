@@ -1,11 +1,10 @@
-"""Runs the graded suite as a person would, in processes forked from one that has imported everything.
+"""Runs the graded suite of Lab 04 as a person would, in processes forked from one that has imported everything.
 
-`python graded_runs.py` reads one request a line from its input and answers each with one line: so a run costs what its
-tests cost, not the seconds that importing torch takes.
+`python graded_runs.py` reads a request a line and answers each with a line: so a run costs what its tests cost, and not
+the seconds that importing torch takes.
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parents[2]
+from page_checks import ENVIRONMENT, ROOT
+
 SUITE = ROOT / "tests" / "test_mixed_precision.py"
+OPTIONS = (
+    "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:hypothesispytest",  # the last two only cost time
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # the plugin was imported before pytest could rewrite it
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,37 +30,30 @@ class Ran:
     out: str
 
     @property
-    def lines(self) -> list[str]:
-        return self.out.splitlines()
+    def errors(self) -> list[str]:
+        """The lines that pytest prints for an error of usage."""
+        return [line.removeprefix("ERROR: ") for line in self.out.splitlines() if line.startswith("ERROR: ")]
 
 
 class Grader:
-    """Hands runs to the process that forks them."""
+    """Hands requests to the process that forks the runs."""
 
     def __init__(self, process: subprocess.Popen) -> None:
         self.process = process
 
     def __call__(self, *options: object, tests: tuple[str, ...] = (), timeout: float | None = None) -> Ran:
-        """pytest on Lab 04's suite, or on some of its `tests`; `timeout` (s) stands in for the plugin's own."""
+        """pytest with `options` on the suite, or on some of its `tests`; `timeout` (s) replaces the plugin's own."""
         suite = [f"{SUITE}::{test}" for test in tests] or [str(SUITE)]
-        arguments = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *suite, *map(str, options)]
-        self.process.stdin.write(json.dumps({"arguments": arguments, "timeout": timeout}) + "\n")
+        request = {"arguments": [*OPTIONS, *suite, *map(str, options)], "timeout": timeout}
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return Ran(**json.loads(self.process.stdout.readline()))
 
 
 @contextmanager
 def grader() -> Iterator[Grader]:
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT / "src"),
-        "OMP_NUM_THREADS": "1",
-        "COLUMNS": "120",
-        "NO_COLOR": "1",
-        "PYTHONWARNINGS": "ignore::DeprecationWarning",  # of fork in a process that has threads
-    }
-    command = [sys.executable, __file__]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
+    with subprocess.Popen([sys.executable, __file__], cwd=ROOT, env=ENVIRONMENT, **pipes) as process:
         try:
             yield Grader(process)
         finally:
@@ -74,14 +71,14 @@ def serve() -> None:
         for line in sys.stdin:
             request = json.loads(line)
 
-            def job(_: int, request: dict = request) -> None:
+            def run_pytest(_: int, request: dict = request) -> None:
                 plugin.TIMEOUT = request["timeout"] or plugin.TIMEOUT
-                code = pytest.main(request["arguments"])
-                (scratch / "code").write_text(str(int(code)))
+                (scratch / "code").write_text(str(int(pytest.main(request["arguments"]))))
 
-            (_, output), = run_forked(job, 1, scratch)
+            ((_, output),) = run_forked(run_pytest, 1, scratch)
             code = int((scratch / "code").read_text())
-            print(json.dumps({"code": code, "out": output}), flush=True)
+            sys.stdout.write(json.dumps({"code": code, "out": output}) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""labkit reads in one direction: docs/maintainers.md draws the floors, and no file imports from a floor above its own."""
+"""labkit reads in one direction: docs/maintainers.md draws the floors, and no file imports from one above its own."""
 
 import ast
 import re

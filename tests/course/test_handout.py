@@ -1,8 +1,8 @@
 """The handouts keep up: the table of steps is the manifest's, and every run that is shown still goes like that.
 
-A ```console block shows a command and what it prints when the lab file is the one that its info string names: `skeleton`,
-`solutions`, or a mistake of `tests/mistakes` on top of the solution. A line `...` stands for any lines. Whole numbers are
-exact; decimals may differ by a quarter, since rounding is the processor's business.
+A ```console block shows a command and what it prints when the lab file is the one that its info string names:
+`skeleton`, `solutions`, or a mistake of `tests/mistakes` on top of the solution. A line `...` stands for any lines.
+Whole numbers are exact; decimals may differ by a quarter, since rounding is the processor's business.
 """
 
 import math

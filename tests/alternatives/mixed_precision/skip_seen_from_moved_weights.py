@@ -3,8 +3,8 @@
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     def values():
-        whole = [p.full_tensor() if hasattr(p, "full_tensor") else p for p in model.parameters()]
-        return [p.detach().clone() for p in whole]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        return [(p.full_tensor() if hasattr(p, "full_tensor") else p).detach().clone() for p in parameters]
 
     before = values()
     scaler.scale(loss).backward()

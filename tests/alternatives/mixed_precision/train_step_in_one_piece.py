@@ -6,7 +6,7 @@ class MixedPrecisionTrainer(MixedPrecisionTrainer):
         inputs, targets = batch
         inputs, targets = inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
         self.model.train(True)
-        self.model.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
             loss = criterion(self.model(inputs), targets)
         self.scaler.scale(loss).backward()

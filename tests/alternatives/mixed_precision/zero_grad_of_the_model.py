@@ -1,4 +1,4 @@
-"""the model's gradients are zeroed instead of the optimizer's."""
+"""the model's gradients are zeroed instead of the optimizer's, before the step and after it."""
 
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
@@ -7,4 +7,5 @@ class MixedPrecisionTrainer(MixedPrecisionTrainer):
         self.model.zero_grad()
         loss = self._loss(batch, criterion)
         stepped = scaled_backward(loss, self.scaler, optimizer, self.model, max_grad_norm)
+        self.model.zero_grad()
         return loss.item(), not stepped

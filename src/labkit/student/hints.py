@@ -1,0 +1,71 @@
+"""`make hint-lab04 STEP=2`: one rung more each time, from a question to nearly the code; never the solution."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from labkit import progress
+from labkit.errors import LabError
+from labkit.files import write_whole
+from labkit.manifest import ROOT, Lab
+from labkit.student.screen import Line
+
+RUNGS = ("a question", "the idea", "nearly the code")
+
+
+def next_hint(lab: Lab, number: int, root: Path = ROOT) -> list[Line]:
+    """The step's hints up to one that was not shown before, which is remembered; after the last, where else to look.
+
+    Raises:
+        LabError: the lab has no such step.
+    """
+    if number not in [step.number for step in lab.steps]:
+        raise LabError(f"{lab.name} has no step {number}; say which: make hint-{lab.name} STEP=1 (1 to {len(lab.steps)})")
+    step = lab.step(number)
+    before = _seen(root).get(lab.name, {}).get(str(number), 0)
+    seen = min(before + 1, len(step.hints))
+    said = [Line(f"Step {number}: {step.title}", "bold")]
+    for rung, hint in enumerate(step.hints[:seen], start=1):
+        last = rung == seen
+        kind = RUNGS[rung - 1] if rung <= len(RUNGS) else "more"
+        said.append(Line(f"  {rung} of {len(step.hints)}, {kind}:", "bold" if last else "dim"))
+        said.append(Line(f"    {hint}", "" if last else "dim", 4))
+    if before == len(step.hints):
+        said.append(Line("  That is all there is to hint. What the tests hold you to, one by one:"))
+        said.append(Line(f"    make test-{lab.name} STEP={number}, then make explain-{lab.name} TEST=name", indent=4))
+    elif seen < len(step.hints):
+        said.append(Line(f"  Try it first; {len(step.hints) - seen} more: make hint-{lab.name} STEP={number}", indent=2))
+    said.append(Line(f"  Read {lab.reading}#{step.read}", indent=4))
+    _keep(lab, number, seen, root)
+    return said
+
+
+def forget(lab: Lab, root: Path = ROOT) -> None:
+    """Starts every step's hints from the first rung again."""
+    seen = _seen(root)
+    if seen.pop(lab.name, None):
+        _write(seen, root)
+
+
+def _keep(lab: Lab, number: int, rungs: int, root: Path) -> None:
+    seen = _seen(root)
+    seen.setdefault(lab.name, {})[str(number)] = rungs
+    _write(seen, root)
+
+
+def _seen(root: Path) -> dict[str, dict[str, int]]:
+    """How many rungs of each lab's each step were shown; nothing where that cannot be read."""
+    with suppress(OSError, ValueError, AttributeError):
+        data = json.loads(_path(root).read_text(encoding="utf-8"))
+        return {lab: {step: int(rungs) for step, rungs in steps.items()} for lab, steps in data.items()}
+    return {}
+
+
+def _write(seen: dict[str, dict[str, int]], root: Path) -> None:
+    with suppress(LabError, OSError):  # where nothing can be written, every hint is the first
+        _path(root).parent.mkdir(exist_ok=True)
+        write_whole(_path(root), json.dumps(seen, indent=1).encode())
+
+
+def _path(root: Path) -> Path:
+    return root / progress.FOLDER / "hints.json"

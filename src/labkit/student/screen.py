@@ -1,0 +1,70 @@
+"""Writes lines to any terminal: wrapped to its width, in colour only where that is wanted, in plain ASCII of our own."""
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+WIDEST = 100  # columns; longer lines are hard to read
+NARROWEST = 40
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line before it is wrapped; what does not fit hangs below, `indent` columns in. `style` is one of rich's."""
+
+    text: str
+    style: str = ""
+    indent: int = 0
+
+
+def width() -> int:
+    """Columns to write in: those of the terminal, 80 where there is none."""
+    return max(NARROWEST, min(shutil.get_terminal_size((80, 24)).columns, WIDEST))
+
+
+def wrapped(line: Line, columns: int) -> list[str]:
+    """The line in pieces of at most `columns`; a word that is longer, a path or a name, stays whole to be copied."""
+    start = line.text[: len(line.text) - len(line.text.lstrip())]
+    pieces = textwrap.wrap(
+        line.text.strip(),
+        columns,
+        initial_indent=start,
+        subsequent_indent=" " * line.indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return pieces or [""]
+
+
+def show(lines: Iterable[Line | str]) -> None:
+    """Writes the lines to standard output."""
+    console = _console()
+    columns = width()
+    for line in lines:
+        line = Line(line) if isinstance(line, str) else line
+        for piece in wrapped(line, columns) if line.indent else [line.text]:
+            console.print(Text(piece, style=line.style), soft_wrap=True)
+
+
+def plain() -> bool:
+    """Whether to write nothing but text: no terminal, one that can do no more, or NO_COLOR (https://no-color.org)."""
+    return not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
+
+
+def any_text_will_do() -> None:
+    """Lets a terminal that knows only ASCII, or an old code page, show every text: what it lacks becomes an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def _console() -> Console:
+    """A console that writes no escape sequence at all where `plain` says so."""
+    return Console(
+        file=sys.stdout, color_system=None if plain() else "auto", highlight=False, emoji=False, legacy_windows=False
+    )

@@ -1,0 +1,109 @@
+"""Failed tests are traced back to the known mistake that fails the same ones, and to none where that would be a guess."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from labkit import manifest
+from labkit.diagnosis import Misconception, diagnose, misconceptions
+from labkit.errors import LabError
+from labkit.records import Record
+
+
+def known(name: str, *fails: str, steps: tuple[int, ...] = (1,)) -> Misconception:
+    return Misconception(name, f"{name} is wrong.", steps, frozenset(fails))
+
+
+def records(step: int = 1, **states: str) -> list[Record]:
+    return [Record("lab04", test, step, 1, 0.0, "", state) for test, state in states.items()]
+
+
+F, P = "failed", "passed"
+
+
+def test_same_failures_are_the_mistake() -> None:
+    bank = [known("scale", "a", "b"), known("clip", "a", "c")]
+    assert diagnose(records(a=F, b=F, c=P), bank) == "This looks like: scale is wrong."
+
+
+def test_timeout_counts_as_failure() -> None:
+    assert diagnose(records(a=F, b="timeout"), [known("scale", "a", "b")]) == "This looks like: scale is wrong."
+
+
+@pytest.mark.parametrize(
+    ("states", "says"),
+    [
+        ({"a": F, "b": F, "c": P}, "Perhaps: scale is wrong."),  # 2 of 3 in common
+        ({"a": F, "b": F, "c": F, "d": F, "e": F}, "Perhaps: scale is wrong."),  # 3 of 5, the least that counts
+        ({"a": F, "b": F, "c": F, "d": F, "e": F, "f": F}, ""),  # 3 of 6
+        ({"a": F, "b": P, "c": P}, ""),  # 1 of 3
+        ({"a": P, "b": P, "c": P, "d": F}, ""),  # none
+    ],
+)
+def test_similar_failures_are_perhaps_the_mistake(states: dict[str, str], says: str) -> None:
+    assert diagnose(records(**states), [known("scale", "a", "b", "c")]) == says
+
+
+def test_nothing_failed_and_nothing_known_say_nothing() -> None:
+    assert diagnose(records(a=P, b=P), [known("scale", "a")]) == ""
+    assert diagnose(records(a="todo", b="blocked"), [known("scale", "a", "b")]) == ""
+    assert diagnose(records(a=F), []) == ""
+    assert diagnose([], [known("scale", "a")]) == ""
+
+
+def test_tests_without_a_verdict_do_not_count() -> None:
+    """In an unfinished file b and c are not written yet: whether they would fail is not known."""
+    bank = [known("scale", "a", "b", "c"), known("clip", "b", "d")]
+    assert diagnose(records(a=F, b="todo", c="blocked", d=P), bank) == "This looks like: scale is wrong."
+    assert diagnose(records(a=F, d=P), bank) == "This looks like: scale is wrong.", "some tests were not run"
+
+
+def test_first_failed_step_decides() -> None:
+    """What fails later may only follow from it."""
+    bank = [known("late", "z", steps=(2,)), known("early", "a", "z", steps=(1, 2)), known("elsewhere", "a", steps=(2,))]
+    found = diagnose([*records(1, a=F, b=P), *records(2, y=F, z=F)], bank)
+    assert found == "This looks like: early is wrong."
+
+
+def test_two_mistakes_alike_are_both_named() -> None:
+    bank = [known("one", "a"), known("two", "a"), known("three", "a", "b")]
+    assert diagnose(records(a=F, b=P), bank) == "This looks like: one is wrong. Or: two is wrong."
+
+
+def test_many_mistakes_alike_are_not_named() -> None:
+    assert diagnose(records(a=F), [known(name, "a") for name in ("one", "two", "three")]) == ""
+
+
+# The file that the proof writes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> manifest.Lab:
+    return manifest.Lab(7, "", "tiny", "", "", tmp_path, (), ())
+
+
+def test_without_a_proof_nothing_is_known(lab: manifest.Lab) -> None:
+    assert misconceptions(lab) == []
+
+
+def test_what_the_proof_wrote_is_known(lab: manifest.Lab) -> None:
+    entry = {"says": "scale is wrong.", "steps": [1], "fails": ["a", "b"]}
+    (lab.folder / "misconceptions.json").write_text(json.dumps({"scale": entry}))
+    assert misconceptions(lab) == [known("scale", "a", "b")]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"scale": 3}', '{"scale": {"says": "", "steps": [1]}}', "\x00"])
+def test_damaged_file_is_one_line(lab: manifest.Lab, text: str) -> None:
+    path = lab.folder / "misconceptions.json"
+    path.write_text(text)
+    with pytest.raises(LabError) as caught:
+        misconceptions(lab)
+    assert str(caught.value).startswith(f"{path}: is damaged")
+    assert "make proof-lab07" in str(caught.value)
+
+
+def test_file_that_is_no_text_is_one_line(lab: manifest.Lab) -> None:
+    (lab.folder / "misconceptions.json").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(LabError, match="is damaged"):
+        misconceptions(lab)

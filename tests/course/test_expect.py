@@ -1,0 +1,184 @@
+"""What counts as equal and close, to the last unit, and that a failure says what came back and what was expected."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from labkit.expect import Tolerance, Unexpected, expect
+
+INF, NAN = math.inf, math.nan
+HALF, BRAIN, SINGLE = torch.float16, torch.bfloat16, torch.float32
+EXACT = Tolerance("nothing is rounded", atol=0.0)
+LOOSE = Tolerance("anything finite", atol=1e300, rtol=1.0)
+
+
+def failure(check, *args: object, **kwargs: object) -> Unexpected:
+    with pytest.raises(Unexpected) as caught:
+        check(*args, why="the cause", **kwargs)
+    assert caught.value.why == "the cause"
+    return caught.value
+
+
+def above(value: float, dtype: torch.dtype, steps: int) -> Tensor:
+    """(1,) the number that lies `steps` places above `value` >= 0 in `dtype`."""
+    bits = torch.int32 if dtype == SINGLE else torch.int16
+    return (torch.tensor([value], dtype=dtype).view(bits) + steps).view(dtype)
+
+
+# Close ------------------------------------------------------------------------------------------------------------
+
+SUBNORMAL = {HALF: 2.0**-24, BRAIN: 2.0**-133, SINGLE: 2.0**-149}
+
+
+@pytest.mark.parametrize("dtype", [HALF, BRAIN, SINGLE], ids=str)
+@pytest.mark.parametrize("place", ["zero", "subnormal", "smallest normal", "below two", "one", "large"])
+def test_units_in_the_last_place_end_exactly_at_the_limit(dtype: torch.dtype, place: str) -> None:
+    info = torch.finfo(dtype)
+    value = {
+        "zero": 0.0, "subnormal": 3 * SUBNORMAL[dtype], "smallest normal": info.smallest_normal,
+        "below two": 2 - 4 * info.eps, "one": 1.0, "large": 1.5 * 2.0 ** math.floor(math.log2(info.max)),
+    }[place]  # fmt: skip
+    expected, two = torch.tensor([value], dtype=dtype), Tolerance("two roundings", ulps=2)
+    assert above(value, dtype, 1) != expected
+    expect(above(value, dtype, 2)).close_to(expected, two, why="")
+    expect(-above(value, dtype, 2)).close_to(-expected, two, why="")
+    failure(expect(above(value, dtype, 3)).close_to, expected, two)
+    failure(expect(-above(value, dtype, 3)).close_to, -expected, two)
+
+
+def test_units_are_those_of_the_seen_dtype() -> None:
+    """A float64 reference of a half result: half's units count."""
+    expected, one = torch.tensor([1.0], dtype=torch.float64), Tolerance("one rounding", ulps=1)
+    expect(above(1.0, BRAIN, 1)).close_to(expected, one, why="", dtype=BRAIN)
+    failure(expect(above(1.0, BRAIN, 1).float()).close_to, expected, one, dtype=SINGLE)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "off"),
+    [
+        (Tolerance("absolute", atol=0.25), 0.25),
+        (Tolerance("relative", rtol=0.25), 1.0),
+        (Tolerance("both", atol=0.25, rtol=0.25), 1.25),
+        (Tolerance("with units", atol=0.25, ulps=2**20), 0.75),
+        (EXACT, 0.0),
+    ],
+    ids=lambda value: getattr(value, "because", None),
+)
+def test_tolerances_add_up_and_end_exactly_at_the_limit(tolerance: Tolerance, off: float) -> None:
+    expected = torch.tensor([4.0])
+    limit = torch.tensor([4.0 + off])
+    expect(limit).close_to(expected, tolerance, why="")
+    failure(expect(torch.nextafter(limit, torch.tensor([9.0]))).close_to, expected, tolerance)
+    expect(4.0 - off).close_to(4.0, Tolerance("a number has no last place", 0.0, off), why="")
+    failure(expect(4.0 - off - 1e-9).close_to, 4.0, Tolerance("the same", 0.0, off))
+
+
+@pytest.mark.parametrize(("seen", "expected"), [(INF, INF), (-INF, -INF), (NAN, NAN), (0.0, -0.0)])
+def test_special_numbers_are_close_to_themselves(seen: float, expected: float) -> None:
+    expect(seen).close_to(expected, EXACT, why="")
+    expect(torch.tensor([1.0, seen])).close_to(torch.tensor([1.0, expected]), EXACT, why="")
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"), [(INF, 1.0), (1.0, INF), (-INF, INF), (NAN, 1.0), (1.0, NAN), (NAN, INF), (INF, NAN)]
+)
+def test_special_numbers_are_close_to_nothing_else(seen: float, expected: float) -> None:
+    """However wide the tolerance."""
+    failure(expect(seen).close_to, expected, LOOSE)
+    failure(expect(torch.tensor([1.0, seen])).close_to, torch.tensor([1.0, expected]), LOOSE)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [torch.ones(2, 1), torch.ones(1), torch.ones(2, dtype=HALF), torch.ones(2, dtype=torch.int64), [1.0, 1.0], 1, None],
+    ids=str,
+)
+def test_another_shape_dtype_or_type_is_not_close(seen: object) -> None:
+    failure(expect(seen).close_to, torch.ones(2), LOOSE)
+
+
+@pytest.mark.parametrize("seen", [True, "1.0", None, [1.0], torch.tensor(1.0)], ids=str)
+def test_only_a_number_is_close_to_a_number(seen: object) -> None:
+    failure(expect(seen).close_to, 1.0, LOOSE)
+    failure(expect(seen).less_than, 2.0)
+
+
+def test_an_empty_tensor_is_close_to_an_empty_one() -> None:
+    expect(torch.empty(0, 3)).close_to(torch.empty(0, 3), EXACT, why="")
+    failure(expect(torch.empty(0, 3)).close_to, torch.empty(3, 0), EXACT)
+
+
+def test_less_than_is_strict() -> None:
+    expect(1).less_than(1.5, why="")
+    for seen in (1.5, 2, NAN, INF):
+        failure(expect(seen).less_than, 1.5)
+
+
+# Equal ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, 0.5, NAN, "text", HALF, [1, [2.0, NAN]], {"a": {"b": [torch.tensor([NAN, 1.0])]}}, torch.empty(0)],
+    ids=str,
+)
+def test_values_equal_themselves(value: object) -> None:
+    expect(value).equals(value, why="")
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected", "got", "wanted"),
+    [
+        (1, True, "x = 1", "x = True"),
+        (1, 1.0, "x = 1 (int)", "x = 1 (float)"),
+        (0.1 + 0.2, 0.3, "x = 0.30000000000000004", "x = 0.29999999999999999"),
+        ("a", "b", "x = 'a'", "x = 'b'"),
+        (HALF, BRAIN, "x = float16", "x = bfloat16"),
+        ([1, 2, 3], [1, 2, 4], "x[2] = 3", "x[2] = 4"),
+        ([1, 2], [1, 2, 3], "x = [1, 2]", "x = [1, 2, 3]"),
+        ({"a": 1}, {"a": 1, "b": 2}, "x = ['a']", "x = ['a', 'b']"),
+        ({"a": [0, {"b": True}]}, {"a": [0, {"b": False}]}, "x['a'][1]['b'] = True", "x['a'][1]['b'] = False"),
+        ([torch.tensor([[1, 2], [3, 4]])], [torch.tensor([[1, 2], [5, 4]])], "x[0][1, 0] = 3", "x[0][1, 0] = 5"),
+        (torch.tensor([2**53 + 1]), torch.tensor([2**53]), "x[0] = 9007199254740993", "x[0] = 9007199254740992"),
+        (torch.tensor([1.0, NAN]), torch.tensor([1.0, INF]), "x[1] = nan", "x[1] = inf"),
+        (torch.ones(1), torch.ones(1, dtype=HALF), "x = float32 (1,) [1]", "x = float16 (1,) [1]"),
+        (torch.ones(1), torch.ones(()), "x = float32 (1,) [1]", "x = float32 () [1]"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_failure_names_the_place_that_differs(seen: object, expected: object, got: str, wanted: str) -> None:
+    found = failure(expect(seen, "x").equals, expected)
+    assert (found.got, found.expected) == (got, wanted)
+
+
+# What a failure says ----------------------------------------------------------------------------------------------
+
+
+def test_failure_shows_the_worst_element_and_where_the_tolerance_comes_from() -> None:
+    seen, expected = torch.zeros(3, 4), torch.zeros(3, 4)
+    seen[1, 2], seen[2, 0] = 5.0, 1.0
+    found = failure(expect(seen, "gradient").close_to, expected, Tolerance("two roundings", atol=0.1, ulps=2))
+    assert found.got == "gradient[1, 2] = 5, float32 (2 of 12 are off)"
+    assert found.expected == "0, within 2 units in the last place and an absolute 0.1 (two roundings)"
+    assert str(found) == f"got {found.got}, expected {found.expected}: the cause"
+
+
+def test_two_different_numbers_never_look_alike() -> None:
+    """A difference in the last place of float32 shows, at the price of more digits."""
+    found = failure(expect(above(1.0, SINGLE, 1)).close_to, torch.tensor([1.0]), EXACT)
+    assert "1.00000012," in found.got
+    found = failure(expect(1.0 + 2.0**-52).close_to, 1.0, EXACT)
+    assert found.got == "it = 1.0000000000000002"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [torch.arange(10_000.0), list(range(10_000)), "long " * 10_000, {"key": torch.rand(300, 300)}, [[[0.1] * 99] * 99]],
+    ids=["tensor", "list", "text", "dict", "nested"],
+)
+def test_failure_stays_short(seen: object) -> None:
+    for found in (failure(expect(seen, "it").equals, 3), failure(expect(seen, "it").close_to, 3.0, EXACT)):
+        assert len(found.got) < 400
+        assert len(found.expected) < 100

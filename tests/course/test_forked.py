@@ -1,0 +1,146 @@
+"""Forked jobs come back with what they printed, however they end, and leave no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from labkit import forked
+from labkit.forked import run_forked
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+
+
+@pytest.fixture(autouse=True)
+def real_output(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """pytest's sys.stdout is a file of its own, and a job's output is what reaches descriptors 1 and 2."""
+    with open(1, "w", closefd=False) as out, open(2, "w", closefd=False) as err:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        yield
+
+
+def outputs(job: Callable[[int], object], count: int, folder: Path) -> dict[int, str]:
+    return dict(run_forked(job, count, folder))
+
+
+def ends(pid: int) -> bool:
+    """No process of this number is left within some seconds; a zombie that nobody has waited for yet is none."""
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        state = Path(f"/proc/{pid}/stat")
+        if state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_every_job_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    seen = outputs(lambda index: print(index, os.getpid()), 5, tmp_path)
+    assert sorted(seen) == [0, 1, 2, 3, 4]
+    assert all(text.split()[0] == str(index) for index, text in seen.items())
+    assert len({text.split()[1] for text in seen.values()} | {str(os.getpid())}) == 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_job_changes_nothing_here(tmp_path: Path) -> None:
+    kept: list[int] = []
+    outputs(kept.append, 2, tmp_path)
+    assert kept == []
+
+
+def test_results_come_as_the_jobs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    order = [index for index, _ in run_forked(lambda index: time.sleep(0.4 * (index == 0)), 3, tmp_path)]
+    assert order == [1, 2, 0]
+
+
+def test_both_streams_come_back_and_bad_bytes_do_no_harm(tmp_path: Path) -> None:
+    def job(index: int) -> None:
+        os.write(2, b"warning \xff\n")
+        print("result")
+
+    assert outputs(job, 1, tmp_path) == {0: "warning \ufffd\nresult\n"}
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), SystemExit("wrong"), KeyboardInterrupt("wrong")], ids=repr)
+def test_job_that_raises_shows_its_traceback(tmp_path: Path, error: BaseException) -> None:
+    def job(index: int) -> None:
+        if index == 0:
+            raise error
+        print("fine")
+
+    seen = outputs(job, 2, tmp_path)
+    assert "Traceback" in seen[0] and f"{type(error).__name__}: wrong" in seen[0]
+    assert seen[1] == "fine\n"
+
+
+def test_job_that_dies_is_an_answer_too(tmp_path: Path) -> None:
+    def job(index: int) -> None:
+        os.write(1, b"before")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert outputs(job, 1, tmp_path) == {0: "before"}
+
+
+def start_another(and_then: Callable[[], object]) -> Callable[[int], None]:
+    """A job that prints its own pid and that of a process that it has started, and then does this."""
+
+    def job(index: int) -> None:
+        child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+        os.write(1, f"{os.getpid()} {child.pid}".encode())
+        and_then()
+
+    return job
+
+
+def test_job_over_the_limit_is_killed_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forked, "TIME_LIMIT", 0.5)
+    began = time.monotonic()
+    seen = outputs(start_another(lambda: time.sleep(60)), 1, tmp_path)
+    assert time.monotonic() - began < 20
+    assert all(ends(int(pid)) for pid in seen[0].split())
+
+
+def test_job_that_ignores_signals_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def job(index: int) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
+        while True:
+            time.sleep(1)
+
+    monkeypatch.setattr(forked, "TIME_LIMIT", 0.3)
+    assert outputs(job, 1, tmp_path) == {0: ""}
+
+
+def test_job_that_ends_leaves_no_process_behind(tmp_path: Path) -> None:
+    seen = outputs(start_another(lambda: None), 1, tmp_path)
+    assert all(ends(int(pid)) for pid in seen[0].split())
+
+
+def test_whoever_stops_listening_leaves_no_process_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+
+    def job(index: int) -> None:
+        (tmp_path / f"pid-{index}").write_text(str(os.getpid()))
+        time.sleep(60 if index else 0.5)
+
+    results = run_forked(job, 2, tmp_path)
+    assert next(results)[0] == 0
+    results.close()
+    assert ends(int((tmp_path / "pid-1").read_text()))
+
+
+def test_other_children_of_this_process_are_left_alone(tmp_path: Path) -> None:
+    """Their exit code belongs to whoever started them."""
+    other = subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(7)"])
+    outputs(lambda index: time.sleep(0.3), 1, tmp_path)
+    assert other.wait() == 7

@@ -1,0 +1,241 @@
+"""What a graded run prints, writes and exits with, for every kind of file that a student may have."""
+
+import ast
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from graded_runs import Grader, grader
+from page_checks import ROOT
+
+from labkit import manifest
+from labkit.diagnosis import misconceptions
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked; this system cannot")
+
+LAB = manifest.find("lab04")
+SKELETON = (LAB.folder / "skeleton.py").read_text(encoding="utf-8")
+SOLUTION = (ROOT / "solutions" / f"{LAB.stem}.py").read_text(encoding="utf-8")
+SOFTMAX = [one.id for one in LAB.behaviours if "softmax" in one.id]
+ONE_TEST = ("test_softmax_of_a_long_row",)
+
+
+@pytest.fixture(scope="module")
+def grade() -> Iterator[Grader]:
+    with grader() as running:
+        yield running
+
+
+@pytest.fixture
+def student(tmp_path: Path):
+    """`student(text)` is the folder of a student's file with this text."""
+
+    def folder(text: str) -> Path:
+        (tmp_path / f"{LAB.stem}.py").write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return folder
+
+
+def without(text: str, *functions: str) -> str:
+    """`text` without these functions."""
+    lines = text.splitlines()
+    for node in reversed(ast.parse(text).body):
+        if isinstance(node, ast.FunctionDef) and node.name in functions:
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines) + "\n"
+
+
+def stubbed(*functions: str) -> str:
+    """The solution with the skeleton's stubs of these functions."""
+    stubs = [node for node in ast.parse(SKELETON).body if isinstance(node, ast.FunctionDef) and node.name in functions]
+    return without(SOLUTION, *functions) + "\n\n".join(ast.unparse(stub) for stub in stubs)
+
+
+def softmax_that(does: str) -> str:
+    """The solution with a softmax whose body is the one line `does`."""
+    return without(SOLUTION, "fp32_softmax") + f"\n\ndef fp32_softmax(x, dim=-1):\n    {does}\n"
+
+
+def states(out: str) -> list[str]:
+    """What stands after the points of each step."""
+    return re.findall(r"^  \d .*of +\d+  (.*)$", out, re.MULTILINE)
+
+
+# A whole run ------------------------------------------------------------------------------------------------------
+
+
+def test_stubs_are_todo_and_the_report_fits_a_screen(grade: Grader, student) -> None:
+    ran = grade("--impl", student(SKELETON))
+    assert ran.code == 1
+    counts = Counter(one.step for one in LAB.behaviours)
+    assert states(ran.out) == [f"{counts[step.number]} todo" for step in LAB.steps]
+    assert f"points   0 of {LAB.points}" in ran.out
+    assert "Next: step 1, write mixed_precision_forward" in ran.out
+    assert len(ran.out.splitlines()) < 24
+
+
+@pytest.mark.parametrize("seed", [0, 77])
+def test_solution_earns_every_point(grade: Grader, tmp_path: Path, seed: int) -> None:
+    ran = grade("--impl", "solutions", "--seed", seed, "--json", tmp_path / "report.json")
+    assert ran.code == 0
+    assert f"points {LAB.points} of {LAB.points}" in ran.out
+    assert "Everything passed." in ran.out
+
+    report = json.loads((tmp_path / "report.json").read_text())
+    records = report.pop("records")
+    assert report == {"impl": "solutions", "seed": str(seed), "device": "cpu", "torch": torch.__version__}
+    assert sorted(record["id"] for record in records) == sorted(one.id for one in LAB.behaviours)
+    assert all(record["state"] == "passed" and record["earned"] == record["points"] > 0 for record in records)
+    assert sum(record["earned"] for record in records) == LAB.points
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_one_step_alone(grade: Grader) -> None:
+    ran = grade("--impl", "solutions", "--step", 2)
+    assert ran.code == 0
+    (only,) = states(ran.out)
+    assert only == f"{sum(one.step == 2 for one in LAB.behaviours)} passed"
+    assert "Step 2 passed." in ran.out
+
+
+def test_partly_solved_file_is_told_what_blocks_it(grade: Grader, student) -> None:
+    """Steps 1 and 3 are written; what of the trainer needs step 2 is blocked, not failed."""
+    ran = grade("--impl", student(stubbed("create_grad_scaler", "scaled_backward")))
+    assert ran.code == 1
+    first, second, third, fourth = states(ran.out)
+    assert re.fullmatch(r"\d+ passed", first) and re.fullmatch(r"\d+ passed", fourth)
+    assert re.fullmatch(r"\d+ todo", second)
+    assert "blocked" in third and "failed" not in third
+    assert "Next: step 2, write create_grad_scaler" in ran.out
+
+
+# Runs that cannot be ----------------------------------------------------------------------------------------------
+
+
+def assert_refused(ran, *words: str) -> None:
+    """One clear line, no verdict, and an exit code that no script takes for success."""
+    assert ran.code not in (0, 1)
+    assert len(ran.errors) == 1, ran.out
+    assert [word for word in words if word not in ran.errors[0]] == [], ran.errors[0]
+    assert "Traceback" not in ran.out
+    assert "passed" not in ran.out and "points" not in ran.out, ran.out
+
+
+def test_unknown_step_is_refused(grade: Grader) -> None:
+    assert_refused(grade("--impl", "solutions", "--step", 9), "--step 9")
+
+
+def test_missing_folder_and_missing_file_are_refused(grade: Grader, tmp_path: Path) -> None:
+    assert_refused(grade("--impl", tmp_path / "nowhere"), "no folder", "nowhere")
+    assert_refused(grade("--impl", tmp_path), f"no {LAB.stem}.py")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("def broken(:", ("invalid syntax", "def broken(:")),
+        ("1 / 0", ("ZeroDivisionError: division by zero", "1 / 0")),
+        ("import no_such_module", ("ModuleNotFoundError", "no_such_module")),
+        ("sys.exit(0)", ("SystemExit: 0",)),
+        ("raise NotImplementedError('Step 1: all of it')", ("NotImplementedError",)),
+    ],
+    ids=["syntax error", "exception", "import", "exit", "stub"],
+)
+def test_file_that_cannot_be_imported_is_refused(grade: Grader, student, line: str, words: tuple[str, ...]) -> None:
+    folder = student(SKELETON + f"\n{line}\n")
+    number = len(SKELETON.splitlines()) + 2
+    assert_refused(grade("--impl", folder), str(folder), f"line {number}", *words)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_cuda_is_refused_where_there_is_none(grade: Grader) -> None:
+    assert_refused(grade("--impl", "solutions", "--device", "cuda"), "--device cuda", "no CUDA device")
+
+
+def test_path_that_cannot_be_written_costs_only_the_file(grade: Grader, tmp_path: Path) -> None:
+    path = tmp_path / "no-such-folder" / "report.json"
+    ran = grade("--impl", "solutions", "--json", path, tests=ONE_TEST)
+    assert ran.code not in (0, 1)
+    assert "1 passed" in states(ran.out)
+    (line,) = [line for line in ran.out.splitlines() if str(path) in line]
+    assert "cannot be written (No such file or directory)" in line
+    assert "Traceback" not in ran.out
+
+
+# Failures ---------------------------------------------------------------------------------------------------------
+
+
+def failures(out: str) -> dict[str, list[str]]:
+    """The lines below the name of each failed test."""
+    found: dict[str, list[str]] = {}
+    for line in out.splitlines():
+        if heading := re.match(r"(test_\w+) \(step \d", line):
+            lines = found[heading[1]] = []
+        elif re.match(r"  [a-z]+: +\S", line) and found:
+            lines.append(line)
+    return found
+
+
+def test_failure_is_four_lines(grade: Grader, student) -> None:
+    ran = grade("--impl", student(softmax_that("return x")), "--step", 4)
+    assert ran.code == 1
+    shown = failures(ran.out)
+    assert set(SOFTMAX) <= shown.keys() or len(shown) == 5
+    for name, lines in shown.items():
+        assert [line.split()[0] for line in lines] == ["got:", "expected:", "cause:", "read:"], name
+    assert "Next: step 4, mend what test_softmax" in ran.out
+    assert "def test_" not in ran.out and "Error" not in ran.out, "pytest's own report of the failure"
+
+
+def test_missing_function_loses_its_own_tests_only(grade: Grader, student, tmp_path: Path) -> None:
+    ran = grade("--impl", student(without(SOLUTION, "fp32_softmax")), "--json", tmp_path / "report.json")
+    assert ran.code == 1
+    failed = {one["id"] for one in json.loads((tmp_path / "report.json").read_text())["records"] if not one["earned"]}
+    assert failed == {*SOFTMAX, "test_gradients_flow_through_float32_operations"}
+    assert "got:      the file has no fp32_softmax: write it, or restore the stub" in ran.out
+
+
+def test_misnamed_function_is_asked_for_by_name(grade: Grader, student) -> None:
+    text = SOLUTION.replace("def fp32_softmax", "def fp32_soft_max")
+    ran = grade("--impl", student(text), tests=ONE_TEST)
+    assert ran.code == 1
+    assert "got:      the file has no fp32_softmax: did you misname it? The file has fp32_soft_max" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "shown"),
+    [
+        ("raise NotImplementedError('Step 4: fp32_softmax')", "1 todo", "write fp32_softmax"),
+        ("raise NotImplementedError('later')", "1 failed", "NotImplementedError: later, line"),
+        ("return x.to('meta').to('cpu')", "1 failed", "NotImplementedError: Cannot copy out of meta tensor"),
+        ("import pytest; pytest.skip('not today')", "1 failed", "Skipped: not today, line"),
+        ("import pytest; pytest.exit('done', returncode=0)", "1 failed", "Exit: done, line"),
+        ("sys.exit(0)", "1 failed", "SystemExit: 0, line"),
+        ("raise ValueError('Timeout must be positive')", "1 failed", "ValueError: Timeout must be positive"),
+        ("import time; time.sleep(60)", "1 timeout", "no answer within 0.5 s"),
+        ("while True: pass", "1 timeout", "look for a loop without an end"),
+    ],
+)  # fmt: skip
+def test_ways_not_to_answer(grade: Grader, student, body: str, state: str, shown: str) -> None:
+    """Only the stub's own words mean "not written yet"; a way out of the test is no way to pass it."""
+    ran = grade("--impl", student(softmax_that(body)), tests=ONE_TEST, timeout=0.5)
+    assert ran.code == 1
+    assert states(ran.out) == [state]
+    assert shown in ran.out
+
+
+def test_known_mistake_is_named(grade: Grader) -> None:
+    known = {one.name: one for one in misconceptions(LAB)}
+    if not known:
+        pytest.skip(f"make proof-{LAB.name} has not written {LAB.folder / 'misconceptions.json'}")
+    mistake = ROOT / "tests" / "mistakes" / LAB.stem / "clip_before_unscale.py"
+    ran = grade("--impl", "solutions", "--overlay", mistake, "--step", 2)
+    assert ran.code == 1
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("This looks like: ")]
+    assert known[mistake.stem].says in line

@@ -1,0 +1,248 @@
+"""Values cross a process unchanged, bit for bit, and nothing else crosses."""
+
+import json
+import math
+from collections import OrderedDict
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from labkit.values import DTYPES, MAX_BYTES, MAX_DEPTH, NotAValue, Raised, decode, encode
+
+quick = settings(deadline=None, derandomize=True, max_examples=50, database=None)
+
+
+def crossed(value: object) -> object:
+    """`value` after the journey through JSON text."""
+    return decode(json.loads(json.dumps(encode(value))))
+
+
+def raw(tensor: Tensor) -> list[int]:
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8).tolist()
+
+
+def assert_same(seen: object, sent: object) -> None:
+    """Equal types and values all the way down; a tuple has become a list."""
+    if isinstance(sent, Tensor):
+        assert (type(seen), seen.dtype, seen.shape) == (Tensor, sent.dtype, sent.shape)
+        assert raw(seen) == raw(sent)
+    elif isinstance(sent, list | tuple):
+        assert type(seen) is list
+        assert len(seen) == len(sent)
+        for one, other in zip(seen, sent, strict=True):
+            assert_same(one, other)
+    elif isinstance(sent, dict):
+        assert type(seen) is dict
+        assert list(seen) == list(sent)
+        for key, item in sent.items():
+            assert_same(seen[key], item)
+    else:
+        assert type(seen) is type(sent)
+        assert repr(seen) == repr(sent)  # tells -0.0 from 0.0 and finds nan equal to nan
+
+
+# What crosses -----------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> Tensor:
+    """Any bits in any dtype: nan payloads, -0.0, infinities and subnormals among them."""
+    dtype = draw(st.sampled_from(list(DTYPES.values())))
+    shape = draw(st.lists(st.integers(0, 3), max_size=3))
+    size = math.prod(shape) * dtype.itemsize
+    if size == 0:
+        return torch.empty(shape, dtype=dtype)
+    data = draw(st.binary(min_size=size, max_size=size))
+    if dtype == torch.bool:
+        data = bytes(byte & 1 for byte in data)
+    return torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape)
+
+
+@quick
+@given(tensors())
+def test_tensors_cross_bit_for_bit(tensor: Tensor) -> None:
+    assert_same(crossed(tensor), tensor)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_special_numbers_cross_bit_for_bit(dtype: torch.dtype) -> None:
+    tiny = torch.finfo(dtype).smallest_normal
+    special = torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, tiny, tiny / 4, -tiny / 2], dtype=dtype)
+    assert special[6] != 0  # a subnormal, not flushed
+    assert_same(crossed(special), special)
+    assert_same(crossed(special[4]), special[4])
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        torch.arange(12.0).reshape(3, 4).T,
+        torch.arange(12.0)[::5],
+        torch.arange(12.0).reshape(6, 2)[:1, 1],  # one element with a stride of two
+        torch.ones(1).expand(5),
+        torch.arange(4.0)[4:],
+        torch.imag(torch.tensor([1 + 2j, 3 - 4j]).conj()),  # a negation that is not yet carried out
+        torch.arange(3.0, requires_grad=True) * 2,
+        nn.Parameter(torch.arange(3.0)),
+    ],
+    ids=["transposed", "strided", "one-of-two", "expanded", "no-rows", "negated", "with-graph", "parameter"],
+)
+def test_views_cross_as_what_they_show(view: Tensor) -> None:
+    seen = crossed(view)
+    assert torch.equal(seen, view)
+    assert (type(seen), seen.requires_grad, seen.grad_fn) == (Tensor, False, None)
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(list(DTYPES.values()))
+)
+containers = st.recursive(
+    scalars | tensors(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text("ab$", max_size=5) | st.sampled_from(["$", "items", "bytes"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@quick
+@given(containers)
+def test_nested_values_cross_unchanged(value: object) -> None:
+    assert_same(crossed(value), value)
+
+
+def test_dict_that_looks_like_an_encoded_tensor_stays_a_dict() -> None:
+    forged = {"$": "tensor", "dtype": "float32", "shape": [1], "bytes": "AAAAAA=="}
+    assert crossed(forged) == forged
+
+
+def test_exceptions_cross_as_texts() -> None:
+    raised = Raised("ValueError", "no such dtype", "line 3: raise")
+    assert crossed([raised]) == [raised]
+
+
+def test_what_arrives_shares_no_memory_with_what_was_sent() -> None:
+    sent = torch.zeros(3)
+    seen = decode(encode(sent))
+    sent += 1
+    assert seen.tolist() == [0, 0, 0]
+
+
+# What does not cross ----------------------------------------------------------------------------------------------
+
+
+class AlwaysEqual(Tensor):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = Tensor.__hash__
+
+
+class Text(str):
+    """A string that could answer anything to a comparison."""
+
+
+def nested(depth: int) -> list:
+    value: list = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+CIRCLE: list = []
+CIRCLE.append(CIRCLE)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(), len, {1, 2}, b"bytes", 1j, 2**65, Text("text"), nn.Linear(1, 1), torch.complex64,
+        OrderedDict(a=1), {1: "a key that is no string"}, {Text("key"): 1}, Raised("ValueError", Text("message")),
+        torch.ones(2).as_subclass(AlwaysEqual), torch.ones(2).to_sparse(), torch.ones(1, device="meta"),
+        torch.ones(2, dtype=torch.complex64), torch.ones(1).expand(MAX_BYTES), nested(MAX_DEPTH + 1), CIRCLE,
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_anything_else_is_refused(value: object) -> None:
+    with pytest.raises(NotAValue):
+        encode(value)
+    with pytest.raises(NotAValue):
+        encode({"deep": [value]})
+
+
+def test_tensor_inside_a_transform_is_refused() -> None:
+    """Under torch.func a tensor wraps another one and has no bytes of its own."""
+
+    def loss(x: Tensor) -> Tensor:
+        with pytest.raises(NotAValue):
+            encode(x)
+        return x.sum()
+
+    torch.func.grad(loss)(torch.ones(2))
+
+
+def test_deepest_value_that_crosses() -> None:
+    assert crossed(nested(MAX_DEPTH)) == nested(MAX_DEPTH)
+
+
+# Data that nobody encoded -----------------------------------------------------------------------------------------
+
+RIGHT = encode(torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dtype": "float128"}, {"dtype": ["float32"]},
+        {"shape": [3]}, {"shape": [-1, -2]}, {"shape": [2.0]}, {"shape": [True, 2]}, {"shape": None}, {"shape": {}},
+        {"shape": [0, 2**70], "bytes": ""}, {"shape": [2**40, 2**40]},
+        {"bytes": 8}, {"bytes": "AAAA"}, {"bytes": "!" + RIGHT["bytes"]}, {"bytes": "\u00e4"},
+        {"dtype": "bool", "shape": [3], "bytes": "AAEC"},  # 0, 1, 2
+        {"$": "dict"}, {"$": "pickle"}, {"$": ["tensor"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_damaged_tensor_is_refused(wrong: dict) -> None:
+    with pytest.raises(NotAValue):
+        decode({**RIGHT, **wrong})
+
+
+leaves = (
+    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.floats() | st.sampled_from([*DTYPES, "AAAA", "dict"])
+)
+keys = st.sampled_from(["$", "items", "name", "type", "message", "where", "dtype", "shape", "bytes"])
+kinds = st.sampled_from(["dict", "dtype", "raised", "tensor", "other"])
+json_data = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(keys, inner, max_size=4)
+        | st.builds(lambda kind, rest: rest | {"$": kind}, kinds, st.dictionaries(keys, inner, max_size=4))
+    ),
+    max_leaves=10,
+)
+
+
+@settings(quick, max_examples=150)
+@given(json_data)
+def test_any_json_is_a_value_or_refused(data: object) -> None:
+    try:
+        value = decode(data)
+    except NotAValue:
+        return
+    assert_same(crossed(value), value)
+
+
+def test_json_that_nests_without_end_is_refused() -> None:
+    with pytest.raises(NotAValue):
+        decode(json.loads("[" * 500 + "]" * 500))
