@@ -19,11 +19,11 @@ need-lab = $(if $(call stem,$(1)),,$(error there is no lab$(1); there is $(forea
 OPTIONS = --impl $(IMPL) $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json $(JSON))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test solutions skeletons compare audit lint format clean
+.PHONY: help demo status doctor test solutions skeletons bench compare audit lint format clean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z][a-z%-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | sed 's/lab%/lab04/' | expand -t 18
+	@awk -F ':[^#]*## ' '/^[a-z][a-z%-]*:[^#]*## / { sub("lab%", "lab04", $$1); printf "  %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "PYTHON=python3.12 chooses the Python that .venv is made with, PIP_ARGS= what pip is told besides."
 
 # Set-up: every target below makes .venv first if it is missing or older than what it was made from.
@@ -54,6 +54,28 @@ test-lab%: $(READY) ## test your Lab 04 (STEP=2 one step, IMPL=solutions or a fo
 	$(call need-lab,$*)
 	@$(PY) -m pytest -q --no-header tests/test_$(call stem,$*).py $(OPTIONS)
 
+status: $(READY) ## where you are in every lab, and the one next thing to do
+	@$(PY) -m labkit status
+
+watch-lab%: $(READY) ## test your Lab 04 on every save; h gives a hint (STEP=2 begins there)
+	$(call need-lab,$*)
+	@$(PY) -m labkit watch lab$* $(if $(STEP),--step $(STEP))
+
+hint-lab%: $(READY) ## one hint more each time, never the solution (STEP=2)
+	$(call need-lab,$*)
+	@$(PY) -m labkit hint lab$* $(if $(STEP),--step $(STEP))
+
+explain-lab%: $(READY) ## what a test asks for, why, and where to read (TEST=its name, or a part of it)
+	$(call need-lab,$*)
+	@$(PY) -m labkit explain lab$* $(if $(TEST),--test $(TEST))
+
+reset-lab%: $(READY) ## the skeleton again; your file is kept in backups/
+	$(call need-lab,$*)
+	@$(PY) -m labkit reset lab$*
+
+doctor: $(READY) ## what this machine can do for the course, and what to do about what is missing
+	@$(PY) -m labkit doctor
+
 compare: $(READY) ## memory, speed and stability of each format, measured on your code (IMPL=solutions)
 	@$(PY) $(IMPL)/mixed_precision.py --compare
 
@@ -64,6 +86,9 @@ audit: $(READY) ## which operation of a training step ran in which dtype (IMPL=s
 
 test: $(COURSE) ## the tests of the course itself, the proof of the graded suites included
 	@$(PY) -m pytest --quiet
+
+bench: $(BENCH) ## speed and memory against the limits that this course sets itself, in one run
+	@$(PY) -m labkit bench
 
 solutions: $(READY) ## every graded suite on the reference solutions
 	@$(PY) -m pytest -q --no-header tests/test_*.py --impl solutions
@@ -84,5 +109,5 @@ format: $(COURSE) ## let ruff format and mend what it can
 	@$(PY) -m ruff check --fix .
 
 clean: ## remove .venv and everything that was made
-	@rm -rf $(VENV) runs reports .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	@rm -rf $(VENV) .labkit runs reports .pytest_cache .ruff_cache .hypothesis src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

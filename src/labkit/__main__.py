@@ -50,9 +50,9 @@ def proof(lab: str, seeds: int, own_steps: bool, check: bool) -> None:
     found = manifest.find(lab)
     done = itertools.count(1)
     results = proof.prove(
-        found, list(range(seeds)), not own_steps, lambda graded: _progress(next(done), graded.answer.name)
+        found, list(range(seeds)), not own_steps, lambda graded: _progress(f"{next(done)} {graded.answer.name}")
     )
-    _progress(0, "")
+    _progress("")
     click.echo(proof_report.matrix(found, [graded for graded in results if graded.seed == 0]))
     problems = proof.problems(found, results)
     if check:
@@ -66,14 +66,109 @@ def proof(lab: str, seeds: int, own_steps: bool, check: bool) -> None:
     sys.exit(1 if problems else 0)
 
 
-def _progress(count: int, name: str) -> None:
+@cli.command()
+@click.argument("lab", required=False)
+def status(lab: str | None) -> None:
+    """Where you are in every lab (or in LAB), and the one next thing to do."""
+    from labkit.student import screen, status
+
+    for number, found in enumerate([manifest.find(lab)] if lab else manifest.load_all()):
+        stand = status.standing(found, say=lambda text: _progress(text))
+        _progress("")
+        screen.show(([""] if number else []) + status.lines(stand))
+
+
+@cli.command()
+@click.argument("lab")
+@click.option("--step", type=int, help="Begin with this step instead of the first that is not passed.")
+@click.option("--limit", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds for one test.")
+def watch(lab: str, step: int | None, limit: float) -> None:
+    """Test your file of LAB on every save."""
+    from labkit.student.watch import watch
+
+    watch(manifest.find(lab), step, limit)
+
+
+@cli.command()
+@click.argument("lab")
+@click.option("--step", type=int, help="The step; by default the one that you are at.")
+def hint(lab: str, step: int | None) -> None:
+    """One rung more of a step's hints each time; never the solution."""
+    from labkit.student import hints, screen, status
+
+    found = manifest.find(lab)
+    screen.show(hints.next_hint(found, step or status.current_step(found)))
+
+
+@cli.command()
+@click.argument("lab")
+def reset(lab: str) -> None:
+    """The skeleton again; your file is kept in backups/."""
+    from labkit.student.reset import reset
+
+    for line in reset(manifest.find(lab)):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("lab")
+@click.option("--test", help="Its name, or a part of it; by default the one to work on now.")
+def explain(lab: str, test: str | None) -> None:
+    """What a test asks for, why that matters in practice, and where to read about it."""
+    from labkit.student import explain, screen
+
+    screen.show(explain.explain(manifest.find(lab), test))
+
+
+@cli.command()
+def doctor() -> None:
+    """What this machine brings to the course, and what to do about what is missing."""
+    from labkit.student import doctor, screen
+
+    findings = doctor.examine()
+    screen.show(doctor.lines(findings))
+    screen.show(["", *doctor.formats(findings)])
+    sys.exit(1 if any(finding.needed and finding.remedy for finding in findings) else 0)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("strategy", type=click.Choice(["ddp", "fsdp"]))
+@click.option("--nproc", default=2, type=click.IntRange(1), help="How many processes.  [2]")
+@click.option("--impl", default="src", help="Folder of the lab file: src, solutions or another.  [src]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Where the processes meet.  [a free one]")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def launch(strategy: str, nproc: int, impl: str, port: int | None, options: tuple[str, ...]) -> None:
+    """Train Lab 04 on many processes of this machine; OPTIONS go to the lab file."""
+    from labkit.launch import launch
+    from labkit.loading import implementation_path
+
+    file = implementation_path(impl, "mixed_precision", ROOT)
+    try:
+        launch(file, strategy, nproc, ["--dtype=fp16", *options], port)
+    except LabError as error:  # the lab file's own line, alone; nothing after Ctrl-C
+        if str(error):
+            click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+
+
+@cli.command()
+def bench() -> None:
+    """Measure the limits of speed and memory that the course sets itself."""
+    from labkit.bench import run_bench
+
+    run_bench(click.echo)
+
+
+def _progress(text: str) -> None:
     """One line on a terminal that is written over; nothing elsewhere."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{count} {name}" if count else "\r\033[K")
+    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        sys.stderr.write(f"\r\033[K{text}")
         sys.stderr.flush()
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII, or an old code page
     try:
         cli()
     except LabError as error:

@@ -9,12 +9,19 @@ from typing import Any
 import torch
 
 from labkit.errors import LabError
-from labkit.files import write_whole
+from labkit.files import check_writable, write_whole
 from labkit.training import Settings, Training
 
 FORMAT = "labkit training checkpoint"
-VERSION = 1
+VERSION = 2
 KEYS = {"format", "version", "settings", "trainer", "optimizer", "epoch", "batch", "history", "random", "threads"}
+
+
+def check(path: Path) -> None:
+    """Raises LabError, naming --checkpoint, unless a checkpoint can be written to `path`: nothing, or one of ours."""
+    check_writable(path, "--checkpoint")
+    if path.exists():
+        load(path)
 
 
 def save(training: Training, path: Path) -> None:
@@ -22,8 +29,13 @@ def save(training: Training, path: Path) -> None:
 
     Raises LabError if it cannot be written, or if the trainer's `state_dict` holds what cannot be loaded safely.
     """
+    write_whole(path, pack(training.state_dict(), path))
+
+
+def pack(state: dict[str, Any], path: Path, format: str = FORMAT) -> bytes:
+    """`state` as the bytes of a file. Raises LabError, naming `path`, if they could not be loaded safely."""
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "version": VERSION, **training.state_dict()}, buffer)
+    torch.save({"format": format, "version": VERSION, **state}, buffer)
     try:
         torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)
     except Exception:
@@ -31,14 +43,16 @@ def save(training: Training, path: Path) -> None:
             f"{path}: not written: the trainer's state_dict() holds more than tensors, numbers, strings, "
             "lists and dicts, which could not be loaded safely"
         ) from None
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path, format: str = FORMAT) -> dict[str, Any]:
     """What `save` wrote to `path`; tensors on the CPU.
 
     Raises LabError if the file is missing, damaged (each part's CRC-32 is compared) or something else.
     """
+    if path.is_dir():
+        raise LabError(f"{path}: is a folder, as it is saved under torchrun; go on with torchrun too, one rank will do")
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -47,13 +61,18 @@ def load(path: Path) -> dict[str, Any]:
         raise LabError(f"{path}: cannot be read ({error.strerror or error})") from None
     except Exception:  # torch.load has no error of its own: pickle, zipfile and RuntimeError all happen
         state = None
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") != format:
         raise LabError(f"{path}: is damaged, or no checkpoint of this course; give a file that --checkpoint wrote")
     if state.get("version") != VERSION:
         raise LabError(f"{path}: has format version {state.get('version')}, this labkit reads {VERSION}; train anew")
     if set(state) != KEYS or set(state["settings"]) != {field.name for field in fields(Settings)}:
         raise LabError(f"{path}: is a checkpoint with missing or unknown parts; train anew")
     return state
+
+
+def restore(training: Training, path: Path, state: dict[str, Any]) -> None:
+    """Puts what `load` read from `path` into `training`."""
+    training.load_state_dict(state)
 
 
 def settings_of(path: Path, state: dict[str, Any], given: dict[str, Any]) -> Settings:

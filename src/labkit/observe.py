@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from labkit import values
 from labkit.loading import line_in, load_implementation
-from labkit.ranks import RankServer
+from labkit.ranks import RANK_TIMEOUT, RankServer
 from labkit.values import NotAValue, Raised
 
 Scenario = Callable[..., object]
@@ -142,7 +142,7 @@ def observe_with(observer: Observes) -> Callable[..., Any]:
             seen = Raised("TypeError", f"returned {error}")
         raised = [value for value in (seen if ranks > 1 else [seen]) if isinstance(value, Raised)]
         if raised:  # a rank that only waited for another one is not the cause
-            raise SubmissionRaised(next((value for value in raised if value.type != TimeoutError.__name__), raised[0]))
+            raise SubmissionRaised(next((value for value in raised if value.type != RANK_TIMEOUT), raised[0]))
         return seen
 
     return observe

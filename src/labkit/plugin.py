@@ -19,7 +19,7 @@ from labkit.expect import Unexpected
 from labkit.loading import implementation_path, load_implementation
 from labkit.manifest import ROOT, Behaviour, Lab
 from labkit.observe import MissingName, Observer, RankWork, Recorder, Replay, SubmissionRaised, observe_with
-from labkit.ranks import RankServer
+from labkit.ranks import RANK_TIMEOUT, RankServer
 from labkit.records import Record
 from labkit.values import Raised
 
@@ -53,9 +53,9 @@ class GradedSuite:
             rank_device = device if torch.cuda.device_count() > 1 else "cpu"
             server = RankServer(RankWork(path, overlay, rank_device), rank_device, clean)
             self.servers.append(server)
-        self.labs[lab.stem] = lab
-        self.paths[lab.stem] = path
         self.observers[lab.stem] = Observer(load_implementation(path, overlay), device, server)
+        self.labs[lab.stem] = lab  # last: a lab whose file cannot be loaded has no records and no summary
+        self.paths[lab.stem] = path
 
     def remember(self) -> None:
         """Keeps the verdicts on a student's own file for `make status`; those of other inputs are nobody's progress."""
@@ -98,6 +98,7 @@ def observe(request: pytest.FixtureRequest):
 class _Hooks:
     def __init__(self, suite: GradedSuite) -> None:
         self.suite = suite
+        self.unwritten: list[str] = []
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         try:
@@ -152,19 +153,26 @@ class _Hooks:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         option = session.config.option
         self.suite.remember()
-        if option.json and self.suite.labs:
-            _write_whole(Path(option.json), self._report())
-        if option.record:
-            _write_whole(Path(option.record), self.suite.returned)
+        written = {option.json: self._report() if self.suite.labs else None, option.record: self.suite.returned}
+        for path, data in written.items():
+            if path and data is not None:
+                try:
+                    _write_whole(Path(path), data)
+                except OSError as error:  # the verdicts are shown all the same
+                    self.unwritten.append(f"ERROR: {path}: cannot be written ({error.strerror})")
+                    session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_unconfigure(self) -> None:
         for server in self.suite.servers:
             server.close()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for line in self.unwritten:
+            terminalreporter.write_line(line, red=True)
         for lab in self.suite.labs.values():
             records = [record for record in self.suite.records if record.lab == lab.name]
-            summary.write(terminalreporter, lab, records, self.suite.paths[lab.stem], self.suite.option)
+            if records:
+                summary.write(terminalreporter, lab, records, self.suite.paths[lab.stem], self.suite.option)
 
     def _report(self) -> dict[str, object]:
         option = self.suite.option
@@ -189,6 +197,8 @@ def _mark(item: pytest.Item, lab: Lab) -> None:
         )
     item.stash[_lab], item.stash[_behaviour] = lab, behaviour
     item.add_marker(pytest.mark.timeout(TIMEOUT))
+    if lab.step(behaviour.step).ranks > 1:
+        item.add_marker(pytest.mark.many_ranks)
 
 
 def _select_step(config: pytest.Config, items: list[pytest.Item], graded: list[pytest.Item]) -> None:
@@ -213,7 +223,7 @@ def _record(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo) -> Record:
         return base.but(state="failed", got=error.got, expected=error.expected, why=error.why)
     if isinstance(error, SubmissionRaised):
         return _record_of_exception(base, lab, behaviour, error.raised)
-    if "Timeout" in str(error):
+    if isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout"):
         return _timed_out(base)
     return base.but(
         state="failed", got=f"{type(error).__name__}: {error}", expected="a value that can be judged", why=behaviour.why
@@ -230,7 +240,8 @@ def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: R
         return base.but(
             state="failed", got=raised.message, expected="every name that the lab asks for", why=behaviour.why
         )
-    if "Timeout" in raised.message:
+    by_pytest = raised.type == "Failed" and raised.message.startswith("Timeout")  # pytest-timeout's
+    if by_pytest or raised.type == RANK_TIMEOUT:
         return _timed_out(base)
     where = f", {raised.where}" if raised.where else ""
     return base.but(
@@ -253,5 +264,5 @@ def _write_whole(path: Path, data: object) -> None:
     try:
         temporary.write_text(json.dumps(data, indent=1) + "\n")
         temporary.replace(path)
-    except OSError as error:
-        raise pytest.UsageError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)

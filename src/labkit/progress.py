@@ -1,7 +1,7 @@
 """Remembers the verdicts on a student's file for as long as nothing that they depend on has changed.
 
-They stand in `.labkit/`, under a fingerprint of the file, the suite, the manifest, the machinery and its versions. Torch
-is not imported: to look something up costs milliseconds.
+They stand in `.labkit/`, under a fingerprint of the file, the suite, the manifest, the machinery and its versions.
+Torch is not imported: to look something up costs milliseconds.
 """
 
 import functools
@@ -53,8 +53,9 @@ def remember(lab: Lab, under: str, records: Iterable[Record], error: str = "", r
 
     Earlier verdicts under the same fingerprint stay; a folder that cannot be written is no error, only slow.
     """
-    if under != fingerprint(lab, root):
-        return  # saved again while the tests ran: nobody knows which of the two they saw
+    records = list(records)
+    if not (records or error) or under != fingerprint(lab, root):
+        return  # nothing to keep; or saved again while the tests ran: nobody knows which of the two they saw
     kept = _kept(lab, under, root)
     verdicts = kept["records"] | {record.id: asdict(record) for record in records}
     data = {"fingerprint": under, "error": error, "records": verdicts}

@@ -60,11 +60,13 @@ def _overlay(path: Path, kind: str, lab: Lab) -> Answer:
     says = " ".join((ast.get_docstring(tree) or "").split())
     if not says:
         raise LabError(f"{path}: needs a docstring: what is wrong, or different, in one sentence")
+    # What is wrong on many processes only is proved by the step that has them: such a file says `STEP = 5`.
+    chosen = [node.value.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "STEP"]
     # A private method belongs to the steps of its class; a class that stands whole, to all of them too.
     names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     named = {step.number for step in lab.steps for function in step.todo if function.partition(".")[0] in names}
-    steps = frozenset(named)
+    steps = frozenset(chosen or named)
     if not steps:
         raise LabError(f"{path}: replaces no function of any step of {lab.folder / 'lab.toml'}")
     return Answer(path.stem, kind, says, steps, ("--impl", "solutions", "--overlay", str(path)))

@@ -20,6 +20,8 @@ from labkit.values import Raised, encode
 DEADLINE = 20.0  # seconds for one run of all ranks
 GRACE = 2.0  # seconds that the others have when one rank has raised: they may wait for it
 
+RANK_TIMEOUT = "RankTimeout"  # the type of a `Raised` for a rank that gave no answer
+
 Work = Callable[[str], str]  # job (JSON) -> what a scenario returned (JSON); runs in a rank
 
 
@@ -97,7 +99,7 @@ def _run_ranks(context: BaseContext, work: Work, device: str, job: str, size: in
             process.kill()
             process.join()
     late = f"no answer within {DEADLINE:g} s: it waits for another rank, or for ever"
-    return [answers.get(rank) or _raised("TimeoutError", f"rank {rank}: Timeout, {late}") for rank in range(size)]
+    return [answers.get(rank) or _raised(RANK_TIMEOUT, f"rank {rank} gave {late}") for rank in range(size)]
 
 
 def _raised(kind: str, message: str) -> str:
@@ -109,8 +111,11 @@ def _rank(connection: Connection, work: Work, device: str, job: str, rank: int, 
     import torch
     import torch.distributed as dist
 
+    silence = os.open(os.devnull, os.O_WRONLY)  # gloo, the profiler and two voices at once: only values count here
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
     torch.set_num_threads(1)
-    os.environ |= {"KINETO_LOG_LEVEL": "5", "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
     if device == "cuda":
         torch.cuda.set_device(rank)
     dist.init_process_group(

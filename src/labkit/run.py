@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from labkit import checkpoint as checkpoints
-from labkit import manifest
+from labkit import distributed, manifest
+from labkit.checkpoint import settings_of
+from labkit.distributed import Ranks
 from labkit.errors import LabError
-from labkit.files import check_writable
 from labkit.loading import line_in
-from labkit.training import DTYPES, MODELS, Settings, Training
+from labkit.training import DTYPES, MODELS, STRATEGIES, Settings, Training, check_device
 
 UNSOLVED = 2  # exit code of a step that is still to be written
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
@@ -34,23 +34,47 @@ def main(module: ModuleType, args: Sequence[str] | None = None) -> None:
         SystemExit: code 2 for an unsolved step or a wrong option, 130 after Ctrl-C, 1 for any other problem.
     """
     arguments = sys.argv[1:] if args is None else list(args)
+    ranks = distributed.of_torchrun()
+    line, code, lost_another = _run(module, arguments, ranks)
+    if ranks:
+        ranks.end(line, code, lost_another)
+    if line:
+        click.echo(line, err=True)
+    if code:
+        sys.exit(code)
+
+
+def _run(module: ModuleType, arguments: list[str], ranks: Ranks | None) -> tuple[str, int, bool]:
+    """Runs the command; gives the line to end with ("" for none), the exit code, and whether another rank is why."""
     try:
-        code = command.main(arguments, Path(module.__file__).name, standalone_mode=False, obj=module)
+        if ranks:
+            ranks.meet()
+        name = Path(module.__file__).name
+        code = command.main(arguments, name, standalone_mode=False, obj=(module, ranks))
+        if ranks:
+            ranks.part()
+        return "", code or 0, False  # click has a code of its own, after --help for one
     except click.Abort:
-        sys.exit(INTERRUPTED)
+        return "", INTERRUPTED, False
     except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
+        return _one_line(error.format_message()), error.exit_code, False
     except LabError as error:
-        _fail(str(error), error.exit_code)
+        return _one_line(str(error)), error.exit_code, False
     except Exception as error:
         unsolved = _unsolved_step(error, module)
         if unsolved:
-            _fail(unsolved, UNSOLVED)
+            return _one_line(unsolved), UNSOLVED, False
+        lost = distributed.lost_another(error) if ranks else None
         if "--traceback" in arguments:
-            raise
-        _fail(f"{_describe(error, module)}; --traceback shows how it came to that", 1)
-    if code:  # click's own way out, after --help for one
-        sys.exit(code)
+            if ranks is None:
+                raise
+            return f"rank {ranks.rank}: {traceback.format_exc()}", 1, bool(lost)
+        rank = f"rank {ranks.rank}: " if ranks and ranks.size > 1 else ""
+        return (
+            _one_line(f"{rank}{lost or _describe(error, module)}; --traceback shows how it came to that"),
+            1,
+            bool(lost),
+        )
 
 
 def _positive(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
@@ -66,6 +90,7 @@ def _not_negative(context: click.Context, parameter: click.Parameter, value: flo
 
 
 _path = click.Path(dir_okay=False, path_type=Path)
+_file_or_folder = click.Path(path_type=Path)
 _count = click.IntRange(min=1)
 
 
@@ -73,16 +98,22 @@ _count = click.IntRange(min=1)
 @click.option("--dtype", type=click.Choice(list(DTYPES)), help=f"What the arithmetic runs in.  [{DEFAULTS.dtype}]")
 @click.option("--model", type=click.Choice(list(MODELS)), help=f"What is trained.  [{DEFAULTS.model}]")
 @click.option("--epochs", type=_count, help=f"Passes over the digits.  [{DEFAULTS.epochs}]")
-@click.option("--batch-size", type=_count, help=f"Samples of a step.  [{DEFAULTS.batch_size}]")
+@click.option("--batch-size", type=_count, help=f"Samples of a step, of all ranks.  [{DEFAULTS.batch_size}]")
 @click.option("--lr", type=float, callback=_positive, help=f"AdamW's learning rate.  [{DEFAULTS.lr}]")
 @click.option("--init-scale", type=float, callback=_positive, help="First loss scale of fp16.  [the trainer's own]")
 @click.option("--max-grad-norm", type=float, callback=_not_negative, help="Clips the true gradients.  [no clipping]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help=f"Weights and order follow.  [{DEFAULTS.seed}]")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute.  [cpu]")
+@click.option("--strategy", type=click.Choice(STRATEGIES), help="How torchrun's processes train together.  [ddp]")
 @click.option("--plot", type=_path, metavar="PATH", help="Draw loss and loss scale (.png, .pdf or .svg).")
-@click.option("--checkpoint", type=_path, metavar="PATH", help="Save the training's state to PATH, again and again.")
+@click.option(
+    "--checkpoint",
+    type=_file_or_folder,
+    metavar="PATH",
+    help="Save the training's state to PATH, again and again; under torchrun a folder, and its training goes on.",
+)
 @click.option("--checkpoint-every", type=_count, metavar="N", help="Save after every N steps.  [every epoch]")
-@click.option("--resume", type=_path, metavar="PATH", help="Go on from a checkpoint, bit for bit.")
+@click.option("--resume", type=_file_or_folder, metavar="PATH", help="Go on from a checkpoint, bit for bit.")
 @click.option("--compare", is_flag=True, help="Instead: memory, speed, stability of the formats, measured here.")
 @click.option("--audit", is_flag=True, help="Instead: which operation of a step ran in which dtype.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in the lab file.")
@@ -91,67 +122,88 @@ def command(
     context: click.Context, /, device: str, compare: bool, audit: bool, traceback: bool, **options: Any
 ) -> None:
     """Trains a small network on handwritten digits in mixed precision."""
+    lab, ranks = context.obj
     given = {name: value for name, value in options.items() if value is not None}
     if compare and audit:
         raise click.UsageError("--compare and --audit are two commands: give one of them")
+    if ranks and (compare or audit):
+        raise click.UsageError("--compare and --audit measure one process: leave torchrun out")
     if compare:
         _only(given, "--compare", allowed=set())
         from labkit.compare import print_comparison
 
-        print_comparison(context.obj, device)
+        print_comparison(lab, device)
     elif audit:
         _only(given, "--audit", allowed={"dtype", "model", "batch_size", "seed"})
         from labkit.audit import print_audit
 
-        print_audit(context.obj, Settings(**given), device)
+        print_audit(lab, Settings(**given), device)
     else:
         files = {name: given.pop(name, None) for name in ("plot", "checkpoint", "checkpoint_every", "resume")}
-        _train(context.obj, device, given, **files)
+        _train(lab, device, given, ranks, **files)
 
 
 def _train(
     lab: ModuleType,
     device: str,
     given: dict[str, Any],
+    ranks: Ranks | None,
     plot: Path | None,
     checkpoint: Path | None,
     checkpoint_every: int | None,
     resume: Path | None,
 ) -> None:
-    """Trains to the end, from the start or from `resume`; `given` are the settings of the command line."""
+    """Trains to the end, from the start or from a checkpoint; `given` are the settings of the command line."""
+    if ranks:
+        given = {"strategy": STRATEGIES[0]} | given
+    elif "strategy" in given:
+        target = f"torchrun --nproc_per_node=2 {_short(Path(lab.__file__))} --strategy {given['strategy']}"
+        raise click.UsageError(f"--strategy is for many processes, and this is one: {target}")
     if plot:
         from labkit.plots import check_plot
 
         check_plot(plot)
     if checkpoint_every and not checkpoint:
         raise click.UsageError("--checkpoint-every needs --checkpoint PATH")
+    if ranks:
+        from labkit import sharded as checkpoints
+    else:
+        from labkit import checkpoint as checkpoints
     if checkpoint:
-        check_writable(checkpoint, "--checkpoint")
-        if checkpoint.exists():
-            checkpoints.load(checkpoint)  # a file of another kind is not written over
+        checkpoints.check(checkpoint)  # a file of another kind is not written over
+    if ranks and checkpoint and checkpoints.newest(checkpoint):
+        resume = checkpoint  # torchrun has started all ranks anew after one of them failed, or somebody torchrun
     state = checkpoints.load(resume) if resume else None
-    settings = checkpoints.settings_of(resume, state, given) if state else Settings(**given)
+    settings = settings_of(resume, state, given) if state else Settings(**given)
     if settings.init_scale is not None and settings.dtype != "fp16":
         raise click.UsageError(f"--init-scale goes with --dtype fp16: {settings.dtype} trains without a loss scale")
 
-    training = Training(lab, settings, device)
+    check_device(device)
+    if ranks:
+        ranks.join(device)
+    training = Training(lab, settings, device, ranks=ranks)
+    say = click.echo if ranks is None or ranks.rank == 0 else _silent
     if state:
-        training.load_state_dict(state)
-        click.echo(f"resumed from {resume} after {len(training.history)} steps, {state['threads']} threads")
+        checkpoints.restore(training, resume, state)
+        say(f"resumed from {resume} after {len(training.history)} steps, {state['threads']} threads")
     while not training.finished:
         training.step()
         if training.batch == 0:
-            click.echo(training.epoch_line(training.epoch - 1))
+            say(training.epoch_line(training.epoch - 1))
         if checkpoint and (
             training.finished or len(training.history) % (checkpoint_every or training.batches_per_epoch) == 0
         ):
             checkpoints.save(training, checkpoint)
-    click.echo(training.banner())
-    if plot:
+    say(training.banner())
+    if plot and (ranks is None or ranks.rank == 0):
         from labkit.plots import Curve, draw_trainings
 
         draw_trainings([Curve.of(training)], plot)
-        click.echo(f"drawn: {plot}")
+        say(f"drawn: {plot}")
+
+
+def _silent(text: str) -> None:
+    """What the ranks behind the first one print."""
 
 
 def _only(given: dict[str, Any], command_name: str, allowed: set[str]) -> None:
@@ -191,6 +243,5 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _fail(message: str, code: int) -> None:
-    click.echo(" ".join(message.split()), err=True)
-    sys.exit(code)
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DistributedSampler, TensorDataset
 
 from labkit.banner import milestone_banner
 from labkit.data import digits_split
+from labkit.distributed import Ranks
 from labkit.errors import LabError
 from labkit.measure import step_memory
 from labkit.models import SimpleModel, SmallCNN
@@ -23,13 +24,15 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "mlp": lambda: SimpleModel(input_dim=64, hidden_dim=128, output_dim=10, num_layers=3),
     "cnn": SmallCNN,
 }
+STRATEGIES = ("ddp", "fsdp")
 
 
 @dataclass(frozen=True)
 class Settings:
     """What decides a training's outcome bit by bit, together with the machine and its number of threads.
 
-    `init_scale` None keeps the trainer's own scaler; `max_grad_norm` None does not clip.
+    `batch_size` counts the samples of all ranks; `init_scale` None keeps the trainer's own scaler; `max_grad_norm` None
+    does not clip; `strategy`, one of STRATEGIES, is what spreads the training over ranks, None in a process alone.
     """
 
     dtype: str = "fp16"
@@ -40,10 +43,14 @@ class Settings:
     init_scale: float | None = None
     max_grad_norm: float | None = None
     seed: int = 0
+    strategy: str | None = None
 
 
 class StepRecord(NamedTuple):
-    """One step: its unscaled loss, whether it was skipped, the loss scale it used (1.0 without scaling), samples."""
+    """One step: its unscaled loss, whether it was skipped, the loss scale it used (1.0 without scaling), samples.
+
+    Loss and samples are those of all ranks, without the ranks whose own loss was inf or nan.
+    """
 
     loss: float
     skipped: bool
@@ -65,26 +72,34 @@ class Training:
         settings: Settings,
         device: str = "cpu",
         data: tuple[TensorDataset, TensorDataset] | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         """
         Args:
             lab: a loaded lab file; its MixedPrecisionTrainer makes the steps.
             data: (train, test), by default the digits; items are (float32 (64,), int64 scalar).
+            ranks: the processes, joined already, that train together by `settings.strategy`.
 
         Raises:
-            LabError: the training data is empty, or `device` is cuda and there is none.
+            LabError: the training data is empty, `device` is cuda and there is none, or the batch does not split
+                evenly over the ranks.
         """
-        if device == "cuda" and not torch.cuda.is_available():
-            raise LabError(
-                "--device cuda: torch finds no CUDA GPU on this machine; leave the option out to use the CPU"
-            )
+        check_device(device)
         self.train_set, self.test_set = data or digits_split()
         if len(self.train_set) == 0:
             raise LabError("the training data is empty: there is nothing to train on")
-        self.lab, self.settings, self.device = lab, settings, device
+        size = ranks.size if ranks else 1
+        if settings.batch_size % size:
+            below = settings.batch_size // size * size
+            raise LabError(
+                f"--batch-size {settings.batch_size}: {size} ranks share a batch evenly, so it has to be a multiple of "
+                f"{size}; give {below or size}"
+            )
+        self.lab, self.settings, self.device, self.ranks = lab, settings, device, ranks
+        self.sampler = DistributedSampler(self.train_set, size, ranks.rank if ranks else 0, seed=settings.seed)
         random.seed(settings.seed)
         torch.manual_seed(settings.seed)
-        self.model = MODELS[settings.model]().to(device)
+        self.model = self._wrapped(MODELS[settings.model]().to(device))
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=settings.lr)
         self.criterion = nn.CrossEntropyLoss()
         self.trainer = lab.MixedPrecisionTrainer(self.model, dtype=DTYPES[settings.dtype])
@@ -101,22 +116,42 @@ class Training:
     def finished(self) -> bool:
         return self.epoch >= self.settings.epochs
 
+    def _wrapped(self, model: nn.Module) -> nn.Module:
+        """`model`, equal on all ranks, as the lab spreads it over them."""
+        if self.settings.strategy == "ddp":
+            return self.lab.wrap_ddp(model)
+        if self.settings.strategy == "fsdp":
+            return self.lab.wrap_fsdp(model, DTYPES[self.settings.dtype])
+        return model
+
     def next_batch(self) -> tuple[Tensor, Tensor]:
-        """Images and labels of the next step. The order of an epoch's samples follows from seed and epoch alone."""
-        generator = torch.Generator().manual_seed(self.settings.seed + self.epoch)
-        order = torch.randperm(len(self.train_set), generator=generator)
-        chosen = order[self.batch * self.settings.batch_size :][: self.settings.batch_size]
-        return self.train_set[chosen]
+        """Images and labels of the next step, this rank's share of them.
+
+        The order of an epoch's samples follows from seed and epoch alone, and a step's samples are the same on any
+        number of ranks (a last batch that does not split evenly takes samples from the beginning).
+        """
+        self.sampler.set_epoch(self.epoch)
+        share = self.settings.batch_size // self.sampler.num_replicas
+        return self.train_set[list(self.sampler)[self.batch * share :][:share]]
 
     def step(self) -> None:
         """Trains on the next batch."""
         batch = self.next_batch()
         scale = self.trainer.scaler.get_scale()
         loss, skipped = self.trainer.train_step(batch, self.optimizer, self.criterion, self.settings.max_grad_norm)
-        self.history.append(StepRecord(float(loss), bool(skipped), scale, len(batch[1])))
+        loss, samples = self._of_all_ranks(float(loss), len(batch[1]))
+        self.history.append(StepRecord(loss, bool(skipped), scale, samples))
         self.batch += 1
         if self.batch == self.batches_per_epoch:
             self.epoch, self.batch = self.epoch + 1, 0
+
+    def _of_all_ranks(self, loss: float, samples: int) -> tuple[float, int]:
+        """The mean loss over the samples of all ranks whose loss is finite, and their number."""
+        if self.ranks is None:
+            return loss, samples
+        finite = math.isfinite(loss)
+        total, counted = self.ranks.add_up(loss * samples if finite else 0.0, samples if finite else 0)
+        return (total / counted if counted else math.nan), int(counted)
 
     def epoch_records(self, epoch: int) -> list[StepRecord]:
         return self.history[epoch * self.batches_per_epoch :][: self.batches_per_epoch]
@@ -146,7 +181,7 @@ class Training:
             initial_loss=self.history[0].loss,
             final_loss=mean_loss(self.epoch_records(self.epoch - 1)),
             skipped_steps=sum(record.skipped for record in self.history),
-            memory_reduction=memory_reduction(self.lab, self.settings, self.device),
+            memory_reduction=memory_reduction(self.lab, self.settings, self.device, self.ranks),
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -192,11 +227,14 @@ def mean_loss(records: list[StepRecord]) -> float:
     return sum(record.loss * record.samples for record in finite) / samples if samples else math.nan
 
 
-def memory_reduction(lab: ModuleType, settings: Settings, device: str = "cpu") -> float:
-    """The share of a step's peak memory that `settings.dtype` saves against fp32, measured; negative if it adds."""
+def memory_reduction(lab: ModuleType, settings: Settings, device: str = "cpu", ranks: Ranks | None = None) -> float:
+    """The share of a step's peak memory that `settings.dtype` saves against fp32, measured; negative if it adds.
+
+    On many ranks each measures its own step.
+    """
     peak = {}
     for dtype in ("fp32", settings.dtype):
-        training = Training(lab, replace(settings, dtype=dtype, init_scale=None), device)
+        training = Training(lab, replace(settings, dtype=dtype, init_scale=None), device, ranks=ranks)
         one_step = partial(training.trainer.train_step, training.next_batch(), training.optimizer, training.criterion)
         peak[dtype] = step_memory(one_step, device).peak_bytes
     return 1 - peak[settings.dtype] / peak["fp32"]

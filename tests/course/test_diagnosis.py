@@ -1,4 +1,4 @@
-"""Failed tests are traced back to the known mistake that fails the same ones, and to none where that would be a guess."""
+"""Failed tests are traced to the known mistake that fails the same ones, and to none where that would be a guess."""
 
 import json
 from pathlib import Path

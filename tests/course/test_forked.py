@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,11 @@ from labkit.forked import run_forked
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
 
-@pytest.fixture(autouse=True)
-def real_output(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """pytest's sys.stdout is a file of its own, and a job's output is what reaches descriptors 1 and 2."""
-    with open(1, "w", closefd=False) as out, open(2, "w", closefd=False) as err:
-        monkeypatch.setattr(sys, "stdout", out)
-        monkeypatch.setattr(sys, "stderr", err)
-        yield
-
-
 def outputs(job: Callable[[int], object], count: int, folder: Path) -> dict[int, str]:
-    return dict(run_forked(job, count, folder))
+    """What each job wrote to descriptors 1 and 2; pytest's own sys.stdout would write elsewhere."""
+    out, err = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115  (the streams stay open)
+    with redirect_stdout(out), redirect_stderr(err):
+        return dict(run_forked(job, count, folder))
 
 
 def ends(pid: int) -> bool:

@@ -13,15 +13,19 @@ from labkit.student.screen import Line
 RUNGS = ("a question", "the idea", "nearly the code")
 
 
-def next_hint(lab: Lab, number: int, root: Path = ROOT) -> list[Line]:
+def next_hint(lab: Lab, number: int, more: str = "", root: Path = ROOT) -> list[Line]:
     """The step's hints up to one that was not shown before, which is remembered; after the last, where else to look.
+
+    `more` is what to type for another one; by default the make command.
 
     Raises:
         LabError: the lab has no such step.
     """
     if number not in [step.number for step in lab.steps]:
-        raise LabError(f"{lab.name} has no step {number}; say which: make hint-{lab.name} STEP=1 (1 to {len(lab.steps)})")
-    step = lab.step(number)
+        raise LabError(
+            f"{lab.name} has no step {number}; say which: make hint-{lab.name} STEP=1 (1 to {len(lab.steps)})"
+        )
+    step, more = lab.step(number), more or f"make hint-{lab.name} STEP={number}"
     before = _seen(root).get(lab.name, {}).get(str(number), 0)
     seen = min(before + 1, len(step.hints))
     said = [Line(f"Step {number}: {step.title}", "bold")]
@@ -34,7 +38,7 @@ def next_hint(lab: Lab, number: int, root: Path = ROOT) -> list[Line]:
         said.append(Line("  That is all there is to hint. What the tests hold you to, one by one:"))
         said.append(Line(f"    make test-{lab.name} STEP={number}, then make explain-{lab.name} TEST=name", indent=4))
     elif seen < len(step.hints):
-        said.append(Line(f"  Try it first; {len(step.hints) - seen} more: make hint-{lab.name} STEP={number}", indent=2))
+        said.append(Line(f"  Try it first; {len(step.hints) - seen} more: {more}", indent=2))
     said.append(Line(f"  Read {lab.reading}#{step.read}", indent=4))
     _keep(lab, number, seen, root)
     return said

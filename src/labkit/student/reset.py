@@ -23,7 +23,9 @@ def reset(lab: Lab, root: Path = ROOT) -> list[str]:
     try:
         stubs = skeleton.read_bytes()
     except OSError as error:
-        raise LabError(f"{shown(skeleton, root)}: cannot be read ({error.strerror}); git checkout brings it back") from None
+        raise LabError(
+            f"{shown(skeleton, root)}: cannot be read ({error.strerror}); git checkout brings it back"
+        ) from None
     kept = _read(file, root)
     if kept == stubs:
         return [f"{shown(file, root)} is the skeleton already; nothing to do"]

@@ -1,4 +1,4 @@
-"""Writes lines to any terminal: wrapped to its width, in colour only where that is wanted, in plain ASCII of our own."""
+"""Writes lines to any terminal: wrapped to its width, in colour only where that is wanted, in ASCII."""
 
 import os
 import shutil
@@ -55,12 +55,6 @@ def show(lines: Iterable[Line | str]) -> None:
 def plain() -> bool:
     """Whether to write nothing but text: no terminal, one that can do no more, or NO_COLOR (https://no-color.org)."""
     return not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
-
-
-def any_text_will_do() -> None:
-    """Lets a terminal that knows only ASCII, or an old code page, show every text: what it lacks becomes an escape."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
 
 
 def _console() -> Console:

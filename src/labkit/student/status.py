@@ -11,10 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labkit import progress
+from labkit.errors import LabError
 from labkit.manifest import ROOT, Lab
 from labkit.records import Record
 from labkit.student.screen import Line
-from labkit.summary import bar, help_for, next_record, next_thing, states
+from labkit.summary import bar, help_for, needed_step, next_record, next_thing, states
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ def known(lab: Lab, root: Path = ROOT) -> Standing:
     """What is known without running anything: perhaps nothing, perhaps of some steps only; never of an older file."""
     file = progress.student_file(lab, root)
     if not file.is_file():
-        return Standing(lab, error=f"{shown(file, root)} is not there; make reset-{lab.name} puts the skeleton in place")
+        return Standing(
+            lab, error=f"{shown(file, root)} is not there; make reset-{lab.name} puts the skeleton in place"
+        )
     if _untouched(lab, file):
         return Standing(lab, [_stub_record(lab, number) for number in range(len(lab.behaviours))])
     return Standing(lab, *progress.recall(lab, root))
@@ -51,6 +54,18 @@ def standing(lab: Lab, root: Path = ROOT, say: Callable[[str], None] = lambda te
         return before
     say(f"{shown(progress.student_file(lab, root), root)} has changed: testing it")
     return _tested(lab, root)
+
+
+def current_step(lab: Lab, root: Path = ROOT) -> int:
+    """The step to work on, as far as that is known without running anything.
+
+    Raises:
+        LabError: it is not known.
+    """
+    record = next_record(known(lab, root).records)
+    if record is None:
+        raise LabError(f"say which step, 1 to {len(lab.steps)}: STEP=1; make status shows where you are")
+    return needed_step(lab, record)
 
 
 def lines(stand: Standing) -> list[Line]:
@@ -75,6 +90,8 @@ def next_lines(stand: Standing) -> list[Line]:
     record = next_record(stand.records)
     if stand.error:
         return [Line(f"Next: {stand.error}", "bold", 6)]
+    if len(stand.records) < len(lab.behaviours):
+        return [Line(f"Next: make test-{lab.name}", "bold")]
     if record is None:
         return [
             Line("Everything passed.", "green"),
@@ -122,8 +139,8 @@ def _tested(lab: Lab, root: Path) -> Standing:
         command += [f"tests/test_{lab.stem}.py", "--json", str(report)]
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1"}
         ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, errors="replace")
-        if report.exists():
-            data = json.loads(report.read_text(encoding="utf-8"))
+        data = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {"records": []}
+        if len(data["records"]) == len(lab.behaviours):
             return Standing(lab, [Record(**record) for record in data["records"]])
     error = why_it_did_not_run(ran.stdout + ran.stderr, root)
     progress.remember(lab, under, [], error, root)

@@ -2,7 +2,6 @@
 
 
 def fp32_cross_entropy(input, target, weight=None, reduction="mean"):
-    logits = input.float()
     loss = -torch.log(fp32_softmax(input).float()).gather(-1, target[:, None]).squeeze(-1)
     weights = torch.ones_like(loss) if weight is None else weight.float()[target]
     loss = loss * weights

@@ -4,7 +4,6 @@
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     @torch.no_grad()
     def evaluate(self, dataloader, criterion):
-        was_training = self.model.training
         self.model.eval()
         total_loss, samples = 0.0, 0
         try:

@@ -6,8 +6,7 @@ def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     scaler.unscale_(optimizer)
     norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
     finite = math.isfinite(norm)
-    if finite:
-        if max_grad_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+    if finite and max_grad_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
     scaler.update()
     return finite

@@ -7,7 +7,7 @@ class MixedPrecisionTrainer(MixedPrecisionTrainer):
             sampler.set_epoch(epoch)
         total_loss, samples, skipped_steps, total_steps = 0.0, 0, 0, 0
         for batch in dataloader:
-            loss, skipped = self.train_step(batch, optimizer, criterion, max_grad_norm)
+            loss, _ = self.train_step(batch, optimizer, criterion, max_grad_norm)
             total_steps += 1
             skipped_steps += not math.isfinite(loss)
             if math.isfinite(loss):

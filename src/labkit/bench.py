@@ -1,0 +1,202 @@
+"""`make bench`: the limits of speed and memory that this course sets itself, as ratios measured in one run.
+
+Each line gives what was measured, the limit, and whether it is kept. Machines are noisy, so no test asserts any of it.
+"""
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+from labkit.compare import TokenCrossEntropy
+from labkit.loading import load_implementation
+from labkit.manifest import ROOT
+from labkit.measure import check_amp_available, hardware, interleaved_medians, step_memory
+from labkit.models import SmallTransformer
+
+TURNS = 60  # timed turns of each step; medians
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One figure against its limit; `at_least` tells on which side of the limit it should lie."""
+
+    what: str
+    value: float
+    unit: str
+    limit: float
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        kept = self.value >= self.limit if self.at_least else self.value <= self.limit
+        side = "at least" if self.at_least else "at most"
+        return f"{self.what:<66} {self.value:7.2f} {self.unit:<2} {side} {self.limit:g}: {'kept' if kept else 'MISSED'}"
+
+
+def run_bench(say: Callable[[str], None] = print) -> None:
+    """Measures everything and says it line by line, with the machine first."""
+    say(", ".join(f"{name} {value}" for name, value in hardware().items() if value is not None))
+    lab = load_implementation(ROOT / "solutions" / "mixed_precision.py")
+    for part in (transformer, trainer_overhead, rivals):
+        for measured in part(lab):
+            say(str(measured))
+    for measured in commands():
+        say(str(measured))
+
+
+def training(
+    lab: ModuleType, model: nn.Module, dtype: torch.dtype, batch: tuple[Tensor, Tensor], criterion: nn.Module
+) -> Callable[[], object]:
+    """A call makes one step of the lab's trainer."""
+    trainer, optimizer = lab.MixedPrecisionTrainer(model, dtype), torch.optim.AdamW(model.parameters())
+    return lambda: trainer.train_step(batch, optimizer, criterion)
+
+
+def transformer(lab: ModuleType) -> list[Measured]:
+    """bfloat16 against float32 on the small transformer, batch 32 x 64 tokens."""
+    tokens = torch.randint(256, (32, 64))
+    formats = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    steps = {
+        name: training(lab, SmallTransformer(), dtype, (tokens, tokens), TokenCrossEntropy())
+        for name, dtype in formats.items()
+    }
+    seconds = interleaved_medians(steps, repeats=10)
+    saved = {name: step_memory(step).saved_activation_bytes for name, step in steps.items()}
+    native = "" if check_amp_available(torch.bfloat16, "cpu") else " (this CPU has no bf16 arithmetic)"
+    ratio = seconds["float32"] / seconds["bfloat16"]
+    return [
+        Measured(f"transformer, bf16 against fp32: speed{native}", ratio, "x", 1.8, at_least=True),
+        Measured(
+            "transformer, bf16 against fp32: saved activations", 100 * saved["bfloat16"] / saved["float32"], "%", 65
+        ),
+    ]
+
+
+def amp_loop(
+    model: nn.Module, dtype: torch.dtype, batch: tuple[Tensor, Tensor], criterion: nn.Module, limit: float | None
+) -> Callable[[], object]:
+    """A call makes one step of the loop of PyTorch's AMP examples, by hand."""
+    optimizer = torch.optim.AdamW(model.parameters())
+    scaler = torch.amp.GradScaler("cpu", enabled=dtype == torch.float16)
+    inputs, targets = batch
+
+    def step() -> float:
+        optimizer.zero_grad()
+        with torch.autocast("cpu", dtype=dtype):
+            loss = criterion(model(inputs), targets)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        if limit is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
+        scaler.step(optimizer)
+        scaler.update()
+        return loss.item()
+
+    return step
+
+
+def trainer_overhead(lab: ModuleType) -> list[Measured]:
+    """train_step against the loop by hand, on a step of some milliseconds, with and without clipping."""
+    batch, criterion = (torch.randn(256, 784), torch.randint(10, (256,))), nn.CrossEntropyLoss()
+    measured = []
+    for limit, allowed in ((1.0, 1.05), (None, 1.10)):
+        model = lab.SimpleModel()
+        trainer, optimizer = lab.MixedPrecisionTrainer(model, torch.bfloat16), torch.optim.AdamW(model.parameters())
+        steps = {
+            "trainer": lambda t=trainer, o=optimizer, m=limit: t.train_step(batch, o, criterion, m),
+            "by hand": amp_loop(lab.SimpleModel(), torch.bfloat16, batch, criterion, limit),
+        }
+        seconds = interleaved_medians(steps, repeats=5 * TURNS, warmup=10)
+        what = f"train_step against a loop by hand, {'with' if limit else 'without'} clipping"
+        what += f", {1000 * seconds['by hand']:.1f} ms"
+        measured.append(Measured(what, seconds["trainer"] / seconds["by hand"], "x", allowed))
+    return measured
+
+
+def rivals(lab: ModuleType) -> list[Measured]:
+    """train_step against Lightning Fabric and Accelerate on a step that is mostly overhead: width 64, bfloat16."""
+    batch, criterion = (torch.randn(64, 64), torch.randint(10, (64,))), nn.CrossEntropyLoss()
+    steps = {"trainer": training(lab, lab.SimpleModel(64, 64, 10, 2), torch.bfloat16, batch, criterion)}
+    for name, build in (("Lightning Fabric", fabric), ("Accelerate", accelerate)):
+        try:
+            steps[name] = build(lab.SimpleModel(64, 64, 10, 2), batch, criterion)
+        except ImportError as error:
+            print(f"{name}: left out, not installed ({error.name}); make bench installs it")
+    seconds = interleaved_medians(steps, repeats=10 * TURNS, warmup=20)
+    return [
+        Measured(
+            f"train_step against {name}, {1e6 * seconds[name]:.0f} us", seconds["trainer"] / seconds[name], "x", 1.0
+        )
+        for name in steps
+        if name != "trainer"
+    ]
+
+
+def fabric(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Module) -> Callable[[], object]:
+    """A call makes one step with Lightning Fabric in bf16-mixed."""
+    from lightning_fabric import Fabric
+
+    runner = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    model, optimizer = runner.setup(model, torch.optim.AdamW(model.parameters()))
+    inputs, targets = batch
+
+    def step() -> float:
+        model.train()
+        optimizer.zero_grad()
+        with runner.autocast():
+            loss = criterion(model(inputs), targets)
+        runner.backward(loss)
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def accelerate(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Module) -> Callable[[], object]:
+    """A call makes one step with Accelerate in bf16."""
+    from accelerate import Accelerator
+
+    runner = Accelerator(mixed_precision="bf16", cpu=True)
+    model, optimizer = runner.prepare(model, torch.optim.AdamW(model.parameters()))
+    inputs, targets = batch
+
+    def step() -> float:
+        model.train()
+        optimizer.zero_grad()
+        with runner.autocast():
+            loss = criterion(model(inputs), targets)
+        runner.backward(loss)
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def commands() -> list[Measured]:
+    """What a person waits for: the graded suite, one step of it, and the comparison."""
+    suite = ["-m", "pytest", "-q", "--no-header", "tests/test_mixed_precision.py", "--impl", "solutions"]
+    importing = seconds_of(["-c", "import torch, torch._dynamo, torch.distributed.fsdp, pytest"])
+    steps = {number: seconds_of([*suite, "--step", str(number)]) for number in range(1, 6)}
+    four = seconds_of([*suite, "-m", "not many_ranks"])
+    compare = seconds_of(["solutions/mixed_precision.py", "--compare"])
+    return [
+        Measured("graded suite, steps 1 to 4: wall clock", four[0], "s", 15),
+        Measured("graded suite, steps 1 to 4: CPU beyond the imports", four[1] - importing[1], "s", 4.5),
+        Measured("graded suite, slowest of steps 1 to 4: wall clock", max(steps[n][0] for n in range(1, 5)), "s", 6),
+        Measured("graded suite, step 5: wall clock", steps[5][0], "s", 20),
+        Measured("--compare: wall clock", compare[0], "s", 60),
+    ]
+
+
+def seconds_of(arguments: list[str]) -> tuple[float, float]:
+    """Wall-clock and CPU seconds of this Python run with these arguments, its children included."""
+    start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.monotonic() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

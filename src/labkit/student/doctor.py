@@ -1,0 +1,208 @@
+"""`make doctor`: what this machine brings to the course, and for each thing that is missing what to do about it."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit import progress
+from labkit.manifest import ROOT
+from labkit.student.screen import Line
+
+PYTHONS = ((3, 11), (3, 13))
+NEEDED = ("torch", "numpy", "matplotlib", "click", "rich", "pytest", "pytest-timeout")
+LABEL = 14  # columns
+SLACK = 1.25  # how much faster or slower than float32 is no difference
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `remedy` is "" where all is well; some work goes on without what is not `needed`."""
+
+    name: str
+    says: str
+    remedy: str = ""
+    needed: bool = False
+
+
+def examine(root: Path = ROOT) -> list[Finding]:
+    """Everything but the formats; nothing raises, whatever is broken."""
+    return [
+        python(sys.version_info[:2]),
+        packages(),
+        repository(Path.cwd(), root),
+        writable(root),
+        cores(),
+        *_torch_findings(),
+        bubblewrap(),
+        torchrun(),
+    ]
+
+
+def python(version: tuple[int, int]) -> Finding:
+    low, high = ("{}.{}".format(*one) for one in PYTHONS)
+    fits = PYTHONS[0] <= version <= PYTHONS[1]
+    remedy = "" if fits else f"install Python {low} to {high}, then: make clean, make doctor PYTHON=python{high}"
+    return Finding("Python", f"{platform.python_version()}, {sys.executable}", remedy, needed=True)
+
+
+def packages(needed: tuple[str, ...] = NEEDED) -> Finding:
+    versions = {}
+    for name in needed:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = ""
+    missing = [name for name, version in versions.items() if not version]
+    remedy = f"{', '.join(missing)} missing: make clean, then make doctor, sets .venv up anew" if missing else ""
+    says = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    return Finding("packages", says, remedy, needed=True)
+
+
+def repository(here: Path, root: Path) -> Finding:
+    """A .venv of another clone tests the files there, not those that one edits here."""
+    astray = (here / "src" / "labkit").is_dir() and here.resolve() != root
+    remedy = f"labkit is that of {root}, not of this folder: make clean, then make doctor" if astray else ""
+    return Finding("repository", str(root), remedy, needed=True)
+
+
+def writable(root: Path) -> Finding:
+    folder = root / progress.FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+        trial = folder / f"trial-{os.getpid()}"
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        remedy = f"{error.strerror}: make the folder writable; until then nothing is remembered and nothing reset"
+        return Finding("writable", f"not {folder}", remedy)
+    return Finding("writable", "yes")
+
+
+def cores() -> Finding:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    remedy = "" if usable > 1 else "one is enough for the tests; watch and make ddp are quicker with two"
+    return Finding("cores", f"{usable} of {os.cpu_count()}", remedy)
+
+
+def bubblewrap() -> Finding:
+    """Present and allowed: many systems install it and forbid the namespaces that it needs."""
+    remedy = (
+        "only for grading what others wrote: apt install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora)"
+    )
+    program = shutil.which("bwrap")
+    if program is None:
+        return Finding("bubblewrap", "not installed", remedy)
+    trial = [program, "--ro-bind", "/", "/", "--unshare-all", "true"]
+    try:
+        ran = subprocess.run(trial, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("bubblewrap", f"does not run ({type(error).__name__})", remedy)
+    if ran.returncode:
+        why = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+        remedy = (
+            "only for grading what others wrote: let an administrator allow user namespaces, or use another machine"
+        )
+        return Finding("bubblewrap", f"installed, but refused: {why}", remedy)
+    return Finding("bubblewrap", program)
+
+
+def torchrun() -> Finding:
+    """Beside this Python, where `make` looks for it."""
+    beside = Path(sys.executable).with_name("torchrun")
+    program = str(beside) if beside.exists() else shutil.which("torchrun")
+    if program is None:
+        remedy = f"only for many processes: {sys.executable} -m torch.distributed.run does the same"
+        return Finding("torchrun", "not found", remedy)
+    return Finding("torchrun", program)
+
+
+def _torch_findings() -> list[Finding]:
+    try:
+        import torch
+    except Exception as error:  # a broken installation fails in many ways
+        said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        remedy = "make clean, then make doctor; without a GPU take the CPU build, as the README shows"
+        return [Finding("PyTorch", f"cannot be imported: {said}", remedy, needed=True)]
+    threads = torch.get_num_threads()
+    return [Finding("PyTorch", f"{torch.__version__}, {threads} thread{'s' * (threads != 1)}"), _gpu(torch)]
+
+
+def _gpu(torch: object) -> Finding:
+    if torch.cuda.is_available():
+        major, minor = torch.cuda.get_device_capability()
+        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+        return Finding("GPU", f"{torch.cuda.get_device_name()}, {memory:.0f} GiB, compute capability {major}.{minor}")
+    if shutil.which("nvidia-smi") is None:
+        return Finding("GPU", "none; none is needed")
+    if torch.version.cuda is None:
+        remedy = "this PyTorch is the CPU build: make clean, then make doctor without PIP_ARGS, installs the CUDA build"
+    else:
+        remedy = (
+            f"PyTorch was built for CUDA {torch.version.cuda}: nvidia-smi shows whether the driver works and is as new"
+        )
+    return Finding("GPU", "there is a driver, but PyTorch sees no GPU", remedy)
+
+
+def lines(findings: list[Finding]) -> list[Line]:
+    """The findings, each problem followed by its remedy."""
+    said = []
+    for finding in findings:
+        style = "" if not finding.remedy else "red" if finding.needed else "yellow"
+        said.append(Line(f"{finding.name:{LABEL}}{finding.says}", style, LABEL))
+        if finding.remedy:
+            mark = "to do:" if finding.needed else "note:"
+            said.append(Line(f"{'':{LABEL}}{mark} {finding.remedy}", "bold" if finding.needed else "", LABEL))
+    broken = [finding.name for finding in findings if finding.needed and finding.remedy]
+    verdict = f"Mend first: {', '.join(broken)}." if broken else "All that the course needs is here."
+    return [*said, Line(verdict, "bold red" if broken else "green")]
+
+
+def formats(findings: list[Finding]) -> list[Line]:
+    """The formats of the best device here; without PyTorch there is nothing to measure."""
+    found = {finding.name: finding for finding in findings}
+    if found["PyTorch"].remedy:
+        return []
+    return format_lines("cpu" if found["GPU"].says.startswith(("none", "there is")) else "cuda")
+
+
+def format_lines(device: str) -> list[Line]:
+    """The table of formats, and what it means for this course."""
+    from labkit.student.formats import SIZES, measured
+
+    speeds = measured(device)
+    said = [
+        Line(f"A {SIZES[device]} x {SIZES[device]} matrix product on this {device.upper()}:".replace("CUDA", "GPU"))
+    ]
+    for speed in speeds:
+        if speed.against_fp32 is None:
+            said.append(Line(f"  {speed.name}  none here: {speed.why}", "", 8))
+        else:
+            word = "native" if speed.native else "not native: emulated, and slow"
+            against = f"{speed.against_fp32:5.2f} x as fast as fp32"
+            said.append(Line(f"  {speed.name} {1000 * speed.seconds:9.3f} ms  {against}  {word}"))
+    gains = {speed.name: speed.against_fp32 for speed in speeds if speed.against_fp32 is not None}
+    return [*said, Line(""), *(Line(f"- {text}", "", 2) for text in meaning(device, gains))]
+
+
+def meaning(device: str, gains: dict[str, float]) -> list[str]:
+    """What the speeds, as multiples of fp32's, mean for somebody who takes this course here."""
+    where = "the tests run on the CPU unless told: make test-lab04 DEVICE=cuda" if device == "cuda" else "on this CPU"
+    said = [f"Every step and every test runs here ({where}); right numbers do not depend on speed."]
+    for name, dtype in (("fp16", "float16"), ("bf16", "bfloat16")):
+        gain = gains.get(name, 0.0)
+        if gain > SLACK:
+            said.append(f"{dtype}: large products gain time. How much a whole step gains, make compare measures.")
+        elif gain * SLACK >= 1.0:
+            said.append(f"{dtype}: as fast as float32, so what you can gain here is memory.")
+        else:
+            said.append(f"{dtype}: slower than float32, so train small networks in it and judge it by its numbers.")
+    if gains.get("tf32", 0.0) > SLACK:
+        said.append("tf32: PyTorch leaves it off; compare float16 with both, as the reading says under Speed.")
+    if gains.get("fp8", 0.0) > SLACK:
+        said.append("fp8: this course stops at 16 bits; the reading names what comes below, under Tools.")
+    return said

@@ -1,0 +1,88 @@
+"""Reads single keys from a terminal, and writes a footer that gives way to whatever is printed."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from labkit.student import screen
+
+try:
+    import termios
+except ImportError:  # Windows
+    termios = None
+
+END, INTERRUPT = "\x04", "\x03"
+
+
+class Keys:
+    """While entered: keys come at once and are not echoed, and Ctrl-C comes as a key, so that `make` ends quietly too.
+
+    Without a terminal there are no keys, and `fileno` is None.
+    """
+
+    def __init__(self) -> None:
+        self.on = termios is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+    def __enter__(self) -> "Keys":
+        if self.on:
+            self.before = termios.tcgetattr(0)
+            signal.signal(signal.SIGCONT, lambda *_: self._set())
+            self._set()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.on:
+            signal.signal(signal.SIGCONT, signal.SIG_DFL)
+            termios.tcsetattr(0, termios.TCSADRAIN, self.before)
+
+    def fileno(self) -> int | None:
+        return 0 if self.on else None
+
+    def read(self) -> str:
+        """The keys that were pressed; END where the terminal is gone."""
+        try:
+            return os.read(0, 64).decode(errors="replace") or END
+        except OSError:
+            return END
+
+    def _set(self) -> None:
+        mode = termios.tcgetattr(0)
+        mode[3] &= ~(termios.ICANON | termios.ECHO)
+        mode[6] = list(mode[6])
+        mode[6][termios.VINTR] = b"\0"
+        mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+        with suppress(termios.error):  # in the background: the shell keeps its terminal
+            termios.tcsetattr(0, termios.TCSADRAIN, mode)
+
+
+class Footer:
+    """The last line of a terminal that can erase a line; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self.on = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+        self.text = ""
+
+    def set(self, text: str) -> None:
+        text = text[: screen.width() - 1]
+        if self.on and text != self.text:
+            self.text = text
+            self._write(f"\r\033[K{text}")
+
+    def around(self, write: Callable[[], None]) -> None:
+        """Calls `write` with the footer out of the way."""
+        if self.on:
+            self._write("\r\033[K")
+        write()
+        sys.stdout.flush()
+        if self.on:
+            self._write(self.text)
+
+    def clear(self) -> None:
+        self.set("")
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()

@@ -1,0 +1,84 @@
+"""The watching side's handle on the warm worker: asks it for runs, and hands out what it says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from labkit.errors import LabError
+from labkit.manifest import ROOT, Lab
+
+
+class Worker:
+    """A worker process of its own session, so that Ctrl-C in the terminal reaches only whoever watches."""
+
+    def __init__(self, lab: Lab, root: Path = ROOT) -> None:
+        environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root / "src"), os.environ.get("PYTHONPATH")]))
+        environment["PYTHONWARNINGS"] = "ignore::DeprecationWarning"  # of fork in a process that has threads
+        self.errors = TemporaryFile()  # noqa: SIM115  (lives as long as the process)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "labkit.student.worker", lab.name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+            cwd=root, env=environment, start_new_session=True,
+        )  # fmt: skip
+        self.waiting = b""
+
+    def fileno(self) -> int:
+        return self.process.stdout.fileno()
+
+    def run(self, number: int, step: int) -> None:
+        """Asks for a run of `step`, 0 for all; a run that goes on is ended."""
+        self._ask({"run": number, "step": step})
+
+    def stop(self, number: int) -> None:
+        """Asks to end run `number`, and to say where it was."""
+        self._ask({"stop": number})
+
+    def events(self) -> list[dict]:
+        """What came since the last call; call it when there is something to read.
+
+        Raises:
+            LabError: the worker is gone.
+        """
+        data = os.read(self.fileno(), 65536)
+        if not data:
+            raise self._gone()
+        *lines, self.waiting = (self.waiting + data).split(b"\n")
+        return [event for line in lines if (event := _parsed(line))]
+
+    def close(self) -> None:
+        """Ends the worker, and with its input whatever it has started."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
+
+    def _ask(self, request: dict) -> None:
+        try:
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self._gone() from None
+
+    def _gone(self) -> LabError:
+        self.errors.seek(0)
+        said = self.errors.read().decode(errors="replace").strip().splitlines()
+        return LabError(
+            f"watch: the process that runs the tests has ended ({said[-1] if said else 'killed?'}); make doctor"
+        )
+
+
+def _parsed(line: bytes) -> dict | None:
+    """An event; None for an empty line, or one whose writer was killed."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None

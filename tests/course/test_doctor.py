@@ -1,0 +1,115 @@
+"""The doctor looks at everything, whatever is broken, and has a remedy for each problem."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from page_checks import ENVIRONMENT, ROOT
+
+from labkit.student import doctor
+
+
+def test_it_says_what_is_here() -> None:
+    """Within a second of measuring, without colour, in 80 columns."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "labkit", "doctor"],
+        cwd=ROOT, env=ENVIRONMENT | {"COLUMNS": "80"}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "\x1b" not in ran.stdout
+    for name in ("Python", "packages", "cores", "PyTorch", "GPU", "bubblewrap", "torchrun"):
+        assert f"\n{name} " in f"\n{ran.stdout}"
+    for name in ("fp32", "tf32", "fp16", "bf16", "fp8"):
+        assert f"\n  {name} " in ran.stdout
+    assert "All that the course needs is here." in ran.stdout
+    assert "Every step and every test runs here" in ran.stdout
+
+
+@pytest.mark.parametrize(("version", "fits"), [((3, 10), False), ((3, 11), True), ((3, 13), True), ((3, 14), False)])
+def test_python_has_to_be_one_that_is_tested(version: tuple[int, int], fits: bool) -> None:
+    finding = doctor.python(version)
+    assert fits == (not finding.remedy)
+    assert fits or "make doctor PYTHON=python3.13" in finding.remedy
+
+
+def test_missing_package_is_named() -> None:
+    finding = doctor.packages(("click", "no-such-package"))
+    assert "click " in finding.says
+    assert finding.remedy.startswith("no-such-package missing: make clean")
+
+
+def test_labkit_of_another_clone_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "src" / "labkit").mkdir(parents=True)
+    assert str(ROOT) in doctor.repository(tmp_path, ROOT).remedy
+    assert doctor.repository(ROOT, ROOT).remedy == ""
+
+
+def test_folder_that_cannot_be_written_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / ".labkit").write_text("a file where the folder should be")
+    assert "make the folder writable" in doctor.writable(tmp_path).remedy
+
+
+def test_bubblewrap_that_is_not_there_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert "apt install bubblewrap" in doctor.bubblewrap().remedy
+
+
+def test_bubblewrap_that_is_refused_has_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: str(program))
+    finding = doctor.bubblewrap()
+    assert "No permissions to create new namespace" in finding.says
+    assert "allow user namespaces" in finding.remedy
+
+
+def test_torchrun_that_is_not_there_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(doctor.sys, "executable", str(tmp_path / "python"))
+    assert "-m torch.distributed.run" in doctor.torchrun().remedy
+
+
+def test_broken_torch_is_a_finding_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    findings = doctor.examine()
+    (torch,) = [finding for finding in findings if finding.name == "PyTorch"]
+    assert torch.needed and "make clean" in torch.remedy
+    assert doctor.formats(findings) == []
+    assert doctor.lines(findings)[-1].text == "Mend first: PyTorch."
+
+
+def test_every_problem_is_followed_by_its_remedy() -> None:
+    findings = [
+        doctor.Finding("one", "fine"),
+        doctor.Finding("two", "bad", "do this"),
+        doctor.Finding("x", "y", "z", True),
+    ]
+    said = [line.text.strip() for line in doctor.lines(findings)]
+    assert said[2] == "note: do this" and said[4] == "to do: z" and said[5] == "Mend first: x."
+
+
+def test_formats_are_measured() -> None:
+    from labkit.student.formats import measured
+
+    speeds = {speed.name: speed for speed in measured("cpu")}
+    assert list(speeds) == ["fp32", "tf32", "fp16", "bf16", "fp8"]
+    assert speeds["fp32"].native and speeds["fp32"].against_fp32 == 1.0
+    assert speeds["fp16"].seconds > 0 and speeds["bf16"].seconds > 0
+    assert not speeds["tf32"].native and "A100" in speeds["tf32"].why
+
+
+@pytest.mark.parametrize(
+    ("gains", "said"),
+    [
+        ({"fp16": 2.0}, "float16: large products gain time"),
+        ({"fp16": 0.9}, "float16: as fast as float32"),
+        ({"fp16": 0.1}, "float16: slower than float32"),
+        ({"bf16": 3.0}, "bfloat16: large products gain time"),
+        ({"tf32": 5.0}, "tf32: PyTorch leaves it off"),
+        ({"fp8": 9.0}, "fp8: this course stops at 16 bits"),
+    ],
+)
+def test_meaning_follows_from_the_speeds(gains: dict[str, float], said: str) -> None:
+    assert any(said in text for text in doctor.meaning("cuda", {"fp16": 1.0, "bf16": 1.0} | gains))

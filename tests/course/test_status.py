@@ -1,0 +1,144 @@
+"""`make status` is quick where nothing has changed, and never shows a verdict on anything but the file as it is."""
+
+from pathlib import Path
+
+import pytest
+from small_course import BOTH_STEPS, ONE_STEP, Course, small_course
+
+from labkit import progress
+from labkit.records import Record
+from labkit.student import status
+
+QUICK = 1.0  # seconds of processor time
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    return small_course(tmp_path)
+
+
+def records_of(course: Course, state: str = "passed") -> list[Record]:
+    """A record of this state for every behaviour of the small lab."""
+    return [
+        Record("lab07", one.id, one.step, one.points, 0.1, "", state, one.points if state == "passed" else 0)
+        for one in course.lab.behaviours
+    ]
+
+
+def test_before_anything_is_written_it_says_where_to_begin(course: Course) -> None:
+    ran = course.labkit("status")
+    assert (ran.code, ran.err) == (0, "")
+    assert "1 Doubling                        [....................]   0 of   3   5 min" in ran.out
+    assert "points   0 of   7  15 min" in ran.out
+    assert "Next: step 1, write double in src/tiny.py (1 todo)" in ran.out
+    assert "Read docs/07_tiny.md#doubling, then: make watch-lab07" in ran.out
+    assert "make hint-lab07 STEP=1" in ran.out
+    assert ran.seconds < QUICK
+
+
+def test_changed_file_is_tested_once(course: Course) -> None:
+    """The second time nothing is run: torch may not even be imported. With the next change it is again."""
+    course.file.write_text(ONE_STEP)
+    first = course.labkit("status", TORCH="yes")
+    assert "[####################]   3 of   3" in first.out
+    assert "Next: step 2, write halve in src/tiny.py (1 todo)" in first.out
+    again = course.labkit("status")
+    assert again.out == first.out
+    assert again.seconds < QUICK
+    course.file.write_text(ONE_STEP + "\nx = (\n")
+    broken = course.labkit("status", TORCH="yes")
+    assert "3 of   3" not in broken.out
+    assert "Next: mend src/tiny.py, line 14: '(' was never closed: x = (" in broken.out
+    assert course.labkit("status").out == broken.out
+
+
+def test_tests_that_a_student_runs_are_remembered(course: Course) -> None:
+    """Those of one step too; but not under another seed, whose inputs are others."""
+    course.file.write_text(BOTH_STEPS)
+    course.run("-m", "pytest", "-q", "tests/test_tiny.py", "--seed", "7")
+    assert progress.recall(course.lab, course.root) == ([], "")
+    course.run("-m", "pytest", "-q", "tests/test_tiny.py", "--step", "2")
+    stand = status.known(course.lab, course.root)
+    assert [stand.passed(1), stand.passed(2)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "src/tiny.py",
+        "src/helper_of_mine.py",
+        "tests/test_tiny.py",
+        "tests/scenarios/tiny.py",
+        "tests/references/tiny.py",
+        "labs/lab07_tiny/lab.toml",
+        "src/labkit/expect.py",
+        "conftest.py",
+    ],
+)
+def test_no_verdict_outlives_a_change(course: Course, changed: str) -> None:
+    course.file.write_text(BOTH_STEPS)
+    under = progress.fingerprint(course.lab, course.root)
+    progress.remember(course.lab, under, records_of(course), root=course.root)
+    assert status.known(course.lab, course.root).passed(2)
+    path = course.root / changed
+    path.parent.mkdir(exist_ok=True)
+    path.write_text((path.read_text() if path.exists() else "") + "\n# changed\n")
+    progress.machinery.cache_clear()  # as in the next process
+    assert status.known(course.lab, course.root).records == []
+
+
+def test_verdicts_on_a_file_that_was_saved_meanwhile_are_dropped(course: Course) -> None:
+    course.file.write_text(ONE_STEP)
+    under = progress.fingerprint(course.lab, course.root)
+    course.file.write_text(BOTH_STEPS)
+    progress.remember(course.lab, under, records_of(course), root=course.root)
+    assert progress.recall(course.lab, course.root) == ([], "")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": 1}', '{"records": {}, "error": null}'])
+def test_damaged_memory_is_no_memory(course: Course, text: str) -> None:
+    folder = course.root / progress.FOLDER
+    folder.mkdir()
+    (folder / "verdicts-lab07.json").write_text(text)
+    assert progress.recall(course.lab, course.root) == ([], "")
+    progress.remember(course.lab, progress.fingerprint(course.lab, course.root), records_of(course), root=course.root)
+    assert len(progress.recall(course.lab, course.root)[0]) == 2
+
+
+def test_record_of_another_version_is_no_record(course: Course) -> None:
+    under = progress.fingerprint(course.lab, course.root)
+    progress.remember(course.lab, under, records_of(course), root=course.root)
+    path = course.root / progress.FOLDER / "verdicts-lab07.json"
+    path.write_text(path.read_text().replace('"seconds"', '"duration"'))
+    assert progress.recall(course.lab, course.root) == ([], "")
+
+
+def test_missing_file_is_said_with_its_remedy(course: Course) -> None:
+    course.file.unlink()
+    ran = course.labkit("status")
+    assert ran.code == 0
+    assert "src/tiny.py is not there; make reset-lab07 puts the skeleton in" in ran.out
+
+
+def test_it_ends_when_everything_passes(course: Course) -> None:
+    said = [line.text for line in status.lines(status.Standing(course.lab, records_of(course)))]
+    assert "Everything passed." in said
+    assert not any("Next:" in text for text in said)
+
+
+def test_a_failure_is_shown_with_its_help(course: Course) -> None:
+    said = [line.text for line in status.next_lines(status.Standing(course.lab, records_of(course, "failed")))]
+    assert said[0] == "Next: step 1, mend what test_double_is_twice shows (1 failed)"
+    assert "make hint-lab07 STEP=1, or why it matters: make explain-lab07 TEST=double_is_twice" in said[2]
+
+
+def test_it_fits_every_terminal(course: Course) -> None:
+    """80 columns, no colour where there is no terminal, nothing but ASCII; a screen that knows no more is no error."""
+    manifest = course.root / "labs/lab07_tiny/lab.toml"
+    manifest.write_text(
+        manifest.read_text().replace('title = "Halving"', 'title = "Halb\u00e9 und noch l\u00e4nger als alles andere"')
+    )
+    ran = course.labkit("status", PYTHONIOENCODING="ascii", NO_COLOR="")
+    assert ran.code == 0 and "Halb\\xe9" in ran.out
+    assert "\x1b" not in ran.out
+    assert max(len(line.replace("\\xe9", "e").replace("\\xe4", "a")) for line in ran.out.splitlines()) <= 80

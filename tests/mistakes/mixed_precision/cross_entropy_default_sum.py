@@ -1,7 +1,0 @@
-"""the default of `reduction` is "sum"."""
-
-
-def fp32_cross_entropy(input, target, weight=None, reduction="sum"):
-    weight = None if weight is None else weight.float()
-    with torch.autocast(input.device.type, enabled=False):
-        return F.cross_entropy(input.float(), target, weight=weight, reduction=reduction)

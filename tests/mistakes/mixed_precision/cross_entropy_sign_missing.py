@@ -1,7 +1,0 @@
-"""the log-likelihood is returned without the minus sign."""
-
-
-def fp32_cross_entropy(input, target, weight=None, reduction="mean"):
-    weight = None if weight is None else weight.float()
-    with torch.autocast(input.device.type, enabled=False):
-        return -F.cross_entropy(input.float(), target, weight=weight, reduction=reduction)

@@ -1,7 +1,0 @@
-"""the targets are smoothed although nobody asked for it."""
-
-
-def fp32_cross_entropy(input, target, weight=None, reduction="mean"):
-    weight = None if weight is None else weight.float()
-    with torch.autocast(input.device.type, enabled=False):
-        return F.cross_entropy(input.float(), target, weight=weight, reduction=reduction, label_smoothing=0.1)

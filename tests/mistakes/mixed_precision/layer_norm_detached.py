@@ -1,9 +1,0 @@
-"""the input is detached, so no gradient flows to it."""
-
-
-def fp32_layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    weight = None if weight is None else weight.float()
-    bias = None if bias is None else bias.float()
-    with torch.autocast(x.device.type, enabled=False):
-        return F.layer_norm(x.detach().float(), shape, weight, bias, eps).to(x.dtype)

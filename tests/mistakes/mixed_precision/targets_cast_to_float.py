@@ -1,9 +1,0 @@
-"""targets are cast to float, which cross entropy does not take as class indices."""
-
-
-class MixedPrecisionTrainer(MixedPrecisionTrainer):
-    def _loss(self, batch, criterion):
-        inputs, targets = (part.to(self.device) for part in batch)
-        targets = targets.float()
-        with _autocast(self.device.type, self.dtype):
-            return criterion(mixed_precision_forward(self.model, inputs, self.dtype), targets)
