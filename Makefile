@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 IMPL ?= src
+NPROC ?= 2
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -15,11 +16,11 @@ GONE := $(shell test -d $(VENV) && ! $(PY) -c '' 2>/dev/null && rm -rf $(VENV) &
 
 LABS := $(patsubst labs/%/lab.toml,%,$(wildcard labs/*/lab.toml))
 stem = $(patsubst lab$(1)_%,%,$(filter lab$(1)_%,$(LABS)))
-need-lab = $(if $(call stem,$(1)),,$(error there is no lab$(1); there is $(foreach lab,$(LABS),$(firstword $(subst _, ,$(lab))))))
+$(foreach goal,$(filter-out %lab%lab%,$(MAKECMDGOALS)),$(if $(findstring -lab,$(goal)),$(if $(call stem,$(lastword $(subst -lab, ,$(goal)))),,$(error $(goal): there is no such lab; there is $(foreach lab,$(LABS),$(firstword $(subst _, ,$(lab))))))))
 OPTIONS = --impl $(IMPL) $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json $(JSON))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo status doctor test solutions skeletons bench compare audit lint format clean
+.PHONY: help demo status doctor test solutions skeletons bench compare audit ddp fsdp lint format clean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -51,26 +52,21 @@ demo: $(READY) ## train a real network in fp32, fp16 and bf16, and draw what hap
 	@$(PY) -m labkit demo
 
 test-lab%: $(READY) ## test your Lab 04 (STEP=2 one step, IMPL=solutions or a folder, SEED=, DEVICE=cuda)
-	$(call need-lab,$*)
 	@$(PY) -m pytest -q --no-header tests/test_$(call stem,$*).py $(OPTIONS)
 
 status: $(READY) ## where you are in every lab, and the one next thing to do
 	@$(PY) -m labkit status
 
 watch-lab%: $(READY) ## test your Lab 04 on every save; h gives a hint (STEP=2 begins there)
-	$(call need-lab,$*)
 	@$(PY) -m labkit watch lab$* $(if $(STEP),--step $(STEP))
 
 hint-lab%: $(READY) ## one hint more each time, never the solution (STEP=2)
-	$(call need-lab,$*)
 	@$(PY) -m labkit hint lab$* $(if $(STEP),--step $(STEP))
 
 explain-lab%: $(READY) ## what a test asks for, why, and where to read (TEST=its name, or a part of it)
-	$(call need-lab,$*)
 	@$(PY) -m labkit explain lab$* $(if $(TEST),--test $(TEST))
 
 reset-lab%: $(READY) ## the skeleton again; your file is kept in backups/
-	$(call need-lab,$*)
 	@$(PY) -m labkit reset lab$*
 
 doctor: $(READY) ## what this machine can do for the course, and what to do about what is missing
@@ -81,6 +77,12 @@ compare: $(READY) ## memory, speed and stability of each format, measured on you
 
 audit: $(READY) ## which operation of a training step ran in which dtype (IMPL=solutions)
 	@$(PY) $(IMPL)/mixed_precision.py --audit
+
+ddp: $(READY) ## train your Lab 04 on many processes, each with all weights (NPROC=2, IMPL=solutions)
+	@$(PY) -m labkit launch ddp --nproc $(NPROC) --impl $(IMPL)
+
+fsdp: $(READY) ## the same with the weights spread over the processes (NPROC=2, IMPL=solutions)
+	@$(PY) -m labkit launch fsdp --nproc $(NPROC) --impl $(IMPL)
 
 # The course
 
@@ -94,7 +96,6 @@ solutions: $(READY) ## every graded suite on the reference solutions
 	@$(PY) -m pytest -q --no-header tests/test_*.py --impl solutions
 
 proof-lab%: $(READY) ## which test catches which wrong answer: matrix and picture (SEEDS=20)
-	$(call need-lab,$*)
 	@$(PY) -m labkit proof lab$* $(if $(SEEDS),--seeds $(SEEDS))
 
 skeletons: $(COURSE) ## make the stubs from the solutions; an edited file in src/ is left alone

@@ -759,9 +759,13 @@ def test_empty_loaders_are_refused(observe, draw):
         else:
             loss = mean_loss(state, data, torch.float32)
             expect(train["loss"], "loss of train_epoch").close_to(
-                loss, HALF_TRAINING, "a loader with batches is trained on"
+                loss, HALF_TRAINING, "a loader that is not empty gives the mean over samples"
             )
-            expect(evaluate, "loss of evaluate").close_to(loss, HALF_TRAINING, "a loader with batches is evaluated")
+            expect(evaluate, "loss of evaluate").close_to(
+                loss,
+                HALF_TRAINING,
+                "a loader that is not empty gives the mean over samples, in the trainer's precision",
+            )
 
 
 def test_evaluate_gives_the_mean_over_samples(observe, draw):
@@ -844,7 +848,8 @@ def test_scaler_state_is_reported(observe, draw):
         else:
             shown = {name: state.get(name) for name in ("enabled", "growth_tracker")}
             expect(shown, "get_scaler_state() of a disabled scaler").equals(
-                {"enabled": False, "growth_tracker": 0}, "it is off"
+                {"enabled": False, "growth_tracker": 0},
+                "report a scaler that is off too: its own state_dict() is empty",
             )
             expect(state.get("scale"), "its scale").close_to(1.0, EXACT, "a disabled scaler multiplies by 1")
 

@@ -159,6 +159,18 @@ def bench() -> None:
     run_bench(click.echo)
 
 
+@cli.command("bytes")
+@click.option("--impl", default="solutions", help="Folder of the lab file: src, solutions or another.  [solutions]")
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "docs" / "figures", help="Folder to write to.")
+def bytes_(impl: str, out: Path) -> None:
+    """Measure which rank holds which bytes in one process, DDP and FSDP2, and draw it."""
+    from labkit.footprint import write_figure
+    from labkit.loading import implementation_path
+
+    for path in write_figure(implementation_path(impl, "mixed_precision", ROOT), out):
+        click.echo(f"written: {path}")
+
+
 def _progress(text: str) -> None:
     """One line on a terminal that is written over; nothing elsewhere."""
     if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -35,17 +35,24 @@ def main(module: ModuleType, args: Sequence[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if args is None else list(args)
     ranks = distributed.of_torchrun()
-    line, code, lost_another = _run(module, arguments, ranks)
+    ending = _run(module, arguments, ranks)
     if ranks:
-        ranks.end(line, code, lost_another)
-    if line:
-        click.echo(line, err=True)
-    if code:
-        sys.exit(code)
+        ranks.end(*ending)
+    if ending.line:
+        click.echo(ending.line, err=True)
+    if ending.code:
+        sys.exit(ending.code)
 
 
-def _run(module: ModuleType, arguments: list[str], ranks: Ranks | None) -> tuple[str, int, bool]:
-    """Runs the command; gives the line to end with ("" for none), the exit code, and whether another rank is why."""
+class Ending(NamedTuple):
+    """How a command ended: what to say, the exit code, and whether another rank is the reason."""
+
+    line: str = ""
+    code: int = 0
+    lost_another: bool = False
+
+
+def _run(module: ModuleType, arguments: list[str], ranks: Ranks | None) -> Ending:
     try:
         if ranks:
             ranks.meet()
@@ -53,28 +60,25 @@ def _run(module: ModuleType, arguments: list[str], ranks: Ranks | None) -> tuple
         code = command.main(arguments, name, standalone_mode=False, obj=(module, ranks))
         if ranks:
             ranks.part()
-        return "", code or 0, False  # click has a code of its own, after --help for one
+        return Ending(code=code or 0)  # click has a code of its own, after --help for one
     except click.Abort:
-        return "", INTERRUPTED, False
+        return Ending(code=INTERRUPTED)
     except click.ClickException as error:
-        return _one_line(error.format_message()), error.exit_code, False
+        return Ending(_one_line(error.format_message()), error.exit_code)
     except LabError as error:
-        return _one_line(str(error)), error.exit_code, False
+        return Ending(_one_line(str(error)), error.exit_code)
     except Exception as error:
         unsolved = _unsolved_step(error, module)
         if unsolved:
-            return _one_line(unsolved), UNSOLVED, False
+            return Ending(_one_line(unsolved), UNSOLVED)
         lost = distributed.lost_another(error) if ranks else None
         if "--traceback" in arguments:
             if ranks is None:
                 raise
-            return f"rank {ranks.rank}: {traceback.format_exc()}", 1, bool(lost)
+            return Ending(f"rank {ranks.rank}: {traceback.format_exc()}", 1, bool(lost))
         rank = f"rank {ranks.rank}: " if ranks and ranks.size > 1 else ""
-        return (
-            _one_line(f"{rank}{lost or _describe(error, module)}; --traceback shows how it came to that"),
-            1,
-            bool(lost),
-        )
+        reason = lost or _describe(error, module)
+        return Ending(_one_line(f"{rank}{reason}; --traceback shows how it came to that"), 1, bool(lost))
 
 
 def _positive(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
@@ -182,7 +186,8 @@ def _train(
     if ranks:
         ranks.join(device)
     training = Training(lab, settings, device, ranks=ranks)
-    say = click.echo if ranks is None or ranks.rank == 0 else _silent
+    first = ranks is None or ranks.rank == 0
+    say = click.echo if first else lambda text: None
     if state:
         checkpoints.restore(training, resume, state)
         say(f"resumed from {resume} after {len(training.history)} steps, {state['threads']} threads")
@@ -195,15 +200,11 @@ def _train(
         ):
             checkpoints.save(training, checkpoint)
     say(training.banner())
-    if plot and (ranks is None or ranks.rank == 0):
+    if plot and first:
         from labkit.plots import Curve, draw_trainings
 
         draw_trainings([Curve.of(training)], plot)
         say(f"drawn: {plot}")
-
-
-def _silent(text: str) -> None:
-    """What the ranks behind the first one print."""
 
 
 def _only(given: dict[str, Any], command_name: str, allowed: set[str]) -> None:

@@ -8,7 +8,6 @@ import functools
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from commandline import ROOT, SOLUTION, Finished
+from torch.distributed import TCPStore
 
 import labkit.run
 from labkit import distributed
@@ -33,12 +33,14 @@ def torchrun(size: int, *args: object, file: Path = SOLUTION, timeout: float | N
 
 def on_ranks(size: int, work: Callable[..., None], *args: Any) -> Finished:
     """Runs `work(*args)`, a function of a module, on `size` ranks. Fails if one is left after DEADLINE."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        ranks = [_context().Process(target=_rank, args=(rank, size, port, folder, work, args)) for rank in range(size)]
-        for process in ranks:
+    with tempfile.TemporaryDirectory() as folder:
+        store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # torchrun too holds it for the ranks
+        ranks = [
+            _context().Process(target=_rank, args=(rank, size, store.port, folder, work, args)) for rank in range(size)
+        ]
+        for rank, process in enumerate(ranks):
+            for name in ("out", "err"):
+                Path(folder, f"{name}{rank}").touch()
             process.start()
         code, left, end = 0, list(ranks), time.monotonic() + DEADLINE
         while left and time.monotonic() < end:
@@ -90,6 +92,7 @@ def _rank(rank: int, size: int, port: int, folder: str, work: Callable[..., None
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "TORCHELASTIC_RUN_ID": "gang",
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
     }
     for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
         with open(f"{folder}/{name}{rank}", "wb") as file:

@@ -1,4 +1,4 @@
-"""A course of one small lab in a folder of its own, with this repository's labkit: student's commands are quick there."""
+"""A course of one small lab in a folder of its own, with this repository's labkit: its commands are quick."""
 
 import os
 import resource

@@ -8,11 +8,12 @@ import pytest
 from page_checks import ROOT
 
 LABKIT = ROOT / "src" / "labkit"
-FILES = sorted(path.stem for path in LABKIT.glob("*.py") if path.stem != "__init__")
+ROOMS = {path.stem: [path] for path in LABKIT.glob("*.py") if path.stem != "__init__"}
+ROOMS |= {path.parent.name: sorted(path.parent.glob("*.py")) for path in LABKIT.glob("*/__init__.py")}
 
 
 def floors() -> dict[str, int]:
-    """Each file of labkit and the number of its floor, counted from the top, as the page has them."""
+    """Each file or folder of labkit and the number of its floor, counted from the top, as the page has them."""
     page = (ROOT / "docs" / "maintainers.md").read_text(encoding="utf-8")
     section = page.partition("## labkit reads in one direction")[2].partition("\n## ")[0]
     rows = [row.split("|") for row in section.splitlines() if row.startswith("|")][2:]
@@ -20,7 +21,7 @@ def floors() -> dict[str, int]:
 
 
 def imported(path: Path) -> set[str]:
-    """The files of labkit that the file at `path` imports, anywhere in it."""
+    """The files and folders of labkit that the file at `path` imports, anywhere in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -33,13 +34,13 @@ def imported(path: Path) -> set[str]:
 
 
 def test_page_has_every_file() -> None:
-    assert sorted(floors()) == FILES
+    assert sorted(floors()) == sorted(ROOMS)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", sorted(ROOMS))
 def test_nothing_from_above_is_imported(name: str) -> None:
-    floor = floors()
-    assert [other for other in sorted(imported(LABKIT / f"{name}.py")) if floor[other] < floor[name]] == []
+    floor, others = floors(), set().union(*map(imported, ROOMS[name]))
+    assert [other for other in sorted(others) if floor[other] < floor[name]] == []
 
 
 @pytest.mark.parametrize("wing", ["src", "tests"])

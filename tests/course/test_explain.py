@@ -29,7 +29,7 @@ def test_everything_about_one_test(course: Course) -> None:
         "  asks of you:  divide ... numbers by two",
         "  in practice:  Halves add up.",
         "  read:         docs/07_tiny.md#halving (line 7)",
-        "  your code:    todo: Step 2: halve",
+        "  your code:    not written yet",
         "  run it alone: .venv/bin/python -m pytest tests/test_tiny.py -k",
         "                test_halve_is_half",
     ]
@@ -89,5 +89,6 @@ def test_name_that_means_nothing_gets_suggestions(name: str, complaint: str) -> 
 def test_every_test_of_the_course_says_all_of_it(lab: manifest.Lab, behaviour: Behaviour) -> None:
     said = [line.text.strip() for line in explain(lab, behaviour.id)]
     labels = [text.partition(":")[0] for text in said[1:]]
-    assert labels == ["behaviour", "the test", "asks of you", "in practice", "read", "your code", "run it alone"]
-    assert "(line " in said[5]
+    labels = [label for label in labels if label != "the test"]  # a scenario whose name says it all needs no docstring
+    assert labels == ["behaviour", "asks of you", "in practice", "read", "your code", "run it alone"]
+    assert "(line " in said[-3]

@@ -48,7 +48,7 @@ def test_changed_file_is_tested_once(course: Course) -> None:
     course.file.write_text(ONE_STEP + "\nx = (\n")
     broken = course.labkit("status", TORCH="yes")
     assert "3 of   3" not in broken.out
-    assert "Next: mend src/tiny.py, line 14: '(' was never closed: x = (" in broken.out
+    assert "Next: mend src/tiny.py, line 13: '(' was never closed: x = (" in broken.out
     assert course.labkit("status").out == broken.out
 
 

@@ -21,7 +21,7 @@ SLACK = 1.25  # how much faster or slower than float32 is no difference
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `remedy` is "" where all is well; some work goes on without what is not `needed`."""
+    """One thing that was looked at. `remedy` is "" where all is well; what is not `needed` limits little."""
 
     name: str
     says: str

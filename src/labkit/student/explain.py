@@ -76,7 +76,9 @@ def _state(record: Record | None) -> str:
         return "not tested since you changed it"
     if record.state in LOST:
         return f"{record.state}; got {record.got}, expected {record.expected}"
-    return f"{record.state}: {record.needs}" if record.needs else record.state
+    return {"todo": "not written yet", "blocked": f"blocked: {record.needs} is not written yet"}.get(
+        record.state, "passes"
+    )
 
 
 def _where(lab: Lab, behaviour: Behaviour, root: Path) -> str:

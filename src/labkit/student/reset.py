@@ -61,8 +61,9 @@ def _back_up(kept: bytes, lab: Lab, root: Path) -> Path:
             except FileExistsError:
                 continue
             write_whole(backup, kept)
-            if backup.read_bytes() == kept:
-                return backup
+            if backup.read_bytes() != kept:
+                break
+            return backup
     except OSError as error:
         raise LabError(f"{BACKUPS}/: no backup can be made ({error.strerror}), so nothing was reset") from None
     raise LabError(f"{BACKUPS}/: no backup can be made, so nothing was reset")

@@ -82,7 +82,8 @@ def end_lines(run: Run, event: dict, hung: bool, keys: bool) -> list[Line]:
         return [Line(f"{run.title()[:1].upper()}{run.title()[1:]} passed", "bold green"), Line(score, "green")]
     lost, said = run.lost(), []
     if len(lost) > 1:
-        said.append(Line(f"  and {len(lost) - 1} more of them failed"))
+        step = f" STEP={run.step}" if run.step else ""
+        said.append(Line(f"  and {len(lost) - 1} more failed: make test-{run.lab.name}{step} lists them", "", 2))
     looks_like = diagnose(run.records, misconceptions(run.lab)) if lost else ""
     if looks_like:
         said.append(Line(looks_like, "yellow", 2))

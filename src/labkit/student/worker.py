@@ -31,11 +31,12 @@ def serve(lab: Lab) -> None:
     """Answers requests until its input ends, and leaves no child behind."""
     import pytest  # noqa: F401  (imported here once, so that the children need not)
     import torch._dynamo  # what the first optimizer imports
-    import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
 
     import labkit.plugin
     import labkit.run  # noqa: F401  (what a lab file imports)
 
+    if any(step.ranks > 1 for step in lab.steps):
+        import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
     progress.machinery()  # of the code that was imported just now: a labkit that is edited later is not what ran
     gc.freeze()  # a child's garbage collector need not walk through all of torch
     with TemporaryDirectory(prefix="labkit-watch-") as folder:
