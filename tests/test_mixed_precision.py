@@ -630,6 +630,13 @@ def test_assigned_scaler_is_used(observe, draw):
     why = "`trainer.scaler` may be assigned at any time: read it in every step"
     expect(seen["scales"], "loss scales").equals(expected, why)
     expect(seen["skipped"], "step_skipped").equals(pattern, why)
+    growing = {"init_scale": scales[0], "growth_interval": 1}
+    batches = drawn_batches(draw, count=3)
+    seen = observe(
+        lab04.train_steps, state=state, batches=batches, dtype=torch.bfloat16, lr=0.1, scalers={"0": growing}
+    )
+    expected = [scales[0] * 2.0**step for step in (1, 2, 3)]
+    expect(seen["scales"], "loss scales of a bfloat16 trainer").equals(expected, f"{why}, whatever the dtype")
 
 
 def test_step_clips_if_asked(observe, draw):
@@ -657,11 +664,13 @@ def test_step_runs_in_train_mode(observe, draw):
 
 
 def test_epoch_loss_is_the_mean_over_samples(observe, draw):
-    state = sharp_state(draw)
-    data, dtype = uneven_epoch(draw, state), draw.choice(FORMATS)
-    seen = observe(lab04.train_epochs, state=state, epochs=[data], batch_size=4, dtype=dtype, lr=0.0)
-    why = "weight every batch by its number of samples: a short last batch counts less, and is not left out"
-    expect(seen["results"][0]["loss"], "loss").close_to(mean_loss(state, data, dtype), HALF_TRAINING, why)
+    for dtype in draw.shuffled(FORMATS):
+        state = sharp_state(draw)
+        data = uneven_epoch(draw, state)
+        seen = observe(lab04.train_epochs, state=state, epochs=[data], batch_size=4, dtype=dtype, lr=0.0)
+        why = "weight every batch by its number of samples: a short last batch counts less, and is not left out"
+        tolerance = FLOAT32 if dtype == torch.float32 else HALF_TRAINING
+        expect(seen["results"][0]["loss"], "loss").close_to(mean_loss(state, data, dtype), tolerance, why)
 
 
 def test_epoch_trains_on_every_batch(observe, draw):
@@ -718,16 +727,15 @@ def test_infinite_losses_are_left_out(observe, draw):
         state=state,
         epochs=data,
         batch_size=4,
-        dtype=torch.float16,
+        dtype=torch.float32,
         lr=0.0,
         criterion="linear",
         scaler={"init_scale": 1024.0},
     )
-    rounding = Tolerance("float16 rounding of the outputs", atol=0.02)
     for (name, batches), result in zip(epochs, seen["results"], strict=True):
         why = "leave a batch with an inf or nan loss, and its samples, out of the mean; nan if no batch is left"
         expected = math.nan if name == "bad" else sum(losses) / 2
-        expect(result["loss"], f"loss of the {name} epoch").close_to(expected, rounding, why)
+        expect(result["loss"], f"loss of the {name} epoch").close_to(expected, FLOAT32, why)
         expect(result["total_steps"], f"total_steps of the {name} epoch").equals(len(batches), "they are steps too")
     expect(seen["scale"], "loss scale at the end").close_to(
         1024.0 * 0.5**6,
@@ -983,9 +991,9 @@ def test_softmax_survives_large_logits(observe, draw):
 
 
 def test_softmax_of_a_long_row(observe, draw):
-    x = draw.normal(1, 70000, dtype=torch.float16) * 0.5
+    x = draw.normal(1, 80000, dtype=torch.float16) * 0.02
     seen = observe(lab04.softmax, x=x, arguments={}, region=draw.choice((None, *HALVES)))
-    why = "the sum of 70000 exponentials is beyond float16's 65504: sum in float32"
+    why = "the sum of 80000 exponentials is beyond float16's 65504: sum in float32"
     expect_wide(seen, "fp32_softmax(x)", torch.softmax(x.double(), dim=-1), torch.float16, why, SMALL_PROBABILITIES)
 
 
@@ -1003,9 +1011,7 @@ def test_softmax_sums_along_the_dimension(observe, draw):
 
 
 def expect_loss(seen: object, what: str, expected: Tensor, why: str) -> None:
-    tolerance = Tolerance(
-        "float32 sums of float32 terms; log(1 + tiny) loses what lies below 2^-24", rtol=1e-5, atol=2e-7
-    )
+    tolerance = Tolerance("float32 rounding of logits below 16 is up to 2^-20, twice", rtol=1e-5, atol=2e-6)
     expect(seen, what).close_to(expected, tolerance, why, dtype=torch.float32)
 
 
