@@ -118,6 +118,11 @@ class Expectation:
         if type(self.seen) not in (int, float) or not self.seen < limit:
             self._fail(f"{self.what} = {show(self.seen)}", f"less than {limit:.6g}", why)
 
+    def more_than(self, limit: float, why: str) -> None:
+        """A number above `limit`."""
+        if type(self.seen) not in (int, float) or not self.seen > limit:
+            self._fail(f"{self.what} = {show(self.seen)}", f"more than {limit:.6g}", why)
+
     def _fail(self, got: str, expected: str, why: str) -> None:
         raise Unexpected(got, expected, why)
 

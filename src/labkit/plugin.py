@@ -136,7 +136,7 @@ class _Hooks:
         report = yield
         if _behaviour in item.stash and (call.when == "call" or call.excinfo):
             lab, behaviour = item.stash[_lab], item.stash[_behaviour]
-            record = _record(lab, behaviour, call)
+            record = _record(lab, behaviour, call).but(note=dict(item.user_properties).get("note", ""))
             self.suite.records.append(record)
             report.state = record.state
             if record.state != "passed":

@@ -78,8 +78,8 @@ def prove(
 ) -> list[Graded]:
     """Grades the solution, the stub, a replay and both banks under every seed, in parallel on all cores.
 
-    `whole` puts every test to every answer; otherwise one that touches a single step meets the tests of that step alone,
-    which are the ones that have to catch it. Under the seeds after the first a mistake is caught by one failed test.
+    `whole` puts every test to every answer; otherwise one that touches a single step meets the tests of that step
+    alone, which are the ones that have to catch it. Under the seeds after the first a mistake is caught by one failed test.
     """
     every = frozenset(step.number for step in lab.steps)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:

@@ -77,7 +77,7 @@ def draw_matrix(lab: Lab, results: list[Graded], path: Path) -> None:
     axes.imshow([caught[row] for row in order], aspect="auto", cmap="Blues", vmin=0, vmax=1.15, interpolation="nearest")
     edge = -0.5
     for step, group in zip(lab.steps, _tests_by_step(lab), strict=True):
-        axes.text(edge + len(group) / 2, -0.01 * len(rows), f"{step.number} {step.title}", ha="center", va="bottom")
+        axes.text(edge + len(group) / 2, -0.01 * len(rows), f"step {step.number}", ha="center", va="bottom")
         edge += len(group)
         axes.axvline(edge, color="0.6", linewidth=0.8)
     axes.set_xticks(range(len(tests)), [test.removeprefix("test_").replace("_", " ") for test in tests])

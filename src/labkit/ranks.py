@@ -1,7 +1,8 @@
 """Runs a scenario on several processes that form a torch.distributed group, with a deadline, and leaves none behind.
 
 A `RankServer` is a process that has imported torch and computed nothing, so that it can fork: every run gets fresh
-ranks in tens of milliseconds. It is itself forked from a process that has only imported, or spawned where that is unknown.
+ranks in tens of milliseconds. It is itself forked from a process that has only imported, or spawned where that is
+unknown.
 """
 
 import json

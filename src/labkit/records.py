@@ -8,7 +8,8 @@ class Record:
     """The verdict on one behaviour.
 
     `state` is passed, failed, timeout, todo (its own step's stub answered) or blocked (it needs another step's stub;
-    `needs` is the stub's message). `got`, `expected`, `why` and `read` are the four lines of a failure.
+    `needs` is the stub's message). `got`, `expected`, `why` and `read` are the four lines of a failure;
+    `note` is what a test has to say when it passes.
     """
 
     lab: str
@@ -23,6 +24,7 @@ class Record:
     expected: str = ""
     why: str = ""
     needs: str = ""
+    note: str = ""
 
     def but(self, **changes: object) -> "Record":
         return replace(self, **changes)

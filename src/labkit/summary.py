@@ -36,6 +36,10 @@ def write(
     if looks_like:
         terminal.write_line("")
         terminal.write_line(looks_like, yellow=True, bold=True)
+    for record in records:
+        if record.note and record.state == "passed":
+            terminal.write_line("")
+            terminal.write_line(record.note)
     _write_steps(terminal, lab, records, _short(path))
     _write_next(terminal, lab, records, _short(path), option)
 
