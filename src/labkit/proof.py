@@ -79,7 +79,7 @@ def prove(
     """Grades the solution, the stub, a replay and both banks under every seed, in parallel on all cores.
 
     `whole` puts every test to every answer; otherwise one that touches a single step meets the tests of that step
-    alone, which are the ones that have to catch it. Under the seeds after the first a mistake is caught by one failed test.
+    alone, which are the ones that have to catch it. Under the seeds after the first, one failed test is enough.
     """
     every = frozenset(step.number for step in lab.steps)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:
