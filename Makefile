@@ -16,7 +16,11 @@ GONE := $(shell test -d $(VENV) && ! $(PY) -c '' 2>/dev/null && rm -rf $(VENV) &
 
 LABS := $(patsubst labs/%/lab.toml,%,$(wildcard labs/*/lab.toml))
 stem = $(patsubst lab$(1)_%,%,$(filter lab$(1)_%,$(LABS)))
-$(foreach goal,$(filter-out %lab%lab%,$(MAKECMDGOALS)),$(if $(findstring -lab,$(goal)),$(if $(call stem,$(lastword $(subst -lab, ,$(goal)))),,$(error $(goal): there is no such lab; there is $(foreach lab,$(LABS),$(firstword $(subst _, ,$(lab))))))))
+NAMES := $(foreach lab,$(LABS),$(firstword $(subst _, ,$(lab))))
+# Said before anything is installed: `make test-lab99` names no lab.
+asked = $(lastword $(subst -lab, ,$(1)))
+check = $(if $(findstring -lab,$(1)),$(if $(call stem,$(call asked,$(1))),,$(error there is no lab$(call asked,$(1)); there is $(NAMES))))
+$(foreach goal,$(MAKECMDGOALS),$(call check,$(goal)))
 OPTIONS = --impl $(IMPL) $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json $(JSON))
 
 .DEFAULT_GOAL := help
@@ -110,5 +114,5 @@ format: $(COURSE) ## let ruff format and mend what it can
 	@$(PY) -m ruff check --fix .
 
 clean: ## remove .venv and everything that was made
-	@rm -rf $(VENV) .labkit runs reports .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	@rm -rf $(VENV) .labkit runs .labkit .pytest_cache .ruff_cache .hypothesis src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -144,7 +144,7 @@ def launch(strategy: str, nproc: int, impl: str, port: int | None, options: tupl
 
     file = implementation_path(impl, "mixed_precision", ROOT)
     try:
-        launch(file, strategy, nproc, ["--dtype=fp16", *options], port)
+        launch(file, strategy, nproc, list(options), port)
     except LabError as error:  # the lab file's own line, alone; nothing after Ctrl-C
         if str(error):
             click.echo(str(error), err=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -143,19 +144,7 @@ def fabric(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Module)
     from lightning_fabric import Fabric
 
     runner = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
-    model, optimizer = runner.setup(model, torch.optim.AdamW(model.parameters()))
-    inputs, targets = batch
-
-    def step() -> float:
-        model.train()
-        optimizer.zero_grad()
-        with runner.autocast():
-            loss = criterion(model(inputs), targets)
-        runner.backward(loss)
-        optimizer.step()
-        return loss.item()
-
-    return step
+    return runner_step(runner, *runner.setup(model, torch.optim.AdamW(model.parameters())), batch, criterion)
 
 
 def accelerate(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Module) -> Callable[[], object]:
@@ -163,7 +152,13 @@ def accelerate(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Mod
     from accelerate import Accelerator
 
     runner = Accelerator(mixed_precision="bf16", cpu=True)
-    model, optimizer = runner.prepare(model, torch.optim.AdamW(model.parameters()))
+    return runner_step(runner, *runner.prepare(model, torch.optim.AdamW(model.parameters())), batch, criterion)
+
+
+def runner_step(
+    runner: Any, model: nn.Module, optimizer: torch.optim.Optimizer, batch: tuple[Tensor, Tensor], criterion: nn.Module
+) -> Callable[[], object]:
+    """A call makes one step of the loop that both libraries document."""
     inputs, targets = batch
 
     def step() -> float:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from labkit.errors import LabError
 from labkit.manifest import Lab
-from labkit.records import Record
+from labkit.records import LOST, Record
 
 NEAR = 0.6  # share of tests in common (intersection over union) from which a mistake is worth a "perhaps"
-NAMED = 2  # mistakes that are named at most when several fit alike
+NAMED = 3  # mistakes that are named at most when several fit alike
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,11 @@ def diagnose(records: list[Record], known: list[Misconception]) -> str:
 
     Only tests that gave a verdict count, so that an unfinished file can be diagnosed too.
     """
-    failed = {record.id: record.step for record in records if record.state in ("failed", "timeout")}
+    failed = {record.id: record.step for record in records if record.state in LOST}
     if not failed:
         return ""
     step = min(failed.values())
-    judged = {
-        record.id for record in records if record.step == step and record.state in ("passed", "failed", "timeout")
-    }
+    judged = {record.id for record in records if record.step == step and record.state in ("passed", *LOST)}
     seen = judged & failed.keys()
     scores = {one: _overlap(seen, one.fails & judged) for one in known if step in one.steps}
     best = max(scores.values(), default=0.0)

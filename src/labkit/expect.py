@@ -34,7 +34,8 @@ class Tolerance:
     def __str__(self) -> str:
         parts = ((f"{self.ulps:g} units in the last place", self.ulps),
                  (f"a relative {self.rtol:g}", self.rtol), (f"an absolute {self.atol:g}", self.atol))  # fmt: skip
-        return "within " + " and ".join(text for text, used in parts if used) + f" ({self.because})"
+        limits = " and ".join(text for text, used in parts if used)
+        return f"{'within ' + limits if limits else 'exactly'} ({self.because})"
 
 
 class Unexpected(AssertionError):

@@ -1,7 +1,9 @@
 """Writes files whole or not at all, and tells before the work starts whether a path can be written."""
 
+import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from labkit.errors import LabError
@@ -27,7 +29,7 @@ def write_whole(path: Path, data: bytes) -> None:
     Written beside it and renamed over it, each flushed to the disk. Raises LabError, the old file untouched.
     """
     path = path.resolve()  # a link stays a link: the file behind it is replaced
-    temporary = path.with_name(f".{path.name}.partial")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -36,8 +38,15 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise LabError(f"{path}: cannot be written ({error.strerror}); what stood there is untouched") from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: object) -> None:
+    """Writes `data` as JSON, whole or not at all. Raises LabError."""
+    write_whole(path, (json.dumps(data, indent=1) + "\n").encode())
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from labkit.errors import LabError
-from labkit.files import write_whole
+from labkit.files import write_json, write_whole
 from labkit.loading import load_implementation
 from labkit.models import WideMLP
 from labkit.plots import BLUE, GREEN, VERMILION
@@ -92,7 +92,7 @@ def write_figure(file: Path, folder: Path) -> list[Path]:
     }
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{NAME}.json", folder / f"{NAME}.png"]
-    write_whole(paths[0], (json.dumps(data, indent=2) + "\n").encode())
+    write_json(paths[0], data)
     write_whole(paths[1], _drawn(held))
     return paths
 

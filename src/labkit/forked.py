@@ -61,7 +61,7 @@ def _fork(job: Callable[[int], object], index: int, scratch: Path) -> int:
     sys.stderr.flush()
     pid = os.fork()
     if pid:
-        with suppress(ProcessLookupError):  # it may have ended already
+        with suppress(ProcessLookupError, PermissionError):  # it may have ended already
             os.setpgid(pid, pid)  # here as well as there: whichever comes first
         return pid
     code = 1

@@ -34,7 +34,7 @@ class Step:
     read: str
     todo: dict[str, str]
     hints: tuple[str, ...]
-    ranks: int
+    ranks: int = 1
 
 
 @dataclass(frozen=True)
@@ -202,3 +202,6 @@ def _check(path: Path, lab: Lab) -> None:
         if behaviour.step not in numbers:
             raise LabError(f"{path}: behaviours: {behaviour.id} names step {behaviour.step}, which there is not")
         seen.add(behaviour.id)
+    for number in numbers:
+        if not sum(behaviour.points for behaviour in lab.behaviours if behaviour.step == number):
+            raise LabError(f"{path}: behaviours: step {number} has none that is worth a point")

@@ -148,24 +148,10 @@ def _seconds(step: Callable[[], object], device: torch.device | str) -> float:
     return time.perf_counter() - start
 
 
-def native_formats(device: torch.device | str = "cpu", slack: float = 1.25) -> tuple[torch.dtype, ...]:
-    """The formats whose matmul takes at most `slack` times as long as float32's here: measured, in well under a second.
-
-    float32 is always among them. A matmul is 256 wide on a CPU, where a format without hardware support can be 100
-    times slower, and 4096 wide on CUDA, where a small one measures only the launch.
-    """
-    size = 4096 if torch.device(device).type == "cuda" else 256
-    matrices = {dtype: torch.ones(size, size, device=device, dtype=dtype) for dtype in FORMATS}
-    products = {str(dtype): (lambda matrix=matrix: matrix @ matrix) for dtype, matrix in matrices.items()}
-    seconds = interleaved_medians(products, repeats=5, warmup=1, device=device)
-    limit = slack * seconds[str(torch.float32)]
-    return tuple(dtype for dtype in FORMATS if dtype == torch.float32 or seconds[str(dtype)] <= limit)
-
-
 def check_amp_available(dtype: torch.dtype = torch.float16, device_type: str = "cuda") -> bool:
     """Whether this machine runs autocast in `dtype` natively on that device type, not emulated through float32.
 
-    Asks the hardware and measures nothing; see `native_formats` for speed. False where there is no such device.
+    Asks the hardware and measures nothing; `make doctor` does. False where there is no such device.
     Raises ValueError unless `dtype` is float16, bfloat16 or float32.
     """
     if dtype not in FORMATS:

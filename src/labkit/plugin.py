@@ -4,10 +4,10 @@ A test of `tests/test_<stem>.py` is graded if a lab has that stem; it is named a
 """
 
 import json
-import os
-import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from labkit import manifest, progress, summary
 from labkit.draw import Draw
 from labkit.errors import LabError
 from labkit.expect import Unexpected
+from labkit.files import write_json
 from labkit.loading import implementation_path, load_implementation
 from labkit.manifest import ROOT, Behaviour, Lab
 from labkit.observe import MissingName, Observer, RankWork, Recorder, Replay, SubmissionRaised, observe_with
@@ -88,7 +89,7 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 
 
 @pytest.fixture
-def observe(request: pytest.FixtureRequest):
+def observe(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """`observe(scenario, **inputs)`: the values that the scenario returned for the code under test."""
     suite: GradedSuite = request.config.pluginmanager.get_plugin("graded-suite").suite
     lab = request.node.stash[_lab]
@@ -124,7 +125,7 @@ class _Hooks:
         for stem in dict.fromkeys(item.stash[_lab].stem for item in graded):
             steps = {item.stash[_behaviour].step for item in items if item in graded and item.stash[_lab].stem == stem}
             many_ranks = any(labs[stem].step(step).ranks > 1 for step in steps)
-            self.suite.add_lab(labs[stem], many_ranks, clean=only_graded and sys.platform == "linux")
+            self.suite.add_lab(labs[stem], many_ranks, clean=only_graded)
         if only_graded and config.option.tbstyle == "auto":
             config.option.tbstyle = "no"  # the summary shows the failures, four lines each
             terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -157,9 +158,9 @@ class _Hooks:
         for path, data in written.items():
             if path and data is not None:
                 try:
-                    _write_whole(Path(path), data)
-                except OSError as error:  # the verdicts are shown all the same
-                    self.unwritten.append(f"ERROR: {path}: cannot be written ({error.strerror})")
+                    write_json(Path(path), data)
+                except LabError as error:  # the verdicts are shown all the same
+                    self.unwritten.append(f"ERROR: {error}")
                     session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_unconfigure(self) -> None:
@@ -256,13 +257,3 @@ def _timed_out(base: Record) -> Record:
         expected="an answer",
         why="look for a loop without an end",
     )
-
-
-def _write_whole(path: Path, data: object) -> None:
-    """Writes JSON to `path` whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(json.dumps(data, indent=1) + "\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from labkit.errors import LabError
-from labkit.files import write_whole
+from labkit.files import write_json
 from labkit.manifest import ROOT, Lab
 from labkit.records import Record
 
@@ -62,7 +62,7 @@ def remember(lab: Lab, under: str, records: Iterable[Record], error: str = "", r
     path = _path(lab, root)
     with suppress(LabError, OSError):
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, json.dumps(data, indent=1).encode())
+        write_json(path, data)
 
 
 def recall(lab: Lab, root: Path = ROOT) -> tuple[list[Record], str]:

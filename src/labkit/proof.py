@@ -7,7 +7,7 @@ it had started would hang its children, so nothing here computes with torch.
 import ast
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from labkit.errors import LabError
 from labkit.forked import run_forked
 from labkit.manifest import ROOT, Lab
+from labkit.records import LOST
 
-LOST = ("failed", "timeout")
 # What the proof does without: caches, and plugins and rewritten asserts that the suite does not use.
 LEAN = ("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:unraisableexception", "--assert=plain")
 KINDS = ("mistake", "alternative")  # of overlays
@@ -62,7 +62,7 @@ def _overlay(path: Path, kind: str, lab: Lab) -> Answer:
     if not says:
         raise LabError(f"{path}: needs a docstring: what is wrong, or different, in one sentence")
     # What is wrong on many processes only is proved by the step that has them: such a file says `STEP = 5`.
-    chosen = [node.value.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "STEP"]
+    chosen = [node.value.value for node in tree.body if _assigns(node, "STEP")]
     # A private method belongs to the steps of its class; a class that stands whole, to all of them too.
     names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
@@ -71,6 +71,10 @@ def _overlay(path: Path, kind: str, lab: Lab) -> Answer:
     if not steps:
         raise LabError(f"{path}: replaces no function of any step of {lab.folder / 'lab.toml'}")
     return Answer(path.stem, kind, says, steps, ("--impl", "solutions", "--overlay", str(path)))
+
+
+def _assigns(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name
 
 
 def prove(
@@ -125,7 +129,7 @@ def _replay(scratch: Path, seed: int, steps: frozenset[int]) -> Answer:
     return Answer("replay", "replay", says, steps, ("--impl", "solutions", "--replay", str(scratch / f"{seed}.values")))
 
 
-def _grade(lab: Lab, jobs: list[tuple[Answer, int]], scratch: Path):
+def _grade(lab: Lab, jobs: list[tuple[Answer, int]], scratch: Path) -> Iterator[Graded]:
     """The verdicts on each job as they come, one forked process a job."""
     suite = str(ROOT / "tests" / f"test_{lab.stem}.py")
 
@@ -172,11 +176,17 @@ def _proved(results: list[Graded]) -> set[str]:
     return {test for graded in results if graded.answer.kind == "mistake" for test in graded.lost}
 
 
+def first_seed(results: list[Graded]) -> list[Graded]:
+    """The results under the first seed, where every test was put to every mistake."""
+    seed = min(graded.seed for graded in results)
+    return [graded for graded in results if graded.seed == seed]
+
+
 def needless(lab: Lab, results: list[Graded]) -> list[str]:
     """The tests without which every mistake would still be caught."""
     step_of = {behaviour.id: behaviour.step for behaviour in lab.behaviours}
     needed = set()
-    for graded in results:
+    for graded in first_seed(results):
         own = [test for test in graded.lost if step_of[test] in graded.answer.steps]
         if graded.answer.kind == "mistake" and len(own) == 1:
             needed.add(own[0])
@@ -185,7 +195,6 @@ def needless(lab: Lab, results: list[Graded]) -> list[str]:
 
 def misconceptions(lab: Lab, results: list[Graded]) -> dict[str, dict[str, object]]:
     """Each mistake's sentence, its steps and the tests of these that it fails under the first seed."""
-    seed = min(graded.seed for graded in results)
     step_of = {behaviour.id: behaviour.step for behaviour in lab.behaviours}
     return {
         graded.answer.name: {
@@ -193,6 +202,6 @@ def misconceptions(lab: Lab, results: list[Graded]) -> dict[str, dict[str, objec
             "steps": sorted(graded.answer.steps),
             "fails": [test for test in graded.lost if step_of[test] in graded.answer.steps],
         }
-        for graded in results
-        if graded.answer.kind == "mistake" and graded.seed == seed
+        for graded in first_seed(results)
+        if graded.answer.kind == "mistake"
     }

@@ -4,8 +4,9 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from labkit.files import write_whole
 from labkit.manifest import Lab
-from labkit.proof import Graded, misconceptions, needless
+from labkit.proof import Graded, first_seed, misconceptions, needless
 
 MARK = {"passed": ".", "failed": "F", "timeout": "T", "todo": "t", "blocked": "b"}
 
@@ -25,7 +26,7 @@ def matrix(lab: Lab, results: list[Graded]) -> str:
 
 def conclusion(lab: Lab, results: list[Graded], problems: list[str]) -> str:
     """How many of each kind were graded, the tests that no mistake needs, and what is wrong."""
-    kinds = Counter(graded.answer.kind for graded in results)
+    kinds = Counter(graded.answer.kind for graded in first_seed(results))
     seeds = {graded.seed for graded in results}
     spare = needless(lab, results)
     lines = [
@@ -49,7 +50,7 @@ def pages(lab: Lab, results: list[Graded]) -> dict[Path, str]:
 def write_pages(lab: Lab, results: list[Graded]) -> list[Path]:
     """Writes what `pages` gives; returns where."""
     for path, text in pages(lab, results).items():
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
     return list(pages(lab, results))
 
 
@@ -70,7 +71,7 @@ def draw_matrix(lab: Lab, results: list[Graded], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     tests = [test for group in _tests_by_step(lab) for test in group]
-    rows = [graded for graded in results if graded.answer.kind == "mistake" and graded.seed == results[0].seed]
+    rows = [graded for graded in first_seed(results) if graded.answer.kind == "mistake"]
     caught = [[test in graded.lost for test in tests] for graded in rows]
     order = sorted(range(len(rows)), key=lambda row: [not hit for hit in caught[row]])
     figure, axes = plt.subplots(figsize=(9, 10), layout="constrained")
@@ -113,7 +114,8 @@ def instructor_page(lab: Lab, results: list[Graded]) -> str:
             if min(entry["steps"]) == step.number:
                 own = [test for test in entry["fails"] if step_of[test] == step.number]
                 shown = ", ".join(test.removeprefix("test_").replace("_", " ") for test in own[:2])
-                more = f" and {len(entry['fails']) - 2} more" if len(entry["fails"]) > 2 else ""
+                others = len(entry["fails"]) - len(own[:2])
+                more = f" and {others} more" if others else ""
                 says = str(entry["says"]).replace("|", "\\|")
                 lines.append(f"| {says} | {shown}{more} | {name.replace('_', ' ')} |")
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ unknown.
 import json
 import multiprocessing
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,20 +35,24 @@ class RankServer:
         Args:
             work: a function of module level, or an object of such a class, run in every rank.
             device: "cpu" (gloo) or "cuda" (nccl).
-            clean: this process has only imported and may fork; on CUDA, and where there is no fork, it never does.
+            clean: this process has only imported and may fork; on CUDA, and on other systems than Linux, it never does.
         """
-        fork = clean and device == "cpu" and "fork" in multiprocessing.get_all_start_methods()
+        fork = clean and device == "cpu" and sys.platform == "linux"
         context = multiprocessing.get_context("fork" if fork else "spawn")
         self.connection, other = context.Pipe()
         inherited = self.connection if fork else None
         self.process = context.Process(target=_serve, args=(other, inherited, work, device))
         self.process.start()
         other.close()
+        self.number = 0  # of the last job: whoever stopped waiting for one must not be given its answers later
 
     def run(self, job: str, size: int) -> list[str]:
         """What each rank returned; a rank that gave nothing has a `Raised` that says so."""
-        self.connection.send((job, size))
-        return self.connection.recv()
+        self.number += 1
+        self.connection.send((self.number, job, size))
+        while (answered := self.connection.recv())[0] != self.number:
+            pass
+        return answered[1]
 
     def close(self) -> None:
         self.connection.close()  # _serve ends when nobody can ask any more
@@ -66,11 +71,12 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
     context = multiprocessing.get_context("fork" if device == "cpu" and hasattr(os, "fork") else "spawn")
     while True:
         try:
-            job, size = connection.recv()
+            number, job, size = connection.recv()
         except (EOFError, KeyboardInterrupt):
             return
         with tempfile.TemporaryDirectory(prefix="labkit-ranks-") as folder:
-            connection.send(_run_ranks(context, work, device, job, size, Path(folder)))
+            answers = _run_ranks(context, work, device, job, size, Path(folder))
+        connection.send((number, answers))
 
 
 def _run_ranks(context: BaseContext, work: Work, device: str, job: str, size: int, folder: Path) -> list[str]:

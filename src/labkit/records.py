@@ -1,6 +1,8 @@
-"""The record of one behaviour: what a graded run writes, and all that proof, status, report and grader read."""
+"""The record of one behaviour: what a graded run writes, and all that proof and status read."""
 
 from dataclasses import dataclass, replace
+
+LOST = ("failed", "timeout")  # the states of a test that gave a verdict, and not a good one
 
 
 @dataclass(frozen=True)

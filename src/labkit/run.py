@@ -176,7 +176,9 @@ def _train(
     if checkpoint:
         checkpoints.check(checkpoint)  # a file of another kind is not written over
     if ranks and checkpoint and checkpoints.newest(checkpoint):
-        resume = checkpoint  # torchrun has started all ranks anew after one of them failed, or somebody torchrun
+        if resume and resume.resolve() != checkpoint.resolve():
+            raise click.UsageError(f"--resume {resume}: --checkpoint {checkpoint} holds a training already; give one")
+        resume = checkpoint  # torchrun started all ranks anew after one failed, or somebody ran the same command again
     state = checkpoints.load(resume) if resume else None
     settings = settings_of(resume, state, given) if state else Settings(**given)
     if settings.init_scale is not None and settings.dtype != "fp16":

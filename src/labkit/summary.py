@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.diagnosis import diagnose, misconceptions
+from labkit.errors import LabError
 from labkit.manifest import ROOT, Lab
-from labkit.records import Record
+from labkit.records import LOST, Record
 
 if TYPE_CHECKING:
     import pytest  # `make status` reads this file too, and need not wait for pytest
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 BAR = 20  # characters
 FAILURES_SHOWN = 5  # of the first step that has any; all with -v
 WIDTH = 100  # of a line; longer values are cut
-LOST = ("failed", "timeout")
 
 
 def write(
@@ -31,8 +31,9 @@ def write(
         _write_failure(terminal, record)
     if len(failed) > len(shown):
         terminal.write_line("")
-        terminal.write_line(f"  and {len(failed) - len(shown)} more; pytest -v shows them all")
-    looks_like = diagnose(records, misconceptions(lab)) if failed else ""
+        command = f".venv/bin/python -m pytest -v tests/test_{lab.stem}.py --impl {option.impl}"
+        terminal.write_line(f"  and {len(failed) - len(shown)} more; all of them: {command}")
+    looks_like = diagnosis_of(lab, records) if failed else ""
     if looks_like:
         terminal.write_line("")
         terminal.write_line(looks_like, yellow=True, bold=True)
@@ -94,7 +95,7 @@ def _write_next(
     record = next_record(records)
     terminal.write_line("")
     if record is None:
-        terminal.write_line("Everything passed." if option.step is None else f"Step {option.step} passed.", green=True)
+        terminal.write_line(_all_passed(lab, records, option.step), green=True)
         return
     step = lab.step(record.step)
     terminal.write_line(f"Next: {next_thing(lab, record, path)}", bold=True)
@@ -102,6 +103,23 @@ def _write_next(
     terminal.write_line(f"      Read {lab.reading}#{step.read}, then: make test-{lab.name} STEP={step.number}{impl}")
     if not impl:
         terminal.write_line(f"      Stuck? {help_for(lab, record)}")
+
+
+def _all_passed(lab: Lab, records: list[Record], step: int | None) -> str:
+    if len(records) == len(lab.behaviours):
+        return "Everything passed."
+    whole_step = step is not None and len(records) == sum(one.step == step for one in lab.behaviours)
+    return (
+        f"Step {step} passed." if whole_step else f"All that ran passed: {len(records)} of {len(lab.behaviours)} tests."
+    )
+
+
+def diagnosis_of(lab: Lab, records: list[Record]) -> str:
+    """What the failures look like; what is wrong with the known misconceptions, where they cannot be read."""
+    try:
+        return diagnose(records, misconceptions(lab))
+    except LabError as error:
+        return str(error)
 
 
 def next_record(records: list[Record]) -> Record | None:

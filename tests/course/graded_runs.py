@@ -75,6 +75,7 @@ def serve() -> None:
                 plugin.TIMEOUT = request["timeout"] or plugin.TIMEOUT
                 (scratch / "code").write_text(str(int(pytest.main(request["arguments"]))))
 
+            (scratch / "code").write_text("-1")  # of a child that dies before it can say its own
             ((_, output),) = run_forked(run_pytest, 1, scratch)
             code = int((scratch / "code").read_text())
             sys.stdout.write(json.dumps({"code": code, "out": output}) + "\n")

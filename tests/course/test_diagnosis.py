@@ -72,7 +72,7 @@ def test_two_mistakes_alike_are_both_named() -> None:
 
 
 def test_many_mistakes_alike_are_not_named() -> None:
-    assert diagnose(records(a=F), [known(name, "a") for name in ("one", "two", "three")]) == ""
+    assert diagnose(records(a=F), [known(name, "a") for name in ("one", "two", "three", "four")]) == ""
 
 
 # The file that the proof writes -----------------------------------------------------------------------------------

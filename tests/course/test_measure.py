@@ -1,7 +1,6 @@
 """The measurements, against cases that can be worked out by hand; nothing here asserts how fast the machine is."""
 
 from collections.abc import Callable
-from itertools import count
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit import measure
-from labkit.measure import FORMATS, StepMemory, check_amp_available, interleaved_medians, native_formats, step_memory
+from labkit.measure import FORMATS, StepMemory, check_amp_available, interleaved_medians, step_memory
 from labkit.models import SmallCNN
 
 FLOAT = 4  # bytes of a float32
@@ -159,13 +158,6 @@ def test_a_median_leaves_out_warmup_and_one_slow_call(monkeypatch: pytest.Monkey
 def test_medians_need_a_repeat() -> None:
     with pytest.raises(ValueError, match="repeats must be at least 1, got 0"):
         interleaved_medians({}, repeats=0)
-
-
-def test_native_formats_follow_the_measured_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = count()
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: float(next(ticks)))
-    assert native_formats() == FORMATS
-    assert native_formats(slack=0.5) == (torch.float32,)
 
 
 def test_amp_check_names_the_three_formats_it_knows() -> None:

@@ -536,12 +536,14 @@ def in_region(device: str, region: torch.dtype | None) -> torch.autocast:
 
 
 def layer_norm(lab: Lab, x: Tensor, shape: object, arguments: dict, region: torch.dtype | None = None) -> Tensor:
+    """`fp32_layer_norm` of `x`, inside an autocast region of dtype `region` where one is given."""
     shape = tuple(shape) if isinstance(shape, list) else shape
     with in_region(x.device.type, region):
         return lab.fp32_layer_norm(x, shape, **arguments)
 
 
 def softmax(lab: Lab, x: Tensor, arguments: dict, region: torch.dtype | None = None) -> Tensor:
+    """`fp32_softmax` of `x`, inside an autocast region of dtype `region` where one is given."""
     with in_region(x.device.type, region):
         return lab.fp32_softmax(x, **arguments)
 
@@ -549,6 +551,7 @@ def softmax(lab: Lab, x: Tensor, arguments: dict, region: torch.dtype | None = N
 def cross_entropy(
     lab: Lab, logits: Tensor, target: Tensor, arguments: dict, region: torch.dtype | None = None
 ) -> Tensor:
+    """`fp32_cross_entropy` of `logits`, inside an autocast region of dtype `region` where one is given."""
     with in_region(logits.device.type, region):
         return lab.fp32_cross_entropy(logits, target, **arguments)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from labkit.measure import interleaved_medians
 
-SLACK = 1.25  # a format that takes at most so many times as long as fp32 counts as native, as in `native_formats`
+SLACK = 1.25  # a format that takes at most so many times as long as fp32 counts as native
 SIZES = {"cpu": 256, "cuda": 4096}  # of the square matrices: a CPU that emulates may be 100 times slower
 ROUNDS = 50
 BUDGET = 0.7  # seconds

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labkit import progress
 from labkit.errors import LabError
-from labkit.files import write_whole
+from labkit.files import write_json
 from labkit.manifest import ROOT, Lab
 from labkit.student.screen import Line
 
@@ -59,7 +59,7 @@ def _keep(lab: Lab, number: int, rungs: int, root: Path) -> None:
 
 def _seen(root: Path) -> dict[str, dict[str, int]]:
     """How many rungs of each lab's each step were shown; nothing where that cannot be read."""
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, TypeError, AttributeError):
         data = json.loads(_path(root).read_text(encoding="utf-8"))
         return {lab: {step: int(rungs) for step, rungs in steps.items()} for lab, steps in data.items()}
     return {}
@@ -68,7 +68,7 @@ def _seen(root: Path) -> dict[str, dict[str, int]]:
 def _write(seen: dict[str, dict[str, int]], root: Path) -> None:
     with suppress(LabError, OSError):  # where nothing can be written, every hint is the first
         _path(root).parent.mkdir(exist_ok=True)
-        write_whole(_path(root), json.dumps(seen, indent=1).encode())
+        write_json(_path(root), seen)
 
 
 def _path(root: Path) -> Path:

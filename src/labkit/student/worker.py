@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,6 +108,8 @@ class _Children:
             with open(self.stack, "w") as stack:
                 faulthandler.register(signal.SIGUSR1, file=stack)
                 code = _run_suite(self.lab, step, _Events(run, events))
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
