@@ -1,5 +1,6 @@
 """Drawn inputs of the graded suite of Lab 04, and what a right answer makes of them, by plain formulas."""
 
+import itertools
 import math
 
 import torch
@@ -35,12 +36,13 @@ def normal_gradients(draw: Draw, norm: float) -> list[Tensor]:
 
 def overflowing(draw: Draw, steps: int) -> tuple[list[bool], list[list[Tensor]]]:
     """A drawn pattern of steps, and their gradients, with one inf or nan somewhere where the pattern says so."""
-    pattern, gradients = draw.pattern(steps), []
+    pattern, gradients = draw.pattern(steps, share=0.5), []
+    kinds = itertools.cycle(draw.shuffled((INF, -INF, NAN)))  # three bad steps have them all
     for bad in pattern:
         step = normal_gradients(draw, norm=2.0)
         if bad:
             flat = step[draw.integer(0, 2)].view(-1)
-            flat[draw.integer(0, len(flat) - 1)] = draw.choice((INF, -INF, NAN))
+            flat[draw.integer(0, len(flat) - 1)] = next(kinds)
         gradients.append(step)
     return pattern, gradients
 

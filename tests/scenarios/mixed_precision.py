@@ -131,14 +131,14 @@ def products_around_forward(lab: Lab, weight: Tensor, inputs: Tensor, outer: tor
     return {"inside": inside, "afterwards": afterwards}
 
 
-def token_ids_seen(lab: Lab, table: Tensor, tokens: Tensor, dtype: torch.dtype) -> dict:
-    """The token ids that reach an embedding layer, and its output."""
-    model = nn.Embedding.from_pretrained(table, freeze=False)
+def token_ids_seen(lab: Lab, table: Tensor, weight: Tensor, tokens: Tensor, dtype: torch.dtype) -> dict:
+    """The token ids that reach an embedding layer, and the output of the Linear behind it."""
+    model = nn.Sequential(nn.Embedding.from_pretrained(table, freeze=False), linear(weight))
     seen: list[Tensor] = []
-    model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
-    outputs = keep_outputs(model)
+    model[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
+    outputs = keep_outputs(model[1])
     lab.mixed_precision_forward(model, tokens, dtype)
-    return {"tokens": seen[-1], "vectors": outputs[-1]}
+    return {"tokens": seen[-1], "linear": outputs[-1]}
 
 
 # Step 2: loss scaling
@@ -557,13 +557,14 @@ def cross_entropy(
 
 
 def sensitive_gradients(lab: Lab, x: Tensor, cotangent: Tensor, target: Tensor, weight: Tensor) -> dict:
-    """The gradients with respect to x of all three operations, and of layer norm's weight."""
+    """The gradients with respect to x of all three operations, and of layer norm's weight and bias."""
     gradients = {}
     for name in ("layer_norm", "softmax", "cross_entropy"):
         leaf, gain = x.clone().requires_grad_(), weight.clone().requires_grad_()
         if name == "layer_norm":
-            (lab.fp32_layer_norm(leaf, x.shape[-1], weight=gain) * cotangent).sum().backward()
-            gradients["weight"] = gain.grad
+            bias = torch.zeros_like(weight).requires_grad_()
+            (lab.fp32_layer_norm(leaf, x.shape[-1], weight=gain, bias=bias) * cotangent).sum().backward()
+            gradients |= {"weight": gain.grad, "bias": bias.grad}
         elif name == "softmax":
             (lab.fp32_softmax(leaf) * cotangent).sum().backward()
         else:
@@ -652,9 +653,9 @@ def held_by_rank(lab: Lab, strategy: str, state: dict, batch: list) -> dict:
     return {name: torch.cat([shard(one.detach()).reshape(-1) for one in tensors]) for name, tensors in held.items()}
 
 
-def sharded_forward(lab: Lab, state: dict, inputs: Tensor, dtype: torch.dtype) -> Tensor:
-    """What the first Linear of a sharded model computes outside of any autocast region."""
-    model = lab.wrap_fsdp(small_model(state), dtype)
+def sharded_forward(lab: Lab, state: dict, inputs: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """What the first Linear of a sharded model computes outside of any autocast region; None asks for no dtype."""
+    model = lab.wrap_fsdp(small_model(state), **({} if dtype is None else {"dtype": dtype}))
     outputs = keep_outputs(model[0])
     model(inputs)
     return outputs[-1]
@@ -668,23 +669,22 @@ def sharded_gradient(lab: Lab, weight: Tensor, inputs: list, targets: list, dtyp
     return whole(model[0].weight.grad)
 
 
-def losses_on_ranks(lab: Lab, state: dict, data: list, batch_size: int, dtype: torch.dtype) -> dict:
-    """`train_epoch` (lr 0) and `evaluate` of a DDP model, each rank on its own `data[rank]`."""
+def losses_on_ranks(lab: Lab, state: dict, data: list, batch_size: int) -> dict:
+    """`train_epoch` (lr 0) and `evaluate` of a DDP model in float32, each rank on its own `data[rank]`."""
     model = lab.wrap_ddp(small_model(state))
-    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    trainer = lab.MixedPrecisionTrainer(model, torch.float32)
     own = loader(data[dist.get_rank()], batch_size)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     trained = trainer.train_epoch(own, optimizer, nn.CrossEntropyLoss())
     return {"train_epoch": trained["loss"], "evaluate": trainer.evaluate(own, nn.CrossEntropyLoss())}
 
 
-def reductions_of_a_step(lab: Lab, state: dict, batches: list, dtype: torch.dtype, lr: float) -> dict:
-    """How often a DDP step reduces over all ranks, and the weights after it."""
+def reductions_in_backward(lab: Lab, state: dict, batches: list) -> dict:
+    """How often DDP's backward pass reduces over all ranks, and the gradients that it leaves; in float32."""
     model = lab.wrap_ddp(small_model(state))
-    trainer = lab.MixedPrecisionTrainer(model, dtype)
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    batch = on_cpu(batches[dist.get_rank()])
+    inputs, targets = batches[dist.get_rank()]
+    loss = nn.CrossEntropyLoss()(model(inputs), targets)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-        trainer.train_step(batch, optimizer, nn.CrossEntropyLoss())
+        loss.backward()
     calls = sum(event.name == "c10d::allreduce_" for event in profile.events())
-    return {"calls": calls, "weights": whole_state(model)}
+    return {"calls": calls, "gradients": [parameter.grad for parameter in model.parameters()]}

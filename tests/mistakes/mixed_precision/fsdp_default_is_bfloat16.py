@@ -1,0 +1,6 @@
+"""wrap_fsdp computes in bfloat16 when no dtype is asked for."""
+
+
+def wrap_fsdp(model, dtype=torch.bfloat16):
+    mesh = init_device_mesh(next(model.parameters()).device.type, (dist.get_world_size(),))
+    return fully_shard(model, mesh=mesh, mp_policy=MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32))
