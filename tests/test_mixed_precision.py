@@ -591,7 +591,7 @@ def test_skipped_steps_are_reported(observe, draw):
         state=state,
         batches=batches,
         dtype=torch.float16,
-        lr=0.0,
+        lr=1e-6,
         criterion="linear",
         scalers={"0": scaler},
     )
@@ -694,7 +694,7 @@ def test_epoch_counts_every_step(observe, draw):
     data = [torch.cat([batch[part] for batch in batches]) for part in (0, 1)]
     init_scale = 2.0 ** draw.integer(8, 11)
     seen = observe(
-        lab04.train_epochs, state=state, epochs=[data], batch_size=4, dtype=torch.float16, lr=0.0, criterion="linear",
+        lab04.train_epochs, state=state, epochs=[data], batch_size=4, dtype=torch.float16, lr=1e-6, criterion="linear",
         scaler={"init_scale": init_scale},
     )  # fmt: skip
     result = seen["results"][0]

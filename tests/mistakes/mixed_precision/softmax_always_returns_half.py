@@ -1,4 +1,4 @@
-"""the result is always cast to float16, also for bfloat16 and float32."""
+"""softmax always comes back in float16, also for bfloat16 and float32."""
 
 
 def fp32_softmax(x, dim=-1):

@@ -1,4 +1,4 @@
-"""the result stays float32 instead of going back to x's dtype."""
+"""softmax comes back in float32 instead of x's dtype."""
 
 
 def fp32_softmax(x, dim=-1):
