@@ -488,11 +488,12 @@ def test_gradients_accumulate_and_stay(observe, draw):
 
 def expect_movement(seen: dict, before: dict, expected: dict, why: str) -> None:
     """The weights moved from `before` as they did in the reference, up to half-precision rounding."""
-    for name, value in expected.items():
-        moved = value - before[name]
+    moves = {name: value - before[name] for name, value in expected.items()}
+    largest = max(moved.abs().max().item() for moved in moves.values())
+    for name, moved in moves.items():
         tolerance = Tolerance(
-            "half-precision rounding, 2^-9 for each of some dozen operations",
-            atol=0.03 * moved.abs().max().item() + 1e-7,
+            "half-precision rounding: 2^-9 of each term, and in a bias's gradient large terms cancel",
+            atol=0.03 * moved.abs().max().item() + 0.01 * largest + 1e-7,
         )
         expect(seen[name] - before[name], f"movement of {name}").close_to(moved, tolerance, why)
 

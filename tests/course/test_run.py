@@ -172,7 +172,7 @@ def test_the_file_runs_uninstalled_and_leaves_quietly_on_ctrl_c(tmp_path: Path) 
     process = subprocess.Popen(
         [sys.executable, "-u", SOLUTION, "--epochs", "100000"],
         cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a job in the background ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )  # fmt: skip
     assert process.stdout.readline().startswith("epoch   1/100000  loss")
     time.sleep(0.1)
