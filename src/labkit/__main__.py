@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from labkit import manifest
+from labkit import experiments, manifest
 from labkit.errors import LabError
 from labkit.manifest import ROOT
 
@@ -41,7 +41,7 @@ def skeletons() -> None:
 @click.argument("lab")
 @click.option("--seeds", default=1, type=click.IntRange(1), help="How many seeds to prove it under, from 0 on.")
 @click.option("--own-steps", is_flag=True, help="Put to a mistake only the tests of its own step: quicker.")
-@click.option("--check", is_flag=True, help="Write nothing; fail if what the proof writes is out of date.")
+@click.option("--check", is_flag=True, help="Quicker still: write nothing, fail if what it wrote is not true any more.")
 def proof(lab: str, seeds: int, own_steps: bool, check: bool) -> None:
     """Grade every known mistake and alternative of LAB and show which test catches what."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the forked children compute, one on each core
@@ -49,8 +49,9 @@ def proof(lab: str, seeds: int, own_steps: bool, check: bool) -> None:
 
     found = manifest.find(lab)
     done = itertools.count(1)
+    tests = "known" if check else "own" if own_steps else "all"
     results = proof.prove(
-        found, list(range(seeds)), not own_steps, lambda graded: _progress(f"{next(done)} {graded.answer.name}")
+        found, list(range(seeds)), tests, lambda graded: _progress(f"{next(done)} {graded.answer.name}")
     )
     _progress("")
     click.echo(proof_report.matrix(found, [graded for graded in results if graded.seed == 0]))
@@ -157,6 +158,19 @@ def bench() -> None:
     from labkit.bench import run_bench
 
     run_bench(click.echo)
+
+
+@cli.command(help=f"Measure one thing about the formats, and draw it: {', '.join(experiments.NAMES)}.")
+@click.argument("name", type=click.Choice(experiments.NAMES))
+@click.option("--impl", default="solutions", help="Folder of the lab file: src, solutions or another.  [solutions]")
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "runs" / "experiments", help="Folder to write to.")
+def experiment(name: str, impl: str, out: Path) -> None:
+    from rich.console import Console
+
+    from labkit.experiments.running import run
+    from labkit.loading import implementation_path
+
+    run(name, implementation_path(impl, "mixed_precision", ROOT), out, Console(highlight=False))
 
 
 @cli.command("bytes")

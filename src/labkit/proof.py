@@ -7,11 +7,12 @@ it had started would hang its children, so nothing here computes with torch.
 import ast
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from labkit.diagnosis import misconceptions as misconceptions_of
 from labkit.errors import LabError
 from labkit.forked import run_forked
 from labkit.manifest import ROOT, Lab
@@ -25,13 +26,17 @@ OTHER_SEED = 1000  # the replay answers with values recorded under seed + OTHER_
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer to grade. `kind` is solution, stub, replay, mistake or alternative; `steps` are those it touches."""
+    """One answer to grade. `kind` is solution, stub, replay, mistake or alternative; `steps` are those it touches.
+
+    `tests`: the names of those to put to it; None for the whole suite.
+    """
 
     name: str
     kind: str
     says: str
     steps: frozenset[int]
     options: tuple[str, ...]
+    tests: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,16 @@ def _assigns(node: ast.stmt, name: str) -> bool:
 
 
 def prove(
-    lab: Lab, seeds: list[int], whole: bool = True, progress: Callable[[Graded], None] = lambda graded: None
+    lab: Lab, seeds: list[int], tests: str = "all", progress: Callable[[Graded], None] = lambda graded: None
 ) -> list[Graded]:
     """Grades the solution, the stub, a replay and both banks under every seed, in parallel on all cores.
 
-    `whole` puts every test to every answer; otherwise one that touches a single step meets the tests of that step
-    alone, which are the ones that have to catch it. Under the seeds after the first, one failed test is enough.
+    `tests` says which are put to a mistake or an alternative: "all", those of its "own" steps, which have to catch it,
+    or, quickest, those of its own steps that a "known" mistake failed when misconceptions.json was written. Under the
+    seeds after the first, one failed test is enough.
     """
+    known = {one.name: one.fails for one in misconceptions_of(lab)} if tests == "known" else {}
+    put = (lambda one: one) if tests == "all" else (lambda one: _narrowed(lab, one, known.get(one.name, ())))
     every = frozenset(step.number for step in lab.steps)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:
         scratch = Path(folder)
@@ -94,7 +102,7 @@ def prove(
         common = [
             Answer("solution", "solution", "", every, ("--impl", "solutions")),
             Answer("stub", "stub", "", every, ("--impl", str(stub))),
-            *(one if whole else _own_step(one) for kind in KINDS for one in overlays(lab, kind)),
+            *(put(one) for kind in KINDS for one in overlays(lab, kind)),
         ]
         jobs = [(answer if seed == seeds[0] else _until_caught(answer), seed) for seed in seeds for answer in common]
         recordings = [(_recording(scratch, seed, every), seed + OTHER_SEED) for seed in seeds]
@@ -108,10 +116,10 @@ def prove(
     return sorted(results, key=lambda graded: order[graded.answer, graded.seed])
 
 
-def _own_step(answer: Answer) -> Answer:
-    if len(answer.steps) > 1:
-        return answer
-    return replace(answer, options=(*answer.options, "--step", str(*answer.steps)))
+def _narrowed(lab: Lab, answer: Answer, known: Collection[str]) -> Answer:
+    """Meets only the `known` tests, or those of its own steps if none are."""
+    own = [one.id for one in lab.behaviours if one.step in answer.steps]
+    return replace(answer, tests=tuple([test for test in own if test in known] or own))
 
 
 def _until_caught(answer: Answer) -> Answer:
@@ -138,8 +146,8 @@ def _grade(lab: Lab, jobs: list[tuple[Answer, int]], scratch: Path) -> Iterator[
         import pytest
 
         report = scratch / f"report-{index}.json"
-        options = [*answer.options, "--seed", str(seed), "--json", str(report)]
-        pytest.main([suite, *options, *LEAN])
+        chosen = [suite] if answer.tests is None else [f"{suite}::{test}" for test in answer.tests]
+        pytest.main([*chosen, *answer.options, "--seed", str(seed), "--json", str(report), *LEAN])
 
     for index, output in run_forked(grade, len(jobs), scratch):
         answer, seed = jobs[index]
@@ -158,7 +166,7 @@ def problems(lab: Lab, results: list[Graded]) -> list[str]:
     for graded in results:
         answer, where = graded.answer, f"under seed {graded.seed}"
         passed = [test for test, state in graded.states.items() if state == "passed"]
-        expected = [test for test, step in step_of.items() if "--step" not in answer.options or step in answer.steps]
+        expected = step_of if answer.tests is None else answer.tests
         if sorted(graded.states) != sorted(expected) and "-x" not in answer.options:
             found.append(f"{answer.name}: {len(graded.states)} of {len(expected)} tests ran {where}")
         if answer.kind in ("solution", "alternative") and len(passed) < len(graded.states):

@@ -28,7 +28,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 def terminal(course: Course) -> Iterator[Terminal]:
     """One for all tests but the last ones: each saves the file that it needs."""
     environment = course.environment(TERM="xterm") | {"NO_COLOR": ""}
-    started = Terminal([*WATCH, "--limit", "2"], course.root, environment)
+    started = Terminal([*WATCH, "--limit", "4"], course.root, environment)
     try:
         started.wait_for(IDLE, 60)
         yield started

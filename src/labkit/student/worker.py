@@ -25,7 +25,7 @@ from labkit.manifest import ROOT, Lab
 # What a quick run does without: caches, plugins and rewritten asserts that a graded suite does not use.
 LEAN = ("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:unraisableexception", "--assert=plain")
 PRINTED = 2000  # characters of what a test printed that are shown at most, the last ones
-GRACE = 0.3  # seconds for a child to say where it hangs
+GRACE = 3.0  # seconds for a child to say where it hangs, at most
 
 
 def serve(lab: Lab) -> None:
@@ -83,11 +83,18 @@ class _Children:
             return
         if ask_where:
             os.kill(self.pid, signal.SIGUSR1)
-            time.sleep(GRACE)
+            self._wait_for_stack()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         self._ended(None)
+
+    def _wait_for_stack(self) -> None:
+        """Until the child has written where it is: something, and no more of it for a moment."""
+        end, before = time.monotonic() + GRACE, -1
+        while time.monotonic() < end and not 0 < before == len(_read(self.stack)):
+            before = len(_read(self.stack))
+            time.sleep(0.1)
 
     def _ended(self, code: int | None) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,0 +1,84 @@
+"""Runs an experiment: measures, prints table and sentence, writes the data and the picture."""
+
+import importlib
+import json
+import textwrap
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from labkit.errors import LabError
+from labkit.experiments.style import saved, themed
+from labkit.files import check_writable, write_json, write_whole
+from labkit.loading import load_implementation
+from labkit.manifest import ROOT
+from labkit.measure import hardware
+
+Measured = dict[str, Any]  # what a JSON file of an experiment holds: its data, and on what they were measured
+
+
+def module(name: str) -> ModuleType:
+    """The module of the experiment `name`, one of `experiments.NAMES`."""
+    return importlib.import_module(f"labkit.experiments.{name.replace('-', '_')}")
+
+
+def measure(name: str, file: Path) -> Measured:
+    """Runs the experiment `name` with the lab file at `file`. Raises LabError if that cannot be loaded."""
+    lab = load_implementation(file)
+    start = time.perf_counter()
+    data = module(name).measure(lab)
+    return {
+        "experiment": name,
+        "title": module(name).TITLE,
+        "made by": f"python -m labkit experiment {name}",
+        "lab file": str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file),
+        "machine": hardware(),
+        "seconds": round(time.perf_counter() - start, 1),
+        "data": json.loads(json.dumps(data)),  # as it is read again: keys are strings, tuples are lists
+    }
+
+
+def picture(measured: Measured, dark: bool = False, kind: str = "png") -> bytes:
+    """The experiment's picture as a file's bytes; in the same look for the same data."""
+    with themed(dark):
+        return saved(module(measured["experiment"]).draw(measured["data"]), kind)
+
+
+def show(measured: Measured, console: Console) -> None:
+    """Prints title, table and what to notice."""
+    experiment = module(measured["experiment"])
+    headings, *rows = experiment.table(measured["data"])
+    table = Table(box=box.MARKDOWN)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(f"{measured['title']}\n", markup=False)
+    console.print(table)
+    console.print(textwrap.fill(f"Notice: {experiment.notice(measured['data'])}", 78), markup=False)
+
+
+def run(name: str, file: Path, folder: Path, console: Console) -> None:
+    """All of it; the data go to `folder`/NAME.json, the picture to `folder`/NAME.png.
+
+    Raises:
+        LabError: the lab file cannot be loaded, or `folder` cannot be written.
+    """
+    paths = folder / f"{name}.json", folder / f"{name}.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"--out {folder}: the folder cannot be made ({error.strerror}); give another") from None
+    for path in paths:
+        check_writable(path, "--out")
+    with console.status(f"measuring: {name}, up to a minute"):
+        measured = measure(name, file)
+    show(measured, console)
+    write_json(paths[0], measured)
+    write_whole(paths[1], picture(measured))
+    console.print(f"Picture: {paths[1]}, data: {paths[0].name} ({measured['seconds']} s)", markup=False)

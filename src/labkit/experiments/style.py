@@ -1,0 +1,44 @@
+"""How all pictures of the experiments look: on paper or in the dark, and readable at half their size."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib
+
+matplotlib.use("Agg")  # draws into files, needs no screen
+
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, told apart by colour-blind readers too (https://jfly.uni-koeln.de/color/), on white and on black.
+GREY, BLUE, GREEN, VERMILION, ORANGE, SKY, PURPLE = (
+    "#8c8c8c", "#0072B2", "#009E73", "#D55E00", "#E69F00", "#56B4E9", "#CC79A7",
+)  # fmt: skip
+FORMATS = {"fp32": GREY, "tf32": PURPLE, "bf16": BLUE, "fp16": GREEN, "fp16, no scaling": VERMILION}
+
+_DARK = {
+    "figure.facecolor": "#16181d", "axes.facecolor": "#16181d", "savefig.facecolor": "#16181d",
+    "text.color": "#e6e6e6", "axes.labelcolor": "#e6e6e6", "axes.edgecolor": "#9a9a9a",
+    "xtick.color": "#c8c8c8", "ytick.color": "#c8c8c8", "grid.color": "#6a6a6a",
+}  # fmt: skip
+_BOTH = {
+    "font.size": 14, "axes.titlesize": 15, "legend.fontsize": 12.5, "legend.frameon": False, "axes.grid": True,
+    "grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
+    "figure.constrained_layout.use": True, "lines.linewidth": 2.2, "svg.hashsalt": "labkit",
+}  # fmt: skip
+
+
+@contextmanager
+def themed(dark: bool = False) -> Iterator[None]:
+    """Pictures drawn inside look alike; text, axes and grid take the theme's colours unless they are given others."""
+    with pyplot.rc_context(_BOTH | (_DARK if dark else {})):
+        yield
+
+
+def saved(figure: Figure, kind: str = "png") -> bytes:
+    """The picture as a file's bytes ("png" or "svg"); the figure is closed."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
+    pyplot.close(figure)
+    return buffer.getvalue()
