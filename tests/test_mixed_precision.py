@@ -1096,33 +1096,39 @@ def on_ranks(batch: list[Tensor]) -> list[list[Tensor]]:
     return [[part[:half] for part in batch], [part[half:] for part in batch]]
 
 
-def expect_training_like_one_process(observe, draw, strategy: str, limit: float | None = None) -> None:
+def observe_in_turn(observe, scenario, cases: list[dict]) -> list:
+    """What `scenario` gives for each case, a list of the ranks' values each, on the same two ranks."""
+    seen = observe(lab04.in_turn, ranks=2, name=scenario.__name__, cases=cases)
+    return list(zip(*seen, strict=True))
+
+
+def expect_training_like_one_process(observe, draw, *strategies: str, limit: float | None = None) -> None:
     """Both ranks end with the weights of one process that trains on the global batches."""
     dtype, state, batches = draw.choice(FORMATS), drawn_state(draw), drawn_batches(draw, count=3, size=8)
-    other = drawn_state(draw) if strategy == "ddp" else state  # DDP starts all ranks from rank 0's weights
-    split = [on_ranks(batch) for batch in batches]
-    seen = observe(
-        lab04.train_on_ranks,
-        ranks=2,
-        strategy=strategy,
-        states=[state, other],
-        batches=split,
-        dtype=dtype,
-        lr=0.1,
-        scaler={"init_scale": MODEST_SCALE, "enabled": dtype == torch.float16},
-        max_grad_norm=limit,
-    )
+    other = drawn_state(draw)
+    common = {
+        "batches": [on_ranks(batch) for batch in batches],
+        "dtype": dtype,
+        "lr": 0.1,
+        "scaler": {"init_scale": MODEST_SCALE, "enabled": dtype == torch.float16},
+        "max_grad_norm": limit,
+    }
+    cases = [
+        common | {"strategy": strategy, "states": [state, other if strategy == "ddp" else state]}
+        for strategy in strategies  # DDP starts all ranks from rank 0's weights
+    ]
     scale = MODEST_SCALE if dtype == torch.float16 else 1.0
     _, history = reference_training(state, batches, dtype, lr=0.1, scale=scale, limit=limit)
     why = "with the same global batch, two ranks train like one process: gradients are averaged over all ranks"
     if limit is not None:
         why += ", and clipped by the norm of the whole gradient, not of a rank's shard"
-    for rank in (0, 1):
-        expect_movement(seen[rank]["weights"][-1], state, history[-1], f"rank {rank}: {why}")
-    for name, weight in seen[0]["weights"][-1].items():
-        expect(seen[1]["weights"][-1][name], f"{name} on rank 1").close_to(
-            weight, EXACT, "all ranks hold equal weights"
-        )
+    for seen in observe_in_turn(observe, lab04.train_on_ranks, cases):
+        for rank in (0, 1):
+            expect_movement(seen[rank]["weights"][-1], state, history[-1], f"rank {rank}: {why}")
+        for name, weight in seen[0]["weights"][-1].items():
+            expect(seen[1]["weights"][-1][name], f"{name} on rank 1").close_to(
+                weight, EXACT, "all ranks hold equal weights"
+            )
 
 
 def test_ddp_trains_like_one_process(observe, draw):
@@ -1134,8 +1140,8 @@ def test_fsdp_trains_like_one_process(observe, draw):
 
 
 def test_clipping_takes_the_norm_of_all_shards(observe, draw):
-    for strategy in draw.shuffled(("ddp", "fsdp")):
-        expect_training_like_one_process(observe, draw, strategy, limit=draw.number(0.05, 0.15))
+    strategies = draw.shuffled(("ddp", "fsdp"))
+    expect_training_like_one_process(observe, draw, *strategies, limit=draw.number(0.05, 0.15))
 
 
 def expect_common_skips(observe, draw, strategy: str) -> None:
@@ -1143,30 +1149,25 @@ def expect_common_skips(observe, draw, strategy: str) -> None:
     state, bad_on = drawn_state(draw), draw.shuffled([None, None, None, 0, 0, 1, 1])
     pattern = [rank is not None for rank in bad_on]
     init_scale = 2.0 ** draw.integer(9, 11)
+    good = linear_batches(draw, [False] * len(bad_on), size=8)
+    cases = []
     for dtype, bad_target in ((torch.float16, 1e6), (torch.bfloat16, NAN)):
-        good = linear_batches(draw, [False] * len(bad_on), size=8)
         split = [on_ranks([part.clone() for part in batch]) for batch in good]
         for step, rank in enumerate(bad_on):
             if rank is not None:
                 split[step][rank][1][draw.integer(0, 3), draw.integer(0, 2)] = bad_target
         scaler = {"init_scale": init_scale, "enabled": dtype == torch.float16}
-        seen = observe(
-            lab04.train_on_ranks,
-            ranks=2,
-            strategy=strategy,
-            states=[state, state],
-            batches=split,
-            dtype=dtype,
-            lr=1e-3,
-            criterion="linear",
-            scaler=scaler,
+        cases.append(
+            {"strategy": strategy, "states": [state, state], "batches": split, "dtype": dtype, "lr": 1e-3}
+            | {"criterion": "linear", "scaler": scaler}
         )
-        stepped = [batch for batch, bad in zip(good, pattern, strict=True) if not bad]
-        _, history = reference_training(state, stepped, dtype, 1e-3, "linear", scale=256.0)
-        why = "inf or nan on one rank: all ranks skip and back off alike, decided by gradients that all have seen"
+    stepped = [batch for batch, bad in zip(good, pattern, strict=True) if not bad]
+    why = "inf or nan on one rank: all ranks skip and back off alike, decided by gradients that all have seen"
+    for case, seen in zip(cases, observe_in_turn(observe, lab04.train_on_ranks, cases), strict=True):
+        _, history = reference_training(state, stepped, case["dtype"], 1e-3, "linear", scale=256.0)
         for rank in (0, 1):
             expect(seen[rank]["skipped"], f"step_skipped on rank {rank}").equals(pattern, why)
-            if scaler["enabled"]:
+            if case["scaler"]["enabled"]:
                 scales = scales_after(pattern, init_scale, 2.0, 0.5, 2000)
                 expect(seen[rank]["scales"], f"loss scales on rank {rank}").equals(scales, why)
             expect_movement(seen[rank]["weights"][-1], state, history[-1], f"rank {rank}: {why}")
@@ -1181,27 +1182,30 @@ def test_fsdp_ranks_skip_together(observe, draw):
 
 
 def test_overflow_in_one_shard_skips_on_all(observe, draw):
+    cases, expected = [], []
+    pattern, scale = draw.pattern(6), 2.0 ** draw.integer(9, 11)
     for rows in draw.shuffled((1, 3)):  # of one row rank 1 holds nothing, of three rank 0 holds two
-        pattern = draw.pattern(6)
         weight, inputs = draw.normal(rows, 8), [[draw.normal(4, 8) for _ in range(2)] for _ in pattern]
         targets = [[draw.away_from_zero(4, rows) for _ in range(2)] for _ in pattern]
-        expected, now = [], weight
+        weights = [weight]
         for step, bad in enumerate(pattern):
+            moved = 0.0
             if bad:
                 targets[step][draw.integer(0, 1)][:, draw.integer(0, rows - 1)] = 1e6
             else:
                 pairs = zip(inputs[step], targets[step], strict=True)
-                now = now - sum(target.T @ values / 4 for values, target in pairs) / 2
-            expected.append(now)
-        scale = 2.0 ** draw.integer(9, 11)
-        seen = observe(lab04.sharded_step, ranks=2, weight=weight, inputs=inputs, targets=targets, init_scale=scale)
-        why = "the inf lies in one rank's shard: ask the whole gradient, not the local part of it"
+                moved = sum(target.T @ values / 4 for values, target in pairs) / 2
+            weights.append(weights[-1] - moved)
+        cases.append({"weight": weight, "inputs": inputs, "targets": targets, "init_scale": scale})
+        expected.append(weights[1:])
+    rounding = Tolerance("float16 rounding of gradients of size 5, in six steps", atol=0.05)
+    why = "the inf lies in one rank's shard: ask the whole gradient, not the local part of it"
+    for weights, seen in zip(expected, observe_in_turn(observe, lab04.sharded_step, cases), strict=True):
         for rank in (0, 1):
             expect(seen[rank]["stepped"], f"returned on rank {rank}").equals([not bad for bad in pattern], why)
             scales = scales_after(pattern, scale, 2.0, 0.5, 2000)
             expect(seen[rank]["scales"], f"loss scales on rank {rank}").equals(scales, why)
-            rounding = Tolerance("float16 rounding of gradients of size 5, in six steps", atol=0.05)
-            for step, value in enumerate(expected):
+            for step, value in enumerate(weights):
                 expect(seen[rank]["weights"][step], f"weight after step {step} on rank {rank}").close_to(
                     value, rounding, why
                 )
@@ -1210,8 +1214,9 @@ def test_overflow_in_one_shard_skips_on_all(observe, draw):
 def test_fsdp_shards_what_ddp_repeats(observe, draw):
     state, (batch,) = drawn_state(draw), drawn_batches(draw, count=1)
     count = sum(value.numel() for value in state.values())
-    for strategy in draw.shuffled(("ddp", "fsdp")):
-        seen = observe(lab04.held_by_rank, ranks=2, strategy=strategy, state=state, batch=batch)
+    cases = [{"strategy": one, "state": state, "batch": batch} for one in draw.shuffled(("ddp", "fsdp"))]
+    for case, seen in zip(cases, observe_in_turn(observe, lab04.held_by_rank, cases), strict=True):
+        strategy = case["strategy"]
         for name in ("parameters", "gradients", "averages"):
             for rank in (0, 1):
                 share = seen[rank][name].numel() / count
@@ -1228,9 +1233,9 @@ def test_fsdp_shards_what_ddp_repeats(observe, draw):
 
 def test_fsdp_computes_in_the_dtype(observe, draw):
     state, inputs = drawn_state(draw), draw.normal(4, 8)
-    for asked in draw.shuffled((*FORMATS, None)):
-        seen = observe(lab04.sharded_forward, ranks=2, state=state, inputs=inputs, dtype=asked)
-        dtype = asked or torch.float16
+    cases = [{"state": state, "inputs": inputs, "dtype": asked} for asked in draw.shuffled((*FORMATS, None))]
+    for case, seen in zip(cases, observe_in_turn(observe, lab04.sharded_forward, cases), strict=True):
+        dtype = case["dtype"] or torch.float16
         expected = linear_in(dtype, inputs, state["0.weight"]) + state["0.bias"].double()
         tolerance = FLOAT32 if dtype == torch.float32 else HALF_LINEAR
         for rank in (0, 1):
@@ -1240,47 +1245,40 @@ def test_fsdp_computes_in_the_dtype(observe, draw):
 
 
 def test_fsdp_reduces_gradients_in_float32(observe, draw):
+    cases, expected = [], []
     for dtype, size in draw.shuffled(((torch.bfloat16, 256.0), (torch.float16, 2048.0))):
         large, small = size + 2.0 * draw.integer(1, 100), 1.0 + draw.integer(1, 100) / 128
         row, column = draw.integer(0, 3), draw.integer(0, 4)
-        inputs, targets = torch.zeros(2, 1, 5), torch.zeros(2, 1, 4)
+        inputs, targets, gradient = torch.zeros(2, 1, 5), torch.zeros(2, 1, 4), torch.zeros(4, 5)
         inputs[:, 0, column] = 1.0
         targets[0, 0, row], targets[1, 0, row] = large, small
-        expected = torch.zeros(4, 5)
-        expected[row, column] = (large + small) / 2
-        seen = observe(
-            lab04.sharded_gradient,
-            ranks=2,
-            weight=draw.normal(4, 5),
-            inputs=list(inputs),
-            targets=list(targets),
-            dtype=dtype,
-        )
+        gradient[row, column] = (large + small) / 2
+        cases.append({"weight": draw.normal(4, 5), "inputs": list(inputs), "targets": list(targets), "dtype": dtype})
+        expected.append(gradient)
+    why = "half precision loses the smaller rank's part of a sum: reduce_dtype=torch.float32"
+    for gradient, seen in zip(expected, observe_in_turn(observe, lab04.sharded_gradient, cases), strict=True):
         for rank in (0, 1):
-            expect(seen[rank], f"averaged gradient on rank {rank}").close_to(
-                expected,
-                FLOAT32,
-                why="half precision loses the smaller rank's part of a sum: reduce_dtype=torch.float32",
-            )
+            expect(seen[rank], f"averaged gradient on rank {rank}").close_to(gradient, FLOAT32, why)
 
 
 def test_losses_are_means_over_all_ranks(observe, draw):
     state = sharp_state(draw)
     inputs, targets = uneven_epoch(draw, state)
     easy, hard = [inputs[:4], targets[:4]], [inputs[4:], targets[4:]]
-    data = [[torch.cat([part, part]) for part in easy], hard]  # two batches each, but 8 and 5 samples
-    seen = observe(lab04.losses_on_ranks, ranks=2, state=state, data=data, batch_size=4)
-    loss = mean_loss(state, [torch.cat([data[0][part], data[1][part]]) for part in (0, 1)], torch.float32)
+    twice = [torch.cat([part, part]) for part in easy]  # two batches on each rank, but 8 and 5 samples
+    lost = [torch.full((5, 8), INF), hard[1]]
+    cases = [{"state": state, "data": [twice, other], "batch_size": 4} for other in (hard, lost)]
+    both, one_lost = observe_in_turn(observe, lab04.losses_on_ranks, cases)
+    loss = mean_loss(state, [torch.cat([twice[part], hard[part]]) for part in (0, 1)], torch.float32)
     why = "sum losses and samples over all ranks, then divide: a rank's own mean knows nothing of the others"
     for rank in (0, 1):
         for function in ("train_epoch", "evaluate"):
-            expect(seen[rank][function], f"loss of {function} on rank {rank}").close_to(loss, FLOAT32, why)
-    data[1] = [torch.full((5, 8), INF), hard[1]]
-    seen = observe(lab04.losses_on_ranks, ranks=2, state=state, data=data, batch_size=4)
+            expect(both[rank][function], f"loss of {function} on rank {rank}").close_to(loss, FLOAT32, why)
+    loss = mean_loss(state, twice, torch.float32)
+    why = "a rank without a finite loss adds nothing to the sums"
     for rank in (0, 1):
-        expect(seen[rank]["train_epoch"], f"loss of train_epoch on rank {rank}, all of rank 1's nan").close_to(
-            mean_loss(state, data[0], torch.float32), FLOAT32, "a rank without a finite loss adds nothing to the sums"
-        )
+        what = f"loss of train_epoch on rank {rank}, all of rank 1's nan"
+        expect(one_lost[rank]["train_epoch"], what).close_to(loss, FLOAT32, why)
 
 
 def test_ddp_reduces_in_buckets(observe, draw):

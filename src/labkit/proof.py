@@ -89,22 +89,24 @@ def prove(
 
     `tests` says which are put to a mistake or an alternative: "all", those of its "own" steps, which have to catch it,
     or, quickest, those of its own steps that a "known" mistake failed when misconceptions.json was written. Under the
-    seeds after the first, one failed test is enough.
+    seeds after the first these are enough, and the first of them that fails.
     """
-    known = {one.name: one.fails for one in misconceptions_of(lab)} if tests == "known" else {}
-    put = (lambda one: one) if tests == "all" else (lambda one: _narrowed(lab, one, known.get(one.name, ())))
+    known = {one.name: one.fails for one in misconceptions_of(lab)}
     every = frozenset(step.number for step in lab.steps)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:
         scratch = Path(folder)
         stub = scratch / "stub"
         stub.mkdir()
         shutil.copy(lab.folder / "skeleton.py", stub / f"{lab.stem}.py")
-        common = [
+        whole = [
             Answer("solution", "solution", "", every, ("--impl", "solutions")),
             Answer("stub", "stub", "", every, ("--impl", str(stub))),
-            *(put(one) for kind in KINDS for one in overlays(lab, kind)),
         ]
-        jobs = [(answer if seed == seeds[0] else _until_caught(answer), seed) for seed in seeds for answer in common]
+        bank = [one for kind in KINDS for one in overlays(lab, kind)]
+        narrow = [_narrowed(lab, one, known.get(one.name, ())) for one in bank]
+        first = {"all": bank, "own": [_narrowed(lab, one) for one in bank], "known": narrow}[tests]
+        jobs = [(answer, seeds[0]) for answer in [*whole, *first]]
+        jobs += [(answer, seed) for seed in seeds[1:] for answer in [*whole, *map(_until_caught, narrow)]]
         recordings = [(_recording(scratch, seed, every), seed + OTHER_SEED) for seed in seeds]
         list(_grade(lab, recordings, scratch))
         jobs += [(_replay(scratch, seed, every), seed) for seed in seeds]
@@ -116,7 +118,7 @@ def prove(
     return sorted(results, key=lambda graded: order[graded.answer, graded.seed])
 
 
-def _narrowed(lab: Lab, answer: Answer, known: Collection[str]) -> Answer:
+def _narrowed(lab: Lab, answer: Answer, known: Collection[str] = ()) -> Answer:
     """Meets only the `known` tests, or those of its own steps if none are."""
     own = [one.id for one in lab.behaviours if one.step in answer.steps]
     return replace(answer, tests=tuple([test for test in own if test in known] or own))

@@ -68,6 +68,8 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
     import torch._dynamo
     import torch.distributed.fsdp  # noqa: F401  (what optimizers and sharding import, once for all ranks to come)
 
+    import labkit.run  # noqa: F401  (what a lab file imports)
+
     context = multiprocessing.get_context("fork" if device == "cpu" and hasattr(os, "fork") else "spawn")
     while True:
         try:
