@@ -44,7 +44,7 @@ def audit_step(lab: ModuleType, settings: Settings, device: str = "cpu") -> list
     training = Training(lab, settings, device)
     training.step()
     batch = training.next_batch()
-    recorder = _Recorder(device)
+    recorder = Recorder(device)
     hooks = recorder.watch(parameter for parameter in training.model.parameters() if parameter.requires_grad)
     with recorder:
         training.trainer.train_step(batch, training.optimizer, training.criterion)
@@ -92,8 +92,11 @@ def conclusions(operations: list[Operation], dtype: str) -> list[str]:
     return lines + [f"Mixed, {dtypes}: {', '.join(names[dtypes])}." for dtypes in names]
 
 
-class _Recorder(TorchDispatchMode):
-    """Times every operation that reaches a backend, below autocast and autograd: the dtypes are those computed in."""
+class Recorder(TorchDispatchMode):
+    """Times every operation that reaches a backend, below autocast and autograd: the dtypes are those computed in.
+
+    `part` may be set to another name while it records: the operations from then on are filed under it.
+    """
 
     def __init__(self, device: str) -> None:
         super().__init__()

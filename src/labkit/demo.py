@@ -9,23 +9,19 @@ from types import ModuleType
 
 import torch
 from rich.console import Console
-from torch import nn
 
 from labkit.compare import Comparison, one_thread, print_comparison
-from labkit.data import digits_split
-from labkit.emulation import EmulatedHalf
 from labkit.errors import LabError
+from labkit.experiments.formats import accuracy, float16_step_seconds, train_deep, zeros
 from labkit.files import check_writable
 from labkit.loading import load_implementation
-from labkit.measure import interleaved_medians
-from labkit.models import DeepSigmoid
 from labkit.plots import BLUE, GREEN, GREY, VERMILION, Curve, draw_trainings
 from labkit.training import DTYPES, Settings, StepRecord, Training, mean_loss
 
 EPOCHS = 17  # 102 steps
 HIGH_SCALE = 2.0**24  # the first gradients overflow with it
 DEEP_STEPS = 1000
-DEEP_BATCH = 1024
+DEEP_LEARNING_RATE = 5e-3
 FP16_BUDGET = 25.0  # seconds for the two float16 trainings of the deep network; if they take longer, emulation
 COMPARE_BUDGET = 8.0  # seconds for each of the two models
 LAST = 50  # steps whose mean is a final loss
@@ -128,40 +124,22 @@ def _train_deep(
     lab: ModuleType, label: str, dtype: torch.dtype, scaling: bool, emulated: bool, steps: int, console: Console
 ) -> DeepRun:
     """Trains DeepSigmoid in `dtype` with or without loss scaling; an emulated float16 runs in float32."""
-    train_set, test_set = digits_split()
-    torch.manual_seed(0)
-    deep = DeepSigmoid()
-    model = EmulatedHalf(deep) if emulated else deep
-    trainer = lab.MixedPrecisionTrainer(model, dtype=torch.float32 if emulated else dtype, use_scaler=scaling)
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    criterion = nn.CrossEntropyLoss()
-    records = []
     start = time.perf_counter()
     with console.status("") as status:
-        for step in range(steps):
+
+        def show(step: int) -> None:
             if step % 50 == 0:
                 status.update(f"training in {label}: step {step} of {steps}")
-            batch = train_set[torch.randint(len(train_set), (DEEP_BATCH,))]
-            scale = trainer.scaler.get_scale()
-            loss, skipped = trainer.train_step(batch, optimizer, criterion)
-            records.append(StepRecord(float(loss), bool(skipped), scale, DEEP_BATCH))
+
+        model, records = train_deep(lab, dtype, scaling, emulated, steps, DEEP_LEARNING_RATE, before_step=show)
     seconds = time.perf_counter() - start
-    images, labels = test_set.tensors
-    with torch.no_grad():
-        accuracy = (deep(images).argmax(dim=1) == labels).float().mean().item()
-    _report(console, label, records, records[-LAST:], accuracy, seconds)
-    return DeepRun(records, zeros=(deep[0].weight.grad == 0).float().mean().item())
+    _report(console, label, records, records[-LAST:], accuracy(model), seconds)
+    return DeepRun(records, zeros(model))
 
 
 def _float16_is_quick(lab: ModuleType, steps: int) -> bool:
     """Whether two trainings of the deep network in real float16 fit the budget, by the time of a few steps."""
-    train_set, _ = digits_split()
-    model = DeepSigmoid()
-    trainer = lab.MixedPrecisionTrainer(model, dtype=torch.float16)
-    optimizer = torch.optim.Adam(model.parameters())
-    batch = train_set[torch.arange(DEEP_BATCH)]
-    step = {"fp16": lambda: trainer.train_step(batch, optimizer, nn.CrossEntropyLoss())}
-    return 2 * steps * interleaved_medians(step, repeats=5, warmup=2)["fp16"] <= FP16_BUDGET
+    return 2 * steps * float16_step_seconds(lab) <= FP16_BUDGET
 
 
 def _report(

@@ -49,7 +49,7 @@ def step_memory(step: Callable[[], object], device: torch.device | str = "cpu", 
     device = torch.device(device)
     for _ in range(warmup):
         step()
-    counter = _StorageCounter(device.type)
+    counter = StorageCounter(device.type)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -62,11 +62,12 @@ def step_memory(step: Callable[[], object], device: torch.device | str = "cpu", 
     return StepMemory(peak_bytes=peak, saved_activation_bytes=counter.saved_peak)
 
 
-class _StorageCounter(TorchDispatchMode):
+class StorageCounter(TorchDispatchMode):
     """Follows the life of every storage that an operation touches while the mode is on.
 
     Keys are `id(storage)`: PyTorch keeps the Python object as long as the storage itself, so a finalizer on the object
-    marks the moment at which the memory is given back.
+    marks the moment at which the memory is given back. A subclass that wants to know more than the peaks overrides
+    `appeared`, `vanished` and `saved`.
     """
 
     def __init__(self, device_type: str) -> None:
@@ -99,11 +100,22 @@ class _StorageCounter(TorchDispatchMode):
             self._now += size
             # A storage from before the step was alive at every earlier moment too, so it lifts the peak by its size.
             self.peak = max(self.peak, self._now) if made_here else self.peak + size
+            self.appeared(id(storage), size, made_here)
 
     def _forget(self, key: int, size: int) -> None:
         del self._made_here[key]
         self._now -= size
         self._saved_now -= self._saved.pop(key, 0)
+        self.vanished(key)
+
+    def appeared(self, key: int, size: int, made_here: bool) -> None:
+        """A storage of `size` bytes was read or made for the first time; `made_here` tells which."""
+
+    def vanished(self, key: int) -> None:
+        """A storage that had appeared gave its memory back."""
+
+    def saved(self, key: int) -> None:
+        """Autograd keeps a storage that the step made, for the backward pass."""
 
     def saved_tensors(self) -> AbstractContextManager[None]:
         """Hooks that count what autograd saves; they hand each tensor through unchanged."""
@@ -115,6 +127,7 @@ class _StorageCounter(TorchDispatchMode):
             self._saved[id(storage)] = storage.nbytes()
             self._saved_now += storage.nbytes()
             self.saved_peak = max(self.saved_peak, self._saved_now)
+            self.saved(id(storage))
         return tensor
 
 

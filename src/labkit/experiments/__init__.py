@@ -3,7 +3,7 @@
 An experiment is a module here. It offers
 
 - `TITLE`: what it shows, a few words;
-- `measure(lab)`: runs it with the lab file `lab`, within a minute on two cores, its seeds fixed; gives what JSON can hold;
+- `measure(lab)`: runs it with the lab file `lab`, within a minute on two cores, seeds fixed; gives what JSON can hold;
 - `table(data)`: the rows of the table, headings first;
 - `notice(data)`: a sentence or two of what to notice, every figure in it from `data`;
 - `draw(data)`: the picture.

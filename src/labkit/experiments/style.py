@@ -11,7 +11,7 @@ matplotlib.use("Agg")  # draws into files, needs no screen
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by colour-blind readers too (https://jfly.uni-koeln.de/color/), on white and on black.
+# Okabe and Ito's colours, told apart by colour-blind readers too (https://jfly.uni-koeln.de/color/), on white or black.
 GREY, BLUE, GREEN, VERMILION, ORANGE, SKY, PURPLE = (
     "#8c8c8c", "#0072B2", "#009E73", "#D55E00", "#E69F00", "#56B4E9", "#CC79A7",
 )  # fmt: skip
