@@ -163,7 +163,9 @@ def bench() -> None:
 @cli.command(help=f"Measure one thing about the formats, and draw it: {', '.join(experiments.NAMES)}.")
 @click.argument("name", type=click.Choice(experiments.NAMES))
 @click.option("--impl", default="solutions", help="Folder of the lab file: src, solutions or another.  [solutions]")
-@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "runs" / "experiments", help="Folder to write to.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=ROOT / "runs" / "experiments", help="Folder to write to."
+)
 def experiment(name: str, impl: str, out: Path) -> None:
     from rich.console import Console
 

@@ -1,0 +1,71 @@
+"""The experiments: each measures, and shows what it measured; the committed figures are theirs and no others."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from page_checks import ROOT
+from rich.console import Console
+
+from labkit.experiments import NAMES, running
+
+SOLUTION = ROOT / "solutions" / "mixed_precision.py"
+FIGURES = ROOT / "docs" / "figures"
+
+# What makes a measurement small enough for a test; where nothing stands, it is quick as it is.
+QUICK = {
+    "formats": {"STEPS": 10, "BATCH": 64, "FP16_BUDGET": 0.0},
+    "loss-scale": {"EPOCHS": 2},
+    "master-weights": {"STEPS": 40},
+    "speed": {"WIDTHS": (16, 32, 512), "REPEATS": 1, "BATCH": 8, "WORK_OF_A_TURN": 2**16},
+    "sensitive": {"ROWS": 4, "COLUMNS": 64, "TERMS": 64},
+}
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, constants in QUICK.items():
+        for constant, value in constants.items():
+            monkeypatch.setattr(running.module(name), constant, value)
+    memory = running.module("memory")
+    monkeypatch.setattr(memory, "MODELS", {name: replace(one, batch_size=2) for name, one in memory.MODELS.items()})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_measures_and_shows(name: str, quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    running.run(name, SOLUTION, tmp_path, Console(width=100))
+    said = capsys.readouterr().out
+    assert "Notice: " in said and "|-" in said
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    measured = json.loads((tmp_path / f"{name}.json").read_text())
+    assert measured["made by"] == f"python -m labkit experiment {name}"
+    assert measured["machine"]["torch"]
+    dark = running.picture(measured, dark=True, kind="svg")
+    assert dark != running.picture(measured, kind="svg")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_committed_figure_is_of_a_real_run_of_the_solution(name: str) -> None:
+    measured = json.loads((FIGURES / f"{name}.json").read_text())
+    assert measured["lab file"] == "solutions/mixed_precision.py"
+    assert measured["seconds"] < 60
+    experiment = running.module(name)
+    headings, *rows = experiment.table(measured["data"])
+    assert rows and all(len(row) == len(headings) for row in rows)
+    assert experiment.notice(measured["data"])
+
+
+def test_no_figure_stands_that_no_command_makes() -> None:
+    made = [*NAMES, "who_holds_which_bytes"]
+    assert sorted(path.name for path in FIGURES.iterdir()) == sorted(
+        f"{n}.{kind}" for n in made for kind in ("json", "png")
+    )
+
+
+def test_a_folder_that_cannot_be_is_a_line(tmp_path: Path) -> None:
+    from labkit.errors import LabError
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabError, match="--out .*cannot be made"):
+        running.run("accumulate", SOLUTION, tmp_path / "file" / "folder", Console())
