@@ -24,7 +24,7 @@ $(foreach goal,$(MAKECMDGOALS),$(call check,$(goal)))
 OPTIONS = --impl $(IMPL) $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json $(JSON))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo status doctor test solutions skeletons bench compare audit ddp fsdp lint format clean
+.PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp lint format clean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -73,6 +73,9 @@ explain-lab%: $(READY) ## what a test asks for, why, and where to read (TEST=its
 reset-lab%: $(READY) ## the skeleton again; your file is kept in backups/
 	@$(PY) -m labkit reset lab$*
 
+report-lab%: $(READY) ## one page of your Lab 04: points, comparison, figures (IMPL=solutions, ONLY=banner)
+	@$(PY) -m labkit report lab$* --impl $(IMPL) $(if $(ONLY),--only $(ONLY))
+
 doctor: $(READY) ## what this machine can do for the course, and what to do about what is missing
 	@$(PY) -m labkit doctor
 
@@ -92,6 +95,9 @@ fsdp: $(READY) ## the same with the weights spread over the processes (NPROC=2, 
 
 test: $(COURSE) ## the tests of the course itself, the proof of the graded suites included
 	@$(PY) -m pytest --quiet
+
+figures: $(READY) ## every figure of the pages, measured and drawn anew on this machine, some minutes
+	@$(PY) -m labkit figures
 
 bench: $(BENCH) ## speed and memory against the limits that this course sets itself, in one run
 	@$(PY) -m labkit bench
@@ -114,5 +120,5 @@ format: $(COURSE) ## let ruff format and mend what it can
 	@$(PY) -m ruff check --fix .
 
 clean: ## remove .venv and everything that was made
-	@rm -rf $(VENV) .labkit runs .labkit .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	@rm -rf $(VENV) .labkit runs reports .pytest_cache .ruff_cache .hypothesis src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -67,5 +67,5 @@ def test_a_folder_that_cannot_be_is_a_line(tmp_path: Path) -> None:
     from labkit.errors import LabError
 
     (tmp_path / "file").write_text("")
-    with pytest.raises(LabError, match="--out .*cannot be made"):
+    with pytest.raises(LabError, match=r"--out .*cannot be made"):
         running.run("accumulate", SOLUTION, tmp_path / "file" / "folder", Console())

@@ -104,6 +104,13 @@ def test_options_reach_the_suite(copy: Path) -> None:
     assert not {"--step", "--seed", "--device"} & set(words)
 
 
+def test_options_reach_the_report(copy: Path) -> None:
+    has_venv(copy, 'echo "$@"')
+    done = make(copy, "report-lab04", "IMPL=solutions", "ONLY=banner,speed")
+    assert done.stdout.split() == ["-m", "labkit", "report", "lab04", "--impl", "solutions", "--only", "banner,speed"]
+    assert make(copy, "report-lab04").stdout.split() == ["-m", "labkit", "report", "lab04", "--impl", "src"]
+
+
 def test_failing_suite_fails_make(copy: Path) -> None:
     has_venv(copy, '[ "$1" = -c ]')
     assert make(copy, "test-lab04").returncode != 0

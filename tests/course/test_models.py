@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from labkit.models import DeepSigmoid, SimpleModel, SmallCNN, SmallTransformer, WideMLP
+from labkit.models import CausalAttention, DeepSigmoid, SimpleModel, SmallCNN, SmallTransformer, WideMLP
 
 
 def _tokens(batch: int, length: int) -> Tensor:
@@ -75,6 +76,12 @@ def test_the_transformer_does_not_look_ahead() -> None:
     before, after = model(tokens), model(changed)
     assert torch.equal(before[0, :6], after[0, :6])
     assert not torch.equal(before[0, 6:], after[0, 6:])
+
+
+def test_attention_is_that_of_pytorch() -> None:
+    query, key, value = torch.randn(3, 2, 4, 7, 8)
+    expected = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    torch.testing.assert_close(CausalAttention()(query, key, value), expected)
 
 
 def test_the_transformer_tells_places_apart() -> None:

@@ -154,7 +154,8 @@ def _words(ran: dict[str, Any]) -> str:
     """The operations, or how many calls of them there were in their dtype if they are many."""
     if len(ran["operations"]) <= 3:
         return ", ".join(_short(operation) for operation in ran["operations"])
-    return f"{ran['calls'][_dtype(ran)]} of {sum(ran['calls'].values())} operations"
+    of_this, of_all = ran["calls"][_dtype(ran)], sum(ran["calls"].values())
+    return f"{of_all} operations" if of_this == of_all else f"{of_this} of {of_all} operations"
 
 
 def table(data: dict[str, Any]) -> list[list[str]]:

@@ -1,0 +1,237 @@
+"""The report is one page that needs nothing beside it, whatever the student's file does; looked at in Chromium."""
+
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+
+import pytest
+from commandline import SOLUTION
+from page_checks import ROOT
+from small_course import STUBS, small_course
+
+from labkit import experiments, manifest, report, report_parts
+from labkit.errors import LabError
+from labkit.manifest import Behaviour
+from labkit.records import Record
+from labkit.report_parts import Part
+
+LAB = manifest.find("lab04")
+NASTY = '<script>alert("1")</script><img src="http://example.org/x.png">'
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+THEMES = {"light": (1, "rgb(255, 255, 255)"), "dark": (0, "rgb(22, 24, 29)")}  # Blink's number, the page's ground
+
+
+def record(behaviour: Behaviour, state: str) -> Record:
+    earned = behaviour.points if state == "passed" else 0
+    base = Record(LAB.name, behaviour.id, behaviour.step, behaviour.points, 0.1, LAB.reading, state, earned)
+    if state == "todo":
+        return base.but(needs=f"Step {behaviour.step}: {next(iter(LAB.step(behaviour.step).todo))}")
+    return base.but(got=NASTY, expected="long" * 300, why="a & b") if state == "failed" else base
+
+
+def records(**states: str) -> list[Record]:
+    """A record for every behaviour; `step2="failed"` says what those of step 2 are, else they have passed."""
+    return [record(behaviour, states.get(f"step{behaviour.step}", "passed")) for behaviour in LAB.behaviours]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """A page with something of every kind; its one figure is measured."""
+    wide = {"title": "Wide", "rows": [["Format", "Memory"], ["fp32", f"{'0 ' * 200}\nsecond line"]]}
+    parts = [
+        Part("banner", {"title": "Milestone!", "lines": [["Precision", "float16"]]}, "with src/mixed_precision.py"),
+        Part("comparison", {"tables": [wide]}, "with src/mixed_precision.py"),
+        Part("accumulate", report_parts.measured("accumulate", SOLUTION), "with the reference solution"),
+        Part("underflow", None, f"could not be measured: {NASTY}"),
+    ]
+    return report.page(LAB, SOLUTION, records(step2="failed", step4="todo"), parts, ROOT / "reports")
+
+
+class Elements(html.parser.HTMLParser):
+    """Every element of a page as (tag, attributes), and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+# The page ---------------------------------------------------------------------------------------------------------
+
+
+def test_page_needs_nothing_beside_it(page: str) -> None:
+    elements = Elements(page)
+    assert {tag for tag, _ in elements.found} & {"script", "link", "iframe", "object", "embed", "base"} == set()
+    for _, attributes in elements.found:
+        for name in {"src", "srcset", "data", "poster"} & attributes.keys():
+            assert attributes[name].startswith("data:image/svg+xml;base64,")
+    assert "url(" not in page and "@import" not in page
+
+
+def test_links_land(page: str) -> None:
+    elements = Elements(page)
+    ids = {attributes["id"] for _, attributes in elements.found if "id" in attributes}
+    for link in (attributes["href"] for attributes in elements.all("a")):
+        path, _, anchor = link.partition("#")
+        assert (ROOT / "reports" / path).resolve().is_file() if path else anchor in ids
+
+
+def test_what_a_student_wrote_is_text(page: str) -> None:
+    assert "<script" not in page and "example.org/x.png" in page
+    assert Elements(page).text.count(NASTY) == 1 + sum(one.step == 2 for one in LAB.behaviours)
+
+
+def test_page_says_how_every_behaviour_stands(page: str) -> None:
+    text = Elements(page).text
+    for behaviour in LAB.behaviours:
+        assert behaviour.id.removeprefix("test_").replace("_", " ") in text
+    assert "20 failed" in text and "13 todo" in text and "Next: step 2, mend what test_scaler_takes" in text
+
+
+def test_figure_has_both_themes_and_says_what_it_shows(page: str) -> None:
+    elements = Elements(page)
+    (image,), (dark,) = elements.all("img"), elements.all("source")
+    assert dark["media"] == "screen and (prefers-color-scheme: dark)" and dark["srcset"] != image["src"]
+    assert image["alt"].startswith("Of 65.54 the fp16 sum reaches 4")
+    assert image["alt"] in elements.text
+    assert "Not here: underflow could not be measured: <script>" in elements.text
+
+
+def luminance(colour: str) -> float:
+    """Of "#rrggbb", as WCAG 2.2 defines relative luminance."""
+    parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["light", "dark"])
+def test_text_stands_out(page: str, number: int) -> None:
+    """WCAG AA: a contrast of 4.5 for text, on both grounds of either theme."""
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", re.findall(r":root \{(.*?)\}", page, re.DOTALL)[number]))
+    for ground in ("ground", "raised"):
+        for ink in ("text", "quiet", "link", "good", "bad", "open"):
+            low, high = sorted((luminance(colours[ground]), luminance(colours[ink])))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ground, ink)
+
+
+# What is measured with what ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
+    """What was asked of which file: that of src gives an error, the reference an answer."""
+    calls = []
+
+    def ask(name: str, file: Path) -> tuple[dict | None, str]:
+        calls.append((name, file.parent.name))
+        return ({"title": name}, "") if file == SOLUTION else (None, "TypeError: no")
+
+    monkeypatch.setattr(report_parts, "ask", ask)
+    return calls
+
+
+STUDENT = ROOT / "src" / "mixed_precision.py"
+
+
+def test_parts_that_need_a_step_are_left_out(asked: list) -> None:
+    part = report.measured(LAB, STUDENT, records(step2="failed", step3="todo"), "banner")
+    assert part == Part("banner", None, "needs step 2 (Loss scaling) and step 3 (The trainer)")
+    assert asked == []
+
+
+def test_figures_that_need_a_step_come_from_the_reference(asked: list) -> None:
+    part = report.measured(LAB, STUDENT, records(step4="todo"), "sensitive")
+    assert asked == [("sensitive", "solutions")] and part.data
+    assert part.note.endswith("(with src/mixed_precision.py it needs step 4 (Precision-sensitive operations))")
+
+
+def test_figures_whose_measurement_fails_come_from_the_reference(asked: list) -> None:
+    part = report.measured(LAB, STUDENT, records(), "memory")
+    assert asked == [("memory", "src"), ("memory", "solutions")] and part.data
+    assert (
+        part.note == "with the reference solution (with src/mixed_precision.py it could not be measured: TypeError: no)"
+    )
+
+
+def test_every_step_that_an_experiment_uses_is_asked_for() -> None:
+    owner = {function.partition(".")[0]: step.number for step in LAB.steps for function in step.todo}
+    for name in experiments.NAMES:
+        source = (ROOT / "src" / "labkit" / "experiments" / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+        used = {owner[function] for function in re.findall(r"\blab\.(\w+)", source) if function in owner}
+        assert used <= set(report_parts.NEEDED.get(name, report_parts.TRAINER)), name
+
+
+def test_code_that_raises_or_hangs_gives_a_reason(tmp_path: Path) -> None:
+    file = tmp_path / "mixed_precision.py"
+    file.write_text("raise KeyError('no\\nsuch')\n")
+    data, why = report_parts.ask("banner", file)
+    assert data is None and why.startswith(f"{file}, line 1: ") and "KeyError" in why
+    assert report_parts.ask("banner", file, limit=0.05) == (None, "no answer within 0.05 s")
+
+
+def test_unknown_part_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="--only speeed: there is no such part; there is banner, comparison, accumulate"):
+        report.write_report(LAB, "solutions", tmp_path, ["speeed"])
+    assert list(tmp_path.iterdir()) == []
+
+
+# The command ------------------------------------------------------------------------------------------------------
+
+
+def test_unfinished_file_has_a_page_and_a_broken_one_a_line(tmp_path: Path) -> None:
+    """And a line is all that a broken file gives: the page of before stays."""
+    course = small_course(tmp_path)
+    course.file.write_text(STUBS.replace('NotImplementedError("Step 1: double")', f"ValueError({NASTY!r})"))
+    ran = course.labkit("report", "lab07", TORCH="yes")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines() == ["testing src/tiny.py", "written: reports/lab07.html"]
+    page = (course.root / "reports" / "lab07.html").read_text(encoding="utf-8")
+    text = Elements(page).text
+    assert f"ValueError: {NASTY}" in text and "1 todo" in text and "<script" not in page
+    course.file.write_text("x = (\n")
+    ran = course.labkit("report", "lab07", TORCH="yes")
+    assert ran.code == 1
+    assert ran.err.splitlines() == ["labkit: no report: mend src/tiny.py, line 1: '(' was never closed: x = ("]
+    assert (course.root / "reports" / "lab07.html").read_text(encoding="utf-8") == page
+
+
+# In a browser -----------------------------------------------------------------------------------------------------
+
+MEASURE = """<script>addEventListener("load", () => parent.postMessage([innerWidth,
+document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor,
+document.querySelector("img").currentSrc === document.querySelector("source").srcset], "*"))</script>"""
+HOST = """<!doctype html><style>:root { color-scheme: light dark }</style><title></title><script>
+const seen = []; addEventListener("message", event => { seen.push(event.data); document.title = JSON.stringify(seen) })
+</script><iframe src="page.html" width="360" height="780"></iframe><iframe src="page.html" width="1280" height="900">
+</iframe>"""  # a frame for each width: a window of Chromium is at least 500 wide
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_chromium_shows_it_without_scrolling_sideways(tmp_path: Path, page: str, theme: str) -> None:
+    if CHROMIUM is None:
+        warnings.warn("no Chromium here: nobody has seen the report's page in a browser", stacklevel=1)
+        pytest.skip("no Chromium; .ci/run installs it")
+    number, ground = THEMES[theme]
+    open_page = page.replace("<details", "<details open")
+    (tmp_path / "page.html").write_text(re.sub("<meta http-equiv.*?>", "", open_page) + MEASURE, encoding="utf-8")
+    (tmp_path / "host.html").write_text(HOST)
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += [f"--blink-settings=preferredColorScheme={number}", "--virtual-time-budget=5000", "--dump-dom"]
+    ran = subprocess.run([*command, (tmp_path / "host.html").as_uri()], capture_output=True, text=True, timeout=60)
+    title = re.search(r"<title>(.*?)</title>", ran.stdout)
+    assert title and title[1], ran.stderr[-1000:]
+    assert sorted(json.loads(html.unescape(title[1]))) == [[w, w, ground, theme == "dark"] for w in (360, 1280)]
