@@ -99,8 +99,8 @@ test: $(COURSE) ## the tests of the course itself, the proof of the graded suite
 figures: $(READY) ## every figure of the pages, measured and drawn anew on this machine, some minutes
 	@$(PY) -m labkit figures
 
-bench: $(BENCH) ## speed and memory against the limits that this course sets itself, in one run
-	@$(PY) -m labkit bench
+bench: $(if $(filter cuda,$(DEVICE)),$(READY),$(BENCH)) ## speed and memory against the limits that this course sets itself (DEVICE=cuda)
+	@$(PY) -m labkit bench $(if $(DEVICE),--device $(DEVICE))
 
 solutions: $(READY) ## every graded suite on the reference solutions
 	@$(PY) -m pytest -q --no-header tests/test_*.py --impl solutions

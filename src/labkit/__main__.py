@@ -153,11 +153,19 @@ def launch(strategy: str, nproc: int, impl: str, port: int | None, options: tupl
 
 
 @cli.command()
-def bench() -> None:
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="cuda: sizes that fill a GPU.  [cpu]")
+def bench(device: str) -> None:
     """Measure the limits of speed and memory that the course sets itself."""
-    from labkit.bench import run_bench
+    if device == "cuda":
+        from rich.console import Console
 
-    run_bench(click.echo)
+        from labkit.gpu_bench import run_gpu_bench
+
+        run_gpu_bench(Console(highlight=False))
+    else:
+        from labkit.bench import run_bench
+
+        run_bench(click.echo)
 
 
 @cli.command(help=f"Measure one thing about the formats, and draw it: {', '.join(experiments.NAMES)}.")
@@ -173,6 +181,39 @@ def experiment(name: str, impl: str, out: Path) -> None:
     from labkit.loading import implementation_path
 
     run(name, implementation_path(impl, "mixed_precision", ROOT), out, Console(highlight=False))
+
+
+@cli.command()
+@click.argument("lab")
+@click.option("--impl", default="src", help="Folder of the lab file: src, solutions or another.  [src]")
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "reports", help="Folder of the page.  [reports]")
+@click.option("--only", default="", metavar="NAME,...", help="Measure only these: banner, comparison, experiments.")
+def report(lab: str, impl: str, out: Path, only: str) -> None:
+    """One page of an implementation of LAB: its steps, and what it measures on this machine."""
+    from labkit.files import shown
+    from labkit.report import write_report
+
+    names = [name for name in only.split(",") if name]
+    click.echo(f"written: {shown(write_report(manifest.find(lab), impl, out, names, click.echo), ROOT)}")
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "docs" / "figures", help="Folder to write to.")
+@click.option("--only-pages", is_flag=True, help="Measure nothing: put into the pages what docs/figures says.")
+def figures(out: Path, only_pages: bool) -> None:
+    """Make every figure of the pages anew, by the experiments on the reference solution, some minutes."""
+    import subprocess
+
+    from labkit.experiments import pages
+
+    commands = [] if only_pages else [["experiment", name] for name in experiments.NAMES] + [["bytes"]]
+    for command in commands:  # each in a process of its own: what one left in memory must not show in the next
+        ran = subprocess.run([sys.executable, "-m", "labkit", *command, "--out", str(out)])
+        if ran.returncode:
+            sys.exit(ran.returncode)
+    if only_pages or out.resolve() == pages.FIGURES:
+        for line in pages.write_pages():
+            click.echo(line)
 
 
 @cli.command("bytes")

@@ -124,11 +124,16 @@ def rivals(lab: ModuleType) -> list[Measured]:
     """train_step against Lightning Fabric and Accelerate on a step that is mostly overhead: width 64, bfloat16."""
     batch, criterion = (torch.randn(64, 64), torch.randint(10, (64,))), nn.CrossEntropyLoss()
     steps = {"trainer": training(lab, lab.SimpleModel(64, 64, 10, 2), torch.bfloat16, batch, criterion)}
+    missing = []
     for name, build in (("Lightning Fabric", fabric), ("Accelerate", accelerate)):
         try:
             steps[name] = build(lab.SimpleModel(64, 64, 10, 2), batch, criterion)
         except ImportError as error:
-            print(f"{name}: left out, not installed ({error.name}); make bench installs it")
+            missing.append(f"{name} ({error.name})")
+    if missing:
+        print(f"left out, not installed: {', '.join(missing)}; make bench installs them")
+    if len(steps) == 1:
+        return []
     seconds = interleaved_medians(steps, repeats=10 * TURNS, warmup=20)
     return [
         Measured(

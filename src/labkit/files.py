@@ -44,6 +44,11 @@ def write_whole(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def shown(path: Path, root: Path) -> str:
+    """The path as a person types it in the folder `root`, if it lies below."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
 def write_json(path: Path, data: object) -> None:
     """Writes `data` as JSON, whole or not at all. Raises LabError."""
     write_whole(path, (json.dumps(data, indent=1) + "\n").encode())

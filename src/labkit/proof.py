@@ -17,9 +17,8 @@ from labkit.errors import LabError
 from labkit.forked import run_forked
 from labkit.manifest import ROOT, Lab
 from labkit.records import LOST
+from labkit.suite import run_suite
 
-# What the proof does without: caches, and plugins and rewritten asserts that the suite does not use.
-LEAN = ("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:unraisableexception", "--assert=plain")
 KINDS = ("mistake", "alternative")  # of overlays
 OTHER_SEED = 1000  # the replay answers with values recorded under seed + OTHER_SEED
 
@@ -141,15 +140,11 @@ def _replay(scratch: Path, seed: int, steps: frozenset[int]) -> Answer:
 
 def _grade(lab: Lab, jobs: list[tuple[Answer, int]], scratch: Path) -> Iterator[Graded]:
     """The verdicts on each job as they come, one forked process a job."""
-    suite = str(ROOT / "tests" / f"test_{lab.stem}.py")
 
     def grade(index: int) -> None:
         answer, seed = jobs[index]
-        import pytest
-
-        report = scratch / f"report-{index}.json"
-        chosen = [suite] if answer.tests is None else [f"{suite}::{test}" for test in answer.tests]
-        pytest.main([*chosen, *answer.options, "--seed", str(seed), "--json", str(report), *LEAN])
+        options = [*answer.options, "--seed", str(seed), "--json", str(scratch / f"report-{index}.json")]
+        run_suite(lab, options, answer.tests)
 
     for index, output in run_forked(grade, len(jobs), scratch):
         answer, seed = jobs[index]

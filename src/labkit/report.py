@@ -15,12 +15,12 @@ import jinja2
 
 from labkit import report_parts
 from labkit.errors import LabError
-from labkit.files import check_writable, write_whole
+from labkit.files import check_writable, shown, write_whole
 from labkit.loading import implementation_path
 from labkit.manifest import ROOT, Lab, Step
 from labkit.records import LOST, Record
 from labkit.report_parts import Part
-from labkit.student.status import shown, why_it_did_not_run
+from labkit.student.status import why_it_did_not_run
 from labkit.summary import diagnosis_of, next_record, next_thing, states
 
 TEMPLATE = "report.html.jinja"
@@ -78,7 +78,7 @@ def write_report(
     except OSError as error:
         raise LabError(f"--out {folder}: the folder cannot be made ({error.strerror}); give another") from None
     check_writable(path, "--out")
-    say(f"testing {shown(file)}")
+    say(f"testing {shown(file, ROOT)}")
     records = graded(lab, file)
     parts = []
     for number, name in enumerate(names, start=1):
@@ -130,11 +130,11 @@ def measured(lab: Lab, file: Path, records: list[Record], name: str) -> Part:
         return Part(name, None, problem)
     if reference != file:
         data, _ = report_parts.ask(name, reference)
-    return Part(name, data, f"with the reference solution (with {shown(file)} it {problem})" if data else problem)
+    return Part(name, data, f"with the reference solution (with {shown(file, ROOT)} it {problem})" if data else problem)
 
 
 def _used(file: Path, needed: tuple[int, ...]) -> str:
-    return f"with {shown(file)}" if needed else "with PyTorch alone, without the lab's code"
+    return f"with {shown(file, ROOT)}" if needed else "with PyTorch alone, without the lab's code"
 
 
 def _needs(steps: list[Step]) -> str:
@@ -160,11 +160,11 @@ def page(lab: Lab, file: Path, records: list[Record], parts: list[Part], folder:
     root = Path(os.path.relpath(ROOT, folder.resolve())).as_posix()
     return environment.get_template(TEMPLATE).render(
         lab=lab,
-        file=shown(file),
+        file=shown(file, ROOT),
         root=root,
         steps=_rows(lab, records),
         earned=sum(record.earned for record in records),
-        next=next_thing(lab, following, shown(file)) if following else "",
+        next=next_thing(lab, following, shown(file, ROOT)) if following else "",
         diagnosis=diagnosis_of(lab, records),
         parts={part.name: part for part in parts},
         figures=[part for part in parts if part.name not in ("banner", "comparison")],

@@ -15,6 +15,7 @@ from labkit import distributed, manifest
 from labkit.checkpoint import settings_of
 from labkit.distributed import Ranks
 from labkit.errors import LabError
+from labkit.files import shown
 from labkit.loading import line_in
 from labkit.training import DTYPES, MODELS, STRATEGIES, Settings, Training, check_device
 
@@ -161,7 +162,7 @@ def _train(
     if ranks:
         given = {"strategy": STRATEGIES[0]} | given
     elif "strategy" in given:
-        target = f"torchrun --nproc_per_node=2 {_short(Path(lab.__file__))} --strategy {given['strategy']}"
+        target = f"torchrun --nproc_per_node=2 {_file(lab)} --strategy {given['strategy']}"
         raise click.UsageError(f"--strategy is for many processes, and this is one: {target}")
     if plot:
         from labkit.plots import check_plot
@@ -221,7 +222,7 @@ def _unsolved_step(error: Exception, module: ModuleType) -> str | None:
     if not isinstance(error, NotImplementedError) or not match:
         return None
     number, function = int(match[1]), match[2]
-    line = f"Step {number} is still to be solved: write {function} in {_short(Path(module.__file__))}"
+    line = f"Step {number} is still to be solved: write {function} in {_file(module)}"
     try:
         lab = manifest.find(Path(module.__file__).stem)
         return f"{line}; read {lab.reading}#{lab.step(number).read}"
@@ -233,17 +234,15 @@ def _describe(error: Exception, module: ModuleType) -> str:
     """Type, message and line of the lab file; of the file where it arose if the lab file had returned by then."""
     where = line_in(module.__file__, error)
     if where:
-        where = f"{_short(Path(module.__file__))}, {where}"
+        where = f"{_file(module)}, {where}"
     else:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{frame.filename}, line {frame.lineno}, after the lab file had returned"
     return f"{where}: {type(error).__name__}: {error}"
 
 
-def _short(path: Path) -> str:
-    """`path` as seen from the current folder, if it lies below."""
-    path = path.resolve()
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+def _file(module: ModuleType) -> str:
+    return shown(Path(module.__file__).resolve(), Path.cwd())
 
 
 def _one_line(message: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from labkit.diagnosis import diagnose, misconceptions
 from labkit.errors import LabError
+from labkit.files import shown
 from labkit.manifest import ROOT, Lab
 from labkit.records import LOST, Record
 
@@ -26,13 +27,13 @@ def write(
     failed = [record for record in records if record.state in LOST]
     verbose = terminal.verbosity > 0
     first = [record for record in failed if record.step == min(other.step for other in failed)]
-    shown = failed if verbose else first[:FAILURES_SHOWN]
-    for record in shown:
+    told = failed if verbose else first[:FAILURES_SHOWN]
+    for record in told:
         _write_failure(terminal, record)
-    if len(failed) > len(shown):
+    if len(failed) > len(told):
         terminal.write_line("")
         command = f".venv/bin/python -m pytest -v tests/test_{lab.stem}.py --impl {option.impl}"
-        terminal.write_line(f"  and {len(failed) - len(shown)} more; all of them: {command}")
+        terminal.write_line(f"  and {len(failed) - len(told)} more; all of them: {command}")
     looks_like = diagnosis_of(lab, records) if failed else ""
     if looks_like:
         terminal.write_line("")
@@ -41,8 +42,8 @@ def write(
         if record.note and record.state == "passed":
             terminal.write_line("")
             terminal.write_line(record.note)
-    _write_steps(terminal, lab, records, _short(path))
-    _write_next(terminal, lab, records, _short(path), option)
+    _write_steps(terminal, lab, records, shown(path, ROOT))
+    _write_next(terminal, lab, records, shown(path, ROOT), option)
 
 
 def failure(record: Record) -> tuple[str, ...]:
@@ -156,7 +157,3 @@ def _one_line(text: str) -> str:
 
 def points(number: int) -> str:
     return "1 point" if number == 1 else f"{number} points"
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

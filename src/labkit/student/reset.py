@@ -5,10 +5,9 @@ from pathlib import Path
 
 from labkit import progress
 from labkit.errors import LabError
-from labkit.files import write_whole
+from labkit.files import shown, write_whole
 from labkit.manifest import ROOT, Lab
 from labkit.student import hints
-from labkit.student.status import shown
 
 BACKUPS = "backups"  # below the root; ignored by git, and `make clean` leaves it alone
 

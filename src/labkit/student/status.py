@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from labkit import progress
 from labkit.errors import LabError
+from labkit.files import shown
 from labkit.manifest import ROOT, Lab
 from labkit.records import Record
 from labkit.student.screen import Line
@@ -104,11 +105,6 @@ def next_lines(stand: Standing) -> list[Line]:
         Line(f"      Read {lab.reading}#{step.read}, then: make watch-{lab.name}", indent=6),
         Line(f"      Stuck? {help_for(lab, record)}", indent=6),
     ]
-
-
-def shown(path: Path, root: Path = ROOT) -> str:
-    """The path as a person types it at the root of the repository."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _handout(lab: Lab) -> str:

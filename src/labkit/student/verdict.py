@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit.diagnosis import diagnose, misconceptions
+from labkit.files import shown
 from labkit.manifest import Lab
 from labkit.records import Record
 from labkit.student.screen import Line
-from labkit.student.status import shown, why_it_did_not_run
+from labkit.student.status import why_it_did_not_run
 from labkit.summary import LOST, bar, failure, help_for, next_record, next_thing, points, states
 
 PRINTED = 8  # lines of a test's own output that are shown

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from labkit import progress
 from labkit.errors import LabError
+from labkit.files import shown
 from labkit.manifest import ROOT, Lab
 from labkit.student import hints, keys, screen, status
 from labkit.student.reset import reset
@@ -64,7 +65,7 @@ class Watch:
         self.number = 0
 
     def loop(self) -> None:
-        name = status.shown(self.file, self.root)
+        name = shown(self.file, self.root)
         self._say([Line(f"Watching {name}; every save is tested. {'' if self.keys.on else 'Ctrl-C ends it.'}")])
         self.footer.set("warming up, some seconds (once)")
         while True:
@@ -199,7 +200,7 @@ class Watch:
         if not self.told_gone:
             self.told_gone = True
             way = "r puts" if self.keys.on else f"make reset-{self.lab.name} puts"
-            name = status.shown(self.file, self.root)
+            name = shown(self.file, self.root)
             self._say([Line(f"{name} is not there. Save it again, or {way} the skeleton in its place.", "bold red", 2)])
 
     def _head(self, run: Run | None = None) -> list[Line]:

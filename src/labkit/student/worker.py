@@ -20,17 +20,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labkit import manifest, progress
-from labkit.manifest import ROOT, Lab
+from labkit.manifest import Lab
+from labkit.suite import run_suite
 
-# What a quick run does without: caches, plugins and rewritten asserts that a graded suite does not use.
-LEAN = ("-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:unraisableexception", "--assert=plain")
 PRINTED = 2000  # characters of what a test printed that are shown at most, the last ones
 GRACE = 3.0  # seconds for a child to say where it hangs, at most
 
 
 def serve(lab: Lab) -> None:
     """Answers requests until its input ends, and leaves no child behind."""
-    import pytest  # noqa: F401  (imported here once, so that the children need not)
     import torch._dynamo  # what the first optimizer imports
 
     import labkit.plugin
@@ -114,20 +112,13 @@ class _Children:
                 os.dup2(source, target)
             with open(self.stack, "w") as stack:
                 faulthandler.register(signal.SIGUSR1, file=stack)
-                code = _run_suite(self.lab, step, _Events(run, events))
+                code = run_suite(self.lab, ["--step", str(step)] if step else [], plugins=[_Events(run, events)])
         except BaseException:
             traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-
-
-def _run_suite(lab: Lab, step: int, events: "_Events") -> int:
-    import pytest
-
-    arguments = [str(ROOT / "tests" / f"test_{lab.stem}.py"), *LEAN, *(["--step", str(step)] if step else [])]
-    return int(pytest.main(arguments, plugins=[events]))
 
 
 class _Events:

@@ -1,0 +1,76 @@
+"""Puts into the pages what the experiments measured: below each of their pictures what to notice, and on which machine.
+
+In a page, the quotation right after a picture is made here, and so is what stands between BEGIN and END. No number that
+was measured is typed by hand, so none can be out of date.
+"""
+
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from labkit import experiments
+from labkit.experiments.running import Measured, module
+from labkit.files import write_whole
+from labkit.manifest import ROOT
+
+FIGURES = ROOT / "docs" / "figures"
+BEGIN = "<!-- machine: made by make figures -->"
+END = "<!-- end -->"
+WIDTH = 130  # of the lines of a quotation
+
+PICTURE = re.compile(r"^(!\[[^\]\n]*\]\([^)\n]*figures/([\w-]+)\.png\))\n+((?:>.*\n+)*)", re.MULTILINE)
+MACHINE = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """Every page that may show a picture."""
+    return sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "labs").glob("*/README.md")])
+
+
+def measured(figures: Path = FIGURES) -> dict[str, Measured]:
+    """What each experiment's JSON file in `figures` holds, by its name."""
+    return {name: json.loads((figures / f"{name}.json").read_text("utf-8")) for name in experiments.NAMES}
+
+
+def brought_up_to_date(text: str, found: dict[str, Measured]) -> str:
+    """The page `text` with the notices and the machine of `found`; other pictures than theirs stay as they are."""
+
+    def with_notice(match: re.Match[str]) -> str:
+        picture, name, _ = match.groups()
+        return f"{picture}\n\n{quotation(found[name])}\n\n" if name in found else match[0]
+
+    return MACHINE.sub(lambda _: f"{BEGIN}\n{machine(found)}\n{END}", PICTURE.sub(with_notice, text))
+
+
+def quotation(one: Measured) -> str:
+    """What to notice about `one`, as a quotation in Markdown."""
+    notice = module(one["experiment"]).notice(one["data"])
+    lines = textwrap.wrap(notice, WIDTH - 2, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(f"> {line}" for line in lines)
+
+
+def machine(found: dict[str, Measured]) -> str:
+    """On what `found` was measured, in a sentence; each machine once where there are several."""
+    return "\n".join(dict.fromkeys(_sentence(one["machine"]) for one in found.values()))
+
+
+def _sentence(hardware: dict[str, Any]) -> str:
+    gpu = hardware["gpu"] or "no GPU"
+    return (
+        f"Measured on: {hardware['cpu']}, {hardware['cores']} cores, {gpu}, PyTorch {hardware['torch']}, "
+        f"Python {hardware['python']}."
+    )
+
+
+def write_pages() -> list[str]:
+    """Brings every page up to date with docs/figures; says what was written. Raises LabError."""
+    found, said = measured(), []
+    for path in pages():
+        old = path.read_text(encoding="utf-8")
+        new = brought_up_to_date(old, found)
+        if new != old:
+            write_whole(path, new.encode())
+            said.append(f"written: {path.relative_to(ROOT)}")
+    return said

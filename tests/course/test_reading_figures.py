@@ -1,0 +1,67 @@
+"""Every figure stands in a page, says what it shows, and what the page notes below it is what was measured."""
+
+import json
+import re
+
+import pytest
+from page_checks import ROOT
+
+from labkit.experiments import NAMES, pages, running
+
+FIGURES = ROOT / "docs" / "figures"
+NEAR = 12  # lines below a picture in which its command stands
+PAGES = pages.pages()
+SHOWN = [
+    (path, line, match[1], match[2])
+    for path in PAGES
+    for line, text in enumerate(path.read_text("utf-8").splitlines())
+    for match in re.finditer(r"!\[([^\]]*)\]\([^)]*figures/([\w-]+)\.png\)", text)
+]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FIGURES.glob("*.png")))
+def test_every_figure_is_shown_with_its_command(name: str) -> None:
+    command = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))["made by"]
+    spots = [(path, line) for path, line, _, shown in SHOWN if shown == name]
+    assert spots, f"no page shows {name}.png"
+    below = [text for path, line in spots for text in path.read_text("utf-8").splitlines()[line : line + NEAR]]
+    assert any(f"`{command}`" in text for text in below), f"no page has `{command}` below {name}.png"
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: f"{shown[0].stem}-{shown[3]}")
+def test_alt_text_says_what_is_seen(shown: tuple) -> None:
+    assert len(shown[2].split()) >= 5
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_a_page_notes_is_what_was_measured(path) -> None:
+    text = path.read_text("utf-8")
+    assert pages.brought_up_to_date(text, pages.measured()) == text, "`python -m labkit figures --only-pages` mends it"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reading_quotes_the_notice_word_for_word(name: str) -> None:
+    measured = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))
+    lines = iter((ROOT / "docs" / "05_mixed_precision.md").read_text("utf-8").splitlines())
+    next(line for line in lines if line.endswith(f"(figures/{name}.png)"))
+    assert next(lines) == ""
+    quoted = []
+    while (line := next(lines)).startswith("> "):
+        quoted.append(line[2:])
+    assert " ".join(quoted) == running.module(name).notice(measured["data"])
+
+
+def test_the_reading_names_the_machine_once() -> None:
+    text = (ROOT / "docs" / "05_mixed_precision.md").read_text("utf-8")
+    cpu = json.loads((FIGURES / "speed.json").read_text("utf-8"))["machine"]["cpu"]
+    assert text.count(pages.BEGIN) == text.count(cpu) == 1
+
+
+def test_an_old_notice_is_replaced_and_a_missing_one_is_written() -> None:
+    measured = pages.measured()
+    picture = "before\n\n![five words that say something](figures/speed.png)\n"
+    fresh = pages.brought_up_to_date(f"{picture}\nafter\n", measured)
+    assert fresh == f"{picture}\n{pages.quotation(measured['speed'])}\n\nafter\n"
+    assert pages.brought_up_to_date(f"{picture}\n> old\n> words\n\nafter\n", measured) == fresh
+    others = "![bytes on each of the ranks](figures/who_holds_which_bytes.png)\n\n> by hand\n"
+    assert pages.brought_up_to_date(others, measured) == others
