@@ -270,7 +270,7 @@ class MixedPrecisionTrainer:
         return self._mean_over_ranks(total_loss, samples)
 
     def get_scaler_state(self) -> dict[str, bool | float | int]:
-        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it last changed).
+        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it changed; 0 if off).
 
         An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`.
         """

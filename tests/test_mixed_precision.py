@@ -563,6 +563,16 @@ def test_step_computes_in_the_dtype(observe, draw):
         )
 
 
+def test_loss_is_computed_in_float32(observe, draw):
+    state, batches = drawn_state(draw), drawn_batches(draw, count=2)
+    for dtype, batch in zip(draw.shuffled(HALVES), batches, strict=True):
+        seen = observe(lab04.losses_and_outputs, state=state, batch=batch, dtype=dtype)
+        for name, outputs in zip(("train_step", "evaluate"), seen["outputs"], strict=True):
+            expected = F.cross_entropy(outputs.double(), batch[1]).item()
+            why = "the criterion belongs under autocast too, which takes it to float32: a half loss has three digits"
+            expect(seen[name], f"loss of {name}").close_to(expected, FLOAT32, why)
+
+
 def test_master_weights_keep_small_updates(observe, draw):
     state, batches, dtype = drawn_state(draw), drawn_batches(draw, count=2) * 4, draw.choice(HALVES)
     seen = observe(lab04.train_steps, state=state, batches=batches, dtype=dtype, lr=1e-4, scalers=modest(dtype))
@@ -882,7 +892,10 @@ def test_saved_state_continues_the_training(observe, draw):
     good = [batch for batch, bad in zip(batches, pattern, strict=True) if not bad]
     _, history = reference_training(state, good, torch.float16, 1e-3, "linear", scale=256.0)
     expect_movement(
-        seen["weights"], state, history[-1], "state_dict holds the weights as they are, load_state_dict puts them back"
+        seen["weights"],
+        state,
+        history[-1],
+        "weights and loss scale are both restored: with a new scale, other steps are skipped",
     )
     scale = scales_after(pattern, scaler["init_scale"], 2.0, 0.5, 3)[-1]
     why = "loss scale and growth tracker belong in the checkpoint: without them a resumed run skips or creeps again"

@@ -199,7 +199,7 @@ class MixedPrecisionTrainer:
         raise NotImplementedError("Step 3: MixedPrecisionTrainer.evaluate")
 
     def get_scaler_state(self) -> dict[str, bool | float | int]:
-        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it last changed).
+        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it changed; 0 if off).
 
         An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`.
         """

@@ -10,8 +10,8 @@ from labkit.errors import LabError
 from labkit.manifest import Lab
 from labkit.records import LOST, Record
 
-NEAR = 0.6  # share of tests in common (intersection over union) from which a mistake is worth a "perhaps"
-NAMED = 3  # mistakes that are named at most when several fit alike
+NEAR = 0.75  # share of tests in common (intersection over union) from which a mistake is worth a "perhaps"
+NAMED = 3  # mistakes that are named at most when several fit exactly; of those that come near, one
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ def diagnose(records: list[Record], known: list[Misconception]) -> str:
     if not failed:
         return ""
     step = min(failed.values())
+    if any(record.is_slip for record in records if record.step == step):
+        return ""  # a misspelt name fails the same tests as many a misconception
     judged = {record.id for record in records if record.step == step and record.state in ("passed", *LOST)}
     seen = judged & failed.keys()
     scores = {one: _overlap(seen, one.fails & judged) for one in known if step in one.steps}
@@ -58,7 +60,7 @@ def diagnose(records: list[Record], known: list[Misconception]) -> str:
     if best < NEAR:
         return ""
     alike = [one.says for one, score in scores.items() if score == best]
-    if len(alike) > NAMED:
+    if len(alike) > (NAMED if best == 1.0 else 1):
         return ""  # a fingerprint that many share says nothing
     return f"{'This looks like' if best == 1.0 else 'Perhaps'}: {' Or: '.join(alike)}"
 

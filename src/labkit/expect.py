@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from labkit.causes import cause
+from labkit.values import Raised
+
 SHOWN = 6  # items of a list or tensor that a failure shows
 
 
@@ -48,12 +51,16 @@ class Unexpected(AssertionError):
 
 def show(value: object) -> str:
     """`value` in one short line; a tensor with dtype and shape."""
+    if isinstance(value, Tensor) and not value.dim():
+        return f"a tensor, {_name(value.dtype)}, of the one number {value.double().item():.6g}"
     if isinstance(value, Tensor):
         items = ", ".join(f"{item:.6g}" for item in value.double().reshape(-1)[:SHOWN].tolist())
         more = ", ..." if value.numel() > SHOWN else ""
         return f"{_name(value.dtype)} {tuple(value.shape)} [{items}{more}]"
     if isinstance(value, torch.dtype):
         return _name(value)
+    if isinstance(value, Raised):
+        return str(value)
     if isinstance(value, list):
         items = ", ".join(show(item) for item in value[:SHOWN])
         return f"[{items}{', ...' if len(value) > SHOWN else ''}]"
@@ -77,6 +84,7 @@ class Expectation:
             texts = _apart(seen, wanted) if type(seen) is type(wanted) is float else (show(seen), show(wanted))
             if texts[0] == texts[1]:  # 1 and 1.0
                 texts = (f"{texts[0]} ({type(seen).__name__})", f"{texts[1]} ({type(wanted).__name__})")
+            why = _cause_of_kind(seen, wanted, why)
             self._fail(f"{self.what}{where} = {texts[0]}", f"{self.what}{where} = {texts[1]}", why)
 
     def close_to(
@@ -89,11 +97,12 @@ class Expectation:
         if not isinstance(expected, Tensor):
             return self._close_number(expected, tolerance, why)
         dtype = dtype or expected.dtype
-        wanted = f"{_name(dtype)} {tuple(expected.shape)}"
+        wanted = _kind(dtype, expected.shape)
         if not isinstance(self.seen, Tensor):
+            why = _cause_of_kind(self.seen, expected, why)
             self._fail(f"{self.what} = {show(self.seen)}", f"a tensor, {wanted}", why)
         if self.seen.dtype != dtype or self.seen.shape != expected.shape:
-            self._fail(f"{self.what} of {_name(self.seen.dtype)} {tuple(self.seen.shape)}", wanted, why)
+            self._fail(f"{self.what}: {_kind(self.seen.dtype, self.seen.shape)}", wanted, why)
         seen, expected = self.seen.double().reshape(-1), expected.double().reshape(-1)
         error = _error(seen, expected)
         excess = error - tolerance.allowed(expected, dtype).nan_to_num(nan=0.0, posinf=0.0)
@@ -108,6 +117,7 @@ class Expectation:
 
     def _close_number(self, expected: float, tolerance: Tolerance, why: str) -> None:
         if type(self.seen) not in (int, float):
+            why = _cause_of_kind(self.seen, expected, why)
             self._fail(f"{self.what} = {show(self.seen)}", f"a float, {expected:.7g}", why)
         seen, wanted = (torch.tensor([number], dtype=torch.float64) for number in (self.seen, expected))
         if bool(_error(seen, wanted) > tolerance.allowed(wanted, torch.float64).nan_to_num(nan=0.0, posinf=0.0)):
@@ -128,8 +138,20 @@ class Expectation:
         raise Unexpected(got, expected, why)
 
 
+def _cause_of_kind(seen: object, wanted: object, why: str) -> str:
+    """The cause where an exception stands in the place of a value, or a tensor in that of a number; else `why`."""
+    if isinstance(seen, Raised):
+        return cause(seen)
+    number = isinstance(seen, Tensor) and type(wanted) in (bool, int, float)
+    return "a tensor came back where a Python number is asked for: .item() makes one" if number else why
+
+
 def expect(seen: object, what: str = "it") -> Expectation:
     return Expectation(seen, what)
+
+
+def _kind(dtype: torch.dtype, shape: torch.Size) -> str:
+    return f"{_name(dtype)}, shape {tuple(shape)}" if shape else f"{_name(dtype)}, a single number"
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -9,6 +9,8 @@ from types import CodeType, ModuleType
 
 from labkit.errors import LabError
 
+IMPLEMENTATION = "labkit_implementation_"  # how the names of loaded lab files begin
+
 
 def implementation_path(impl: str, stem: str, root: Path) -> Path:
     """The file that `--impl` means: "src", "solutions", or a folder that holds `<stem>.py`.
@@ -31,7 +33,7 @@ def load_implementation(path: Path, overlay: Path | None = None) -> ModuleType:
     Raises:
         LabError: a syntax error, or anything raised while the file was imported; names the line.
     """
-    name = f"labkit_implementation_{path.stem}"
+    name = f"{IMPLEMENTATION}{path.stem}"
     spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
     module = importlib.util.module_from_spec(spec)
     module.__file__ = str(path)
@@ -39,6 +41,16 @@ def load_implementation(path: Path, overlay: Path | None = None) -> ModuleType:
     for file in filter(None, (path, overlay)):
         _execute(file, module)
     return module
+
+
+def line_in_implementation(error: BaseException) -> str:
+    """Where `error` passed through any loaded lab file, innermost: "line 12: text"; "" if through none."""
+    files = [
+        frame.f_code.co_filename
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).startswith(IMPLEMENTATION)
+    ]
+    return line_in(files[-1], error) if files else ""
 
 
 def line_in(path: str, error: BaseException) -> str:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from labkit import values
-from labkit.loading import line_in, load_implementation
+from labkit.loading import line_in, line_in_implementation, load_implementation
 from labkit.ranks import RANK_TIMEOUT, RankServer
 from labkit.values import NotAValue, Raised
 
@@ -61,7 +61,7 @@ def attempt(call: Callable[[], object]) -> object:
     except (NotImplementedError, MissingName):
         raise
     except Exception as error:
-        return Raised.of(error)
+        return Raised.of(error, line_in_implementation(error))
 
 
 class Observes(Protocol):
@@ -126,10 +126,11 @@ class Replay:
         return next(self.record, [None] * ranks if ranks > 1 else None)
 
 
-def observe_with(observer: Observes) -> Callable[..., Any]:
+def observe_with(observer: Observes, observed: list[object] | None = None) -> Callable[..., Any]:
     """The `observe` that tests call: `observe(scenario, name=input, ...)` gives the scenario's value.
 
-    `ranks=2` runs it on two processes of one torch.distributed group and gives the list of their values.
+    `ranks=2` runs it on two processes of one torch.distributed group and gives the list of their values. What it gives
+    is also appended to `observed`, if that is given.
 
     Raises:
         SubmissionRaised: the scenario raised, or returned something that is not a value.
@@ -140,6 +141,8 @@ def observe_with(observer: Observes) -> Callable[..., Any]:
             seen = values.decode(observer.run(scenario, inputs, ranks))
         except NotAValue as error:
             seen = Raised("TypeError", f"returned {error}")
+        if observed is not None:
+            observed.append(seen)
         raised = [value for value in (seen if ranks > 1 else [seen]) if isinstance(value, Raised)]
         if raised:  # a rank that only waited for another one is not the cause
             raise SubmissionRaised(next((value for value in raised if value.type != RANK_TIMEOUT), raised[0]))

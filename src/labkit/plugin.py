@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from labkit import manifest, progress, summary
+from labkit.causes import SLIPS, cause, raised_in
 from labkit.draw import Draw
 from labkit.errors import LabError
 from labkit.expect import Unexpected
@@ -21,13 +22,15 @@ from labkit.loading import implementation_path, load_implementation
 from labkit.manifest import ROOT, Behaviour, Lab
 from labkit.observe import MissingName, Observer, RankWork, Recorder, Replay, SubmissionRaised, observe_with
 from labkit.ranks import RANK_TIMEOUT, RankServer
-from labkit.records import Record
+from labkit.records import EVERY_NAME, LOST, NO_EXCEPTION, Record
 from labkit.values import Raised
 
+PRINTED = 2000  # characters of what a failed test printed that are kept, the last ones
 TIMEOUT = 30.0  # seconds for one graded test; the slowest takes about two
 
 _behaviour = pytest.StashKey[Behaviour]()
 _lab = pytest.StashKey[Lab]()
+_observed = pytest.StashKey[list[object]]()
 
 
 class GradedSuite:
@@ -93,7 +96,8 @@ def observe(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """`observe(scenario, **inputs)`: the values that the scenario returned for the code under test."""
     suite: GradedSuite = request.config.pluginmanager.get_plugin("graded-suite").suite
     lab = request.node.stash[_lab]
-    return observe_with(suite.observer_for(lab, request.node.name))
+    observed = request.node.stash[_observed] = []
+    return observe_with(suite.observer_for(lab, request.node.name), observed)
 
 
 class _Hooks:
@@ -137,7 +141,11 @@ class _Hooks:
         report = yield
         if _behaviour in item.stash and (call.when == "call" or call.excinfo):
             lab, behaviour = item.stash[_lab], item.stash[_behaviour]
-            record = _record(lab, behaviour, call).but(note=dict(item.user_properties).get("note", ""))
+            record = _record(lab, behaviour, call, item.stash.get(_observed, []))
+            record = record.but(
+                note=dict(item.user_properties).get("note", ""),
+                printed=report.capstdout[-PRINTED:] if record.state in LOST else "",
+            )
             self.suite.records.append(record)
             report.state = record.state
             if record.state != "passed":
@@ -211,8 +219,8 @@ def _select_step(config: pytest.Config, items: list[pytest.Item], graded: list[p
     items[:] = [item for item in items if item not in others]
 
 
-def _record(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo) -> Record:
-    """The verdict on one behaviour, from what its test raised."""
+def _record(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, observed: list[object]) -> Record:
+    """The verdict on one behaviour, from what its test raised, and `observed` before."""
     base = Record(
         lab=lab.name, id=behaviour.id, step=behaviour.step, points=behaviour.points,
         seconds=round(call.duration, 4), read=f"{lab.reading}#{behaviour.read}",
@@ -220,6 +228,9 @@ def _record(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo) -> Record:
     error = call.excinfo.value if call.excinfo else None
     if error is None:
         return base.but(state="passed", earned=behaviour.points)
+    slip = _slip(error, observed)
+    if slip is not None:
+        return _record_of_exception(base, lab, behaviour, slip)
     if isinstance(error, Unexpected):
         return base.but(state="failed", got=error.got, expected=error.expected, why=error.why)
     if isinstance(error, SubmissionRaised):
@@ -231,6 +242,15 @@ def _record(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo) -> Record:
     )
 
 
+def _slip(error: BaseException, observed: list[object]) -> Raised | None:
+    """The exception of the code under test that a scenario caught, if that is what the test stumbled over."""
+    if isinstance(error, SubmissionRaised | pytest.fail.Exception):
+        return None
+    if isinstance(error, Unexpected):
+        return next((one for one in raised_in(observed) if one.type in SLIPS and one.type not in error.got), None)
+    return next(raised_in(observed), None)
+
+
 def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: Raised) -> Record:
     stub_step = lab.stub_messages().get(raised.message) if raised.type == "NotImplementedError" else None
     if stub_step == behaviour.step:
@@ -239,15 +259,12 @@ def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: R
         return base.but(state="blocked", needs=raised.message)
     if raised.type == MissingName.__name__:
         return base.but(
-            state="failed", got=raised.message, expected="every name that the lab asks for", why=behaviour.why
+            state="failed", got=raised.message, expected=EVERY_NAME, why="the tests call your functions by their names"
         )
     by_pytest = raised.type == "Failed" and raised.message.startswith("Timeout")  # pytest-timeout's
     if by_pytest or raised.type == RANK_TIMEOUT:
         return _timed_out(base)
-    where = f", {raised.where}" if raised.where else ""
-    return base.but(
-        state="failed", got=f"{raised.type}: {raised.message}{where}", expected="no exception", why=behaviour.why
-    )
+    return base.but(state="failed", got=str(raised), expected=NO_EXCEPTION, why=cause(raised))
 
 
 def _timed_out(base: Record) -> Record:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 LOST = ("failed", "timeout")  # the states of a test that gave a verdict, and not a good one
+NO_EXCEPTION = "no exception"  # expected where the code under test raised
+EVERY_NAME = "every name that the lab asks for"  # expected where one is missing
 
 
 @dataclass(frozen=True)
@@ -11,7 +13,7 @@ class Record:
 
     `state` is passed, failed, timeout, todo (its own step's stub answered) or blocked (it needs another step's stub;
     `needs` is the stub's message). `got`, `expected`, `why` and `read` are the four lines of a failure;
-    `note` is what a test has to say when it passes.
+    `note` is what a test has to say when it passes, `printed` the last of what the code printed where it failed.
     """
 
     lab: str
@@ -27,6 +29,13 @@ class Record:
     why: str = ""
     needs: str = ""
     note: str = ""
+    printed: str = ""
+
+    @property
+    def is_slip(self) -> bool:
+        """Whether Python stopped the code, before it could be wrong about the subject of the lab."""
+        stopped = self.expected == NO_EXCEPTION and not self.got.startswith("RuntimeError")
+        return stopped or self.expected == EVERY_NAME
 
     def but(self, **changes: object) -> "Record":
         return replace(self, **changes)

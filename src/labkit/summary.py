@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BAR = 20  # characters
 FAILURES_SHOWN = 5  # of the first step that has any; all with -v
+PRINTED = 8  # lines of what the code printed that are shown
 WIDTH = 100  # of a line; longer values are cut
 
 
@@ -33,13 +34,14 @@ def write(
     if len(failed) > len(told):
         terminal.write_line("")
         command = f".venv/bin/python -m pytest -v tests/test_{lab.stem}.py --impl {option.impl}"
+        command += f" --step {option.step}" if option.step else ""
         terminal.write_line(f"  and {len(failed) - len(told)} more; all of them: {command}")
     looks_like = diagnosis_of(lab, records) if failed else ""
     if looks_like:
         terminal.write_line("")
         terminal.write_line(looks_like, yellow=True, bold=True)
     for record in records:
-        if record.note and record.state == "passed":
+        if record.note and record.state == "passed" and not failed:
             terminal.write_line("")
             terminal.write_line(record.note)
     _write_steps(terminal, lab, records, shown(path, ROOT))
@@ -53,11 +55,17 @@ def failure(record: Record) -> tuple[str, ...]:
     return title, *(f"  {name + ':':10}{_one_line(text)}" for name, text in lines)
 
 
+def printed_lines(record: Record) -> list[str]:
+    """The last of what the code printed before it failed, in the columns of the four lines."""
+    lines = record.printed.strip().splitlines()[-PRINTED:]
+    return [f"  {'' if index else 'printed:':10}{text}" for index, text in enumerate(lines)]
+
+
 def _write_failure(terminal: "pytest.TerminalReporter", record: Record) -> None:
     title, *lines = failure(record)
     terminal.write_line("")
     terminal.write_line(title, red=True, bold=True)
-    for line in lines:
+    for line in [*lines, *printed_lines(record)]:
         terminal.write_line(line)
 
 
@@ -101,7 +109,8 @@ def _write_next(
     step = lab.step(record.step)
     terminal.write_line(f"Next: {next_thing(lab, record, path)}", bold=True)
     impl = "" if option.impl == "src" else f" IMPL={option.impl}"
-    terminal.write_line(f"      Read {lab.reading}#{step.read}, then: make test-{lab.name} STEP={step.number}{impl}")
+    read = record.read if record.state in LOST else f"{lab.reading}#{step.read}"
+    terminal.write_line(f"      Read {read}, then: make test-{lab.name} STEP={step.number}{impl}")
     if not impl:
         terminal.write_line(f"      Stuck? {help_for(lab, record)}")
 
@@ -109,10 +118,11 @@ def _write_next(
 def _all_passed(lab: Lab, records: list[Record], step: int | None) -> str:
     if len(records) == len(lab.behaviours):
         return "Everything passed."
-    whole_step = step is not None and len(records) == sum(one.step == step for one in lab.behaviours)
-    return (
-        f"Step {step} passed." if whole_step else f"All that ran passed: {len(records)} of {len(lab.behaviours)} tests."
-    )
+    if step is None or len(records) < sum(one.step == step for one in lab.behaviours):
+        return f"All that ran passed: {len(records)} of {len(lab.behaviours)} tests."
+    following = next((other for other in lab.steps if other.number > step), None)
+    onward = f" Next: step {following.number}, {following.title}: make test-{lab.name} STEP={following.number}"
+    return f"Step {step} passed.{onward if following else ''}"
 
 
 def diagnosis_of(lab: Lab, records: list[Record]) -> str:

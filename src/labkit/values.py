@@ -41,6 +41,9 @@ class Raised:
             message = "(its message cannot be read)"
         return cls(type(error).__name__, message, where)
 
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}{f', {self.where}' if self.where else ''}"
+
 
 class NotAValue(Exception):
     """The object, or the JSON, is nothing that may cross."""

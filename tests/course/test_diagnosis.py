@@ -1,6 +1,7 @@
 """Failed tests are traced to the known mistake that fails the same ones, and to none where that would be a guess."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from labkit import manifest
 from labkit.diagnosis import Misconception, diagnose, misconceptions
 from labkit.errors import LabError
-from labkit.records import Record
+from labkit.records import NO_EXCEPTION, Record
 
 
 def known(name: str, *fails: str, steps: tuple[int, ...] = (1,)) -> Misconception:
@@ -34,15 +35,27 @@ def test_timeout_counts_as_failure() -> None:
 @pytest.mark.parametrize(
     ("states", "says"),
     [
-        ({"a": F, "b": F, "c": P}, "Perhaps: scale is wrong."),  # 2 of 3 in common
-        ({"a": F, "b": F, "c": F, "d": F, "e": F}, "Perhaps: scale is wrong."),  # 3 of 5, the least that counts
-        ({"a": F, "b": F, "c": F, "d": F, "e": F, "f": F}, ""),  # 3 of 6
-        ({"a": F, "b": P, "c": P}, ""),  # 1 of 3
-        ({"a": P, "b": P, "c": P, "d": F}, ""),  # none
+        ({"a": F, "b": F, "c": F, "d": P}, "Perhaps: scale is wrong."),  # 3 of 4 in common, the least that counts
+        ({"a": F, "b": F, "c": F, "d": F, "e": F}, "Perhaps: scale is wrong."),  # 4 of 5
+        ({"a": F, "b": F, "c": F, "d": F, "e": F, "f": F}, ""),  # 4 of 6
+        ({"a": F, "b": F, "c": P, "d": P}, ""),  # 2 of 4
+        ({"a": P, "b": P, "c": P, "d": P, "e": F}, ""),  # none
     ],
 )
 def test_similar_failures_are_perhaps_the_mistake(states: dict[str, str], says: str) -> None:
-    assert diagnose(records(**states), [known("scale", "a", "b", "c")]) == says
+    assert diagnose(records(**states), [known("scale", "a", "b", "c", "d")]) == says
+
+
+def test_two_mistakes_that_come_near_are_a_guess_too_many() -> None:
+    failed = records(a=F, b=F, c=F, d=P, e=P)
+    assert diagnose(failed, [known("scale", "a", "b", "c", "d"), known("clip", "a", "b", "c", "e")]) == ""
+
+
+def test_a_misspelt_name_is_no_misconception() -> None:
+    slip = replace(records(a=F)[0], got="NameError: name 'scalar' is not defined", expected=NO_EXCEPTION)
+    assert diagnose([slip], [known("scale", "a")]) == ""
+    of_the_scaler = replace(slip, got="RuntimeError: unscale_() has already been called on this optimizer")
+    assert diagnose([of_the_scaler], [known("scale", "a")]) == "This looks like: scale is wrong."
 
 
 def test_nothing_failed_and_nothing_known_say_nothing() -> None:

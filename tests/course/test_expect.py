@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from labkit.expect import Tolerance, Unexpected, expect
+from labkit.values import Raised
 
 INF, NAN = math.inf, math.nan
 HALF, BRAIN, SINGLE = torch.float16, torch.bfloat16, torch.float32
@@ -14,10 +15,10 @@ EXACT = Tolerance("nothing is rounded", atol=0.0)
 LOOSE = Tolerance("anything finite", atol=1e300, rtol=1.0)
 
 
-def failure(check, *args: object, **kwargs: object) -> Unexpected:
+def failure(check, *args: object, cause: str = "the cause", **kwargs: object) -> Unexpected:
     with pytest.raises(Unexpected) as caught:
         check(*args, why="the cause", **kwargs)
-    assert caught.value.why == "the cause"
+    assert cause in caught.value.why
     return caught.value
 
 
@@ -99,10 +100,27 @@ def test_another_shape_dtype_or_type_is_not_close(seen: object) -> None:
     failure(expect(seen).close_to, torch.ones(2), LOOSE)
 
 
-@pytest.mark.parametrize("seen", [True, "1.0", None, [1.0], torch.tensor(1.0)], ids=str)
+@pytest.mark.parametrize("seen", [True, "1.0", None, [1.0]], ids=str)
 def test_only_a_number_is_close_to_a_number(seen: object) -> None:
     failure(expect(seen).close_to, 1.0, LOOSE)
     failure(expect(seen).less_than, 2.0)
+
+
+def test_a_tensor_is_no_number_and_the_cause_says_so() -> None:
+    for found in (
+        failure(expect(torch.tensor(1.0), "loss").close_to, 1.0, LOOSE, cause=".item() makes one"),
+        failure(expect(torch.tensor(1.0), "loss").equals, 1.0, cause=".item() makes one"),
+    ):
+        assert found.got == "loss = a tensor, float32, of the one number 1"
+
+
+def test_an_exception_in_the_place_of_a_value_brings_its_own_cause() -> None:
+    raised = Raised("NameError", "name 'scalar' is not defined", "line 3: scalar.step()")
+    for found in (
+        failure(expect(raised, "loss").close_to, 1.0, LOOSE, cause="not set there"),
+        failure(expect(raised, "loss").close_to, torch.ones(2), LOOSE, cause="not set there"),
+    ):
+        assert found.got == "loss = NameError: name 'scalar' is not defined, line 3: scalar.step()"
 
 
 def test_an_empty_tensor_is_close_to_an_empty_one() -> None:
@@ -144,7 +162,7 @@ def test_values_equal_themselves(value: object) -> None:
         (torch.tensor([2**53 + 1]), torch.tensor([2**53]), "x[0] = 9007199254740993", "x[0] = 9007199254740992"),
         (torch.tensor([1.0, NAN]), torch.tensor([1.0, INF]), "x[1] = nan", "x[1] = inf"),
         (torch.ones(1), torch.ones(1, dtype=HALF), "x = float32 (1,) [1]", "x = float16 (1,) [1]"),
-        (torch.ones(1), torch.ones(()), "x = float32 (1,) [1]", "x = float32 () [1]"),
+        (torch.ones(1), torch.ones(()), "x = float32 (1,) [1]", "x = a tensor, float32, of the one number 1"),
     ],
     ids=str,
 )  # fmt: skip
@@ -179,6 +197,8 @@ def test_two_different_numbers_never_look_alike() -> None:
     ids=["tensor", "list", "text", "dict", "nested"],
 )
 def test_failure_stays_short(seen: object) -> None:
-    for found in (failure(expect(seen, "it").equals, 3), failure(expect(seen, "it").close_to, 3.0, EXACT)):
+    cause = ".item()" if isinstance(seen, Tensor) else "the cause"
+    checks = (expect(seen, "it").equals, 3), (expect(seen, "it").close_to, 3.0, EXACT)
+    for found in (failure(*check, cause=cause) for check in checks):
         assert len(found.got) < 400
         assert len(found.expected) < 100

@@ -230,6 +230,26 @@ def test_ways_not_to_answer(grade: Grader, student, body: str, state: str, shown
     assert shown in ran.out
 
 
+EPOCH = ("test_epoch_trains_on_every_batch",)
+
+
+def test_exception_that_a_scenario_caught_is_told_with_its_line(grade: Grader, student) -> None:
+    """Scenarios go on after an exception, to see what is left; whoever reads the failure needs the exception."""
+    text = SOLUTION.replace("self.train_step(batch, optimizer, criterion, max_grad_norm)", "self.train_step(batch)")
+    assert text != SOLUTION
+    ran = grade("--impl", student(text), tests=EPOCH)
+    assert "got:      TypeError: MixedPrecisionTrainer.train_step() missing 2 required" in ran.out
+    assert "line " in ran.out and "self.train_step(batch)" in ran.out
+    assert "expected: no exception" in ran.out
+    assert "cause:    this call and the function's signature differ" in ran.out
+
+
+def test_what_the_code_prints_stands_below_its_failure(grade: Grader, student) -> None:
+    ran = grade("--impl", student(softmax_that("print('x is', x.shape); return x")), tests=ONE_TEST)
+    assert "  printed:  x is torch.Size" in ran.out
+    assert "x is" not in grade("--impl", "solutions", tests=ONE_TEST).out
+
+
 def test_known_mistake_is_named(grade: Grader) -> None:
     known = {one.name: one for one in misconceptions(LAB)}
     if not known:

@@ -320,6 +320,17 @@ def train_steps(
     return seen
 
 
+def losses_and_outputs(lab: Lab, state: dict, batch: list, dtype: torch.dtype) -> dict:
+    """The losses that `train_step` (lr 0) and `evaluate` report for one batch, and the outputs that they are of."""
+    model = small_model(state)
+    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    outputs = keep_outputs(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    stepped = trainer.train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
+    evaluated = trainer.evaluate(loader(batch, len(batch[1])), nn.CrossEntropyLoss())
+    return {"train_step": stepped[0], "evaluate": evaluated, "outputs": [outputs[0], outputs[-1]]}
+
+
 class Noticing(nn.Module):
     """Passes its input on and notes the training mode, and whether gradients are being recorded."""
 

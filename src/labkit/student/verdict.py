@@ -12,9 +12,7 @@ from labkit.manifest import Lab
 from labkit.records import Record
 from labkit.student.screen import Line
 from labkit.student.status import why_it_did_not_run
-from labkit.summary import LOST, bar, failure, help_for, next_record, next_thing, points, states
-
-PRINTED = 8  # lines of a test's own output that are shown
+from labkit.summary import LOST, bar, failure, help_for, next_record, next_thing, points, printed_lines, states
 
 
 @dataclass
@@ -63,12 +61,11 @@ class Run:
         return record if self.lost() == [record] else None
 
 
-def failure_lines(record: Record, printed: str) -> list[Line]:
+def failure_lines(record: Record) -> list[Line]:
     """The failure in its four lines, and the last of what the code printed meanwhile."""
     title, *rest = failure(record)
     said = [Line(title, "bold red", 2), *(Line(text, "", 12) for text in rest)]
-    lines = printed.strip().splitlines()[-PRINTED:]
-    return said + [Line(f"  {'printed:' if not index else '':10}{text}", "dim") for index, text in enumerate(lines)]
+    return said + [Line(text, "dim") for text in printed_lines(record)]
 
 
 def end_lines(run: Run, event: dict, hung: bool, keys: bool) -> list[Line]:

@@ -115,7 +115,7 @@ class Watch:
             return  # of a run that a later save has ended
         failed = self.run.take(event)
         if failed is not None:
-            self._say([*self._head(), *failure_lines(failed, event.get("printed", ""))])
+            self._say([*self._head(), *failure_lines(failed)])
         if "end" in event:
             self._end(event)
 

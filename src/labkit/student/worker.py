@@ -23,7 +23,6 @@ from labkit import manifest, progress
 from labkit.manifest import Lab
 from labkit.suite import run_suite
 
-PRINTED = 2000  # characters of what a test printed that are shown at most, the last ones
 GRACE = 3.0  # seconds for a child to say where it hangs, at most
 
 
@@ -133,9 +132,9 @@ class _Events:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._say({"start": nodeid.rpartition("::")[2]})
 
-    def pytest_runtest_logreport(self, report: object) -> None:
+    def pytest_runtest_logreport(self) -> None:
         for record in self.suite.records[self.said :]:
-            self._say({"record": asdict(record), "printed": report.capstdout[-PRINTED:]})
+            self._say({"record": asdict(record)})
         self.said = len(self.suite.records)
 
     def _say(self, event: dict) -> None:
