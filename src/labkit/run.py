@@ -203,6 +203,8 @@ def _train(
         ):
             checkpoints.save(training, checkpoint)
     say(training.banner())
+    if checkpoint:
+        say(f"saved: {checkpoint}; --resume {checkpoint} with more --epochs goes on")
     if plot and first:
         from labkit.plots import Curve, draw_trainings
 
