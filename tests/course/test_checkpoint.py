@@ -60,7 +60,7 @@ def test_a_killed_and_resumed_training_ends_bit_for_bit_as_an_undisturbed_one(tm
     assert resumed.out.startswith(f"resumed from {killed} after {steps} steps")
     undisturbed = run(solution(), *SETTINGS, "--epochs", 30, "--checkpoint", straight)
     assert same(checkpoint.load(killed), checkpoint.load(straight))
-    assert resumed.out.splitlines()[-9:] == undisturbed.out.splitlines()[-9:]
+    assert resumed.out.splitlines()[-10:-1] == undisturbed.out.splitlines()[-10:-1]  # all but where it is saved
 
 
 @pytest.mark.parametrize("stop", [1, 5, 7])
