@@ -270,9 +270,10 @@ class MixedPrecisionTrainer:
         return self._mean_over_ranks(total_loss, samples)
 
     def get_scaler_state(self) -> dict[str, bool | float | int]:
-        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it changed; 0 if off).
+        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it last changed).
 
-        An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`.
+        An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`; one that is off
+        reports the scale 1.0 and the tracker 0.
         """
         state = self.scaler.state_dict()
         return {

@@ -199,9 +199,10 @@ class MixedPrecisionTrainer:
         raise NotImplementedError("Step 3: MixedPrecisionTrainer.evaluate")
 
     def get_scaler_state(self) -> dict[str, bool | float | int]:
-        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it changed; 0 if off).
+        """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it last changed).
 
-        An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`.
+        An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`; one that is off
+        reports the scale 1.0 and the tracker 0.
         """
         # TODO: report enabled, scale, growth_tracker and the settings
         raise NotImplementedError("Step 3: MixedPrecisionTrainer.get_scaler_state")

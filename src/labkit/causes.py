@@ -8,7 +8,7 @@ from labkit.values import Raised
 # A pattern of "Type: message", and what is behind it; the first that is found counts.
 CAUSES = (
     (r"unscale_\(\) has already been called|step\(\) has already been called",
-     "the scaler takes one unscale_ and one step in each step: is update() reached in every step, a skipped one too?"),
+     "one is allowed between two update(): called twice in this step, or update() left out in an earlier one?"),
     (r"unscale_\(\) is being called after step\(\)",
      "the step before was not ended by update(): call it in every step, skipped or not"),
     (r"No inf checks were recorded",
@@ -21,9 +21,11 @@ CAUSES = (
      "the loss has lost its graph: no .item(), float(), detach or no_grad on the way to backward()"),
     (r"backward through the graph a second time", "backward() runs once for each loss"),
     (r"positional argument|unexpected keyword argument|required (positional|keyword-only)|multiple values for argument",
-     "this call and the function's signature differ; the signatures of the lab are those of the skeleton"),
+     "this call and the signature of what it calls differ; the lab's own functions keep the skeleton's"),
     (r"NameError|UnboundLocalError", "that name is not set there: misspelt, not imported, or set on one path only"),
-    (r"'NoneType'", "something is None there: a function without a return, or a gradient that backward() never made"),
+    (r"'NoneType'", "something is None there: an argument left out, a function without a return, or a missing gradient"),
+    (r"'GradScaler' object has no attribute",
+     "a scaler that is off has none of its numbers: get_scale() is 1.0 then, and state_dict() is empty"),
     (r"AttributeError", "that object is not what the line takes it for; print(type(...)) says what it is"),
     (r"KeyError", "the dictionary lacks that key; the state of a scaler that is off is empty"),
 )  # fmt: skip
@@ -32,6 +34,8 @@ SLIPS = {"AttributeError", "IndexError", "KeyError", "NameError", "TypeError", "
 
 def cause(raised: Raised) -> str:
     """In one sentence."""
+    if not raised.where:
+        return "what your code gave back, or left behind, is not what the test goes on with"
     text = f"{raised.type}: {raised.message}"
     return next(
         (says for pattern, says in CAUSES if re.search(pattern, text)),

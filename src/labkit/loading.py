@@ -54,9 +54,12 @@ def line_in_implementation(error: BaseException) -> str:
 
 
 def line_in(path: str, error: BaseException) -> str:
-    """Where `error` passed through the file at `path`, innermost: "line 12: text"; "" if it did not."""
+    """Where `error` passed through the file at `path`: "line 12 (called in line 7): text"; "" if it did not."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return f"line {lines[-1]}: {linecache.getline(path, lines[-1]).strip()}" if lines else ""
+    if not lines:
+        return ""
+    called = f" (called in line {lines[-2]})" if len(lines) > 1 else ""
+    return f"line {lines[-1]}{called}: {linecache.getline(path, lines[-1]).strip()}"
 
 
 def _execute(path: Path, module: ModuleType) -> None:

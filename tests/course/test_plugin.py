@@ -241,7 +241,7 @@ def test_exception_that_a_scenario_caught_is_told_with_its_line(grade: Grader, s
     assert "got:      TypeError: MixedPrecisionTrainer.train_step() missing 2 required" in ran.out
     assert "line " in ran.out and "self.train_step(batch)" in ran.out
     assert "expected: no exception" in ran.out
-    assert "cause:    this call and the function's signature differ" in ran.out
+    assert "cause:    this call and the signature of what it calls differ" in ran.out
 
 
 def test_what_the_code_prints_stands_below_its_failure(grade: Grader, student) -> None:

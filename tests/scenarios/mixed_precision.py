@@ -430,7 +430,7 @@ def evaluations(
     outputs = keep_outputs(model[0])
     measure = CRITERIA[criterion]()
     losses = [attempt(lambda data=data: trainer.evaluate(loader(data, batch_size), measure)) for data in sets]
-    return {"losses": losses, "hidden": outputs[-1]}
+    return {"losses": losses, "hidden": outputs[-1] if outputs else None}
 
 
 def evaluation_leaves_behind(lab: Lab, weight: Tensor, data: list, modes: list, dtype: torch.dtype) -> dict:
