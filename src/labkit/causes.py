@@ -23,7 +23,7 @@ CAUSES = (
     (r"positional argument|unexpected keyword argument|required (positional|keyword-only)|multiple values for argument",
      "this call and the signature of what it calls differ; the lab's own functions keep the skeleton's"),
     (r"NameError|UnboundLocalError", "that name is not set there: misspelt, not imported, or set on one path only"),
-    (r"'NoneType'", "something is None there: an argument left out, a function without a return, or a missing gradient"),
+    (r"'NoneType'", "something is None there: an argument left out, a function without return, or a missing gradient"),
     (r"'GradScaler' object has no attribute",
      "a scaler that is off has none of its numbers: get_scale() is 1.0 then, and state_dict() is empty"),
     (r"AttributeError", "that object is not what the line takes it for; print(type(...)) says what it is"),
