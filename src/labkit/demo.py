@@ -11,9 +11,8 @@ import torch
 from rich.console import Console
 
 from labkit.compare import Comparison, one_thread, print_comparison
-from labkit.errors import LabError
 from labkit.experiments.formats import accuracy, float16_step_seconds, train_deep, zeros
-from labkit.files import check_writable
+from labkit.files import check_writable, make_folder
 from labkit.loading import load_implementation
 from labkit.plots import BLUE, GREEN, GREY, VERMILION, Curve, draw_trainings
 from labkit.training import DTYPES, Settings, StepRecord, Training, mean_loss
@@ -50,10 +49,7 @@ def run_demo(solution_path: Path, out_dir: Path, deep_steps: int = DEEP_STEPS, b
         LabError: the lab file cannot be loaded, or the picture cannot be written.
     """
     picture = out_dir / "demo.png"
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"demo: the folder {out_dir} cannot be made ({error.strerror})") from None
+    make_folder(out_dir, "--out")
     check_writable(picture, "demo:")
     lab = load_implementation(solution_path)
     console = Console(highlight=False, markup=False)

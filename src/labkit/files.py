@@ -23,6 +23,14 @@ def check_writable(path: Path, option: str) -> None:
         raise LabError(f"{option} {path}: cannot be written ({error.strerror}); give another path") from None
 
 
+def make_folder(path: Path, option: str) -> None:
+    """Makes the folder with all above it, if it is not there. Raises LabError, naming the command line's `option`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"{option} {path}: the folder cannot be made ({error.strerror}); give another") from None
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Puts `data` at `path`: whoever looks, at any moment, finds the old file or the new one, never a part.
 

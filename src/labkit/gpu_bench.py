@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from labkit.bench import Measured
-from labkit.errors import LabError
 from labkit.experiments.style import FORMATS, saved, themed
-from labkit.files import check_writable, write_json, write_whole
+from labkit.files import check_writable, make_folder, write_json, write_whole
 from labkit.gpu_steps import Result, has_fp8, measure_what_fits, plain_products
 from labkit.gpu_workloads import MLP, Transformer, Workload
 from labkit.loading import load_implementation
@@ -60,10 +59,7 @@ def run_gpu_bench(
     """
     check_device(device)
     paths = out / f"bench-{device}.json", out / f"bench-{device}.png"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"{out}: the folder cannot be made ({error.strerror})") from None
+    make_folder(out, "bench:")
     for path in paths:
         check_writable(path, "bench")
 

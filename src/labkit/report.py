@@ -15,7 +15,7 @@ import jinja2
 
 from labkit import report_parts
 from labkit.errors import LabError
-from labkit.files import check_writable, shown, write_whole
+from labkit.files import check_writable, make_folder, shown, write_whole
 from labkit.loading import implementation_path
 from labkit.manifest import ROOT, Lab, Step
 from labkit.records import LOST, Record
@@ -73,10 +73,7 @@ def write_report(
     file = implementation_path(impl, lab.stem, ROOT)
     names = _asked(lab, only)
     path = folder / (f"{lab.name}.html" if file.parent == ROOT / "src" else f"{lab.name}-{file.parent.name}.html")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"--out {folder}: the folder cannot be made ({error.strerror}); give another") from None
+    make_folder(folder, "--out")
     check_writable(path, "--out")
     say(f"testing {shown(file, ROOT)}")
     records = graded(lab, file)

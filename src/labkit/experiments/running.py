@@ -12,9 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from labkit.errors import LabError
 from labkit.experiments.style import saved, themed
-from labkit.files import check_writable, write_json, write_whole
+from labkit.files import check_writable, make_folder, write_json, write_whole
 from labkit.loading import load_implementation
 from labkit.manifest import ROOT
 from labkit.measure import hardware
@@ -70,10 +69,7 @@ def run(name: str, file: Path, folder: Path, console: Console) -> None:
         LabError: the lab file cannot be loaded, or `folder` cannot be written.
     """
     paths = folder / f"{name}.json", folder / f"{name}.png"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"--out {folder}: the folder cannot be made ({error.strerror}); give another") from None
+    make_folder(folder, "--out")
     for path in paths:
         check_writable(path, "--out")
     with console.status(f"measuring: {name}, up to a minute"):
