@@ -88,7 +88,7 @@ def prove(
 
     `tests` says which are put to a mistake or an alternative: "all", those of its "own" steps, which have to catch it,
     or, quickest, those of its own steps that a "known" mistake failed when misconceptions.json was written. Under the
-    seeds after the first these are enough, and the first of them that fails.
+    seeds after the first it is those of the own steps, and for a mistake the first that fails is enough.
     """
     known = {one.name: one.fails for one in misconceptions_of(lab)}
     every = frozenset(step.number for step in lab.steps)
@@ -102,10 +102,14 @@ def prove(
             Answer("stub", "stub", "", every, ("--impl", str(stub))),
         ]
         bank = [one for kind in KINDS for one in overlays(lab, kind)]
-        narrow = [_narrowed(lab, one, known.get(one.name, ())) for one in bank]
-        first = {"all": bank, "own": [_narrowed(lab, one) for one in bank], "known": narrow}[tests]
+        first = {
+            "all": bank,
+            "own": [_narrowed(lab, one) for one in bank],
+            "known": [_narrowed(lab, one, known.get(one.name, ())) for one in bank],
+        }[tests]
+        later = [_until_caught(lab, one, known.get(one.name, ())) for one in bank]
         jobs = [(answer, seeds[0]) for answer in [*whole, *first]]
-        jobs += [(answer, seed) for seed in seeds[1:] for answer in [*whole, *map(_until_caught, narrow)]]
+        jobs += [(answer, seed) for seed in seeds[1:] for answer in [*whole, *later]]
         recordings = [(_recording(scratch, seed, every), seed + OTHER_SEED) for seed in seeds]
         list(_grade(lab, recordings, scratch))
         jobs += [(_replay(scratch, seed, every), seed) for seed in seeds]
@@ -123,8 +127,13 @@ def _narrowed(lab: Lab, answer: Answer, known: Collection[str] = ()) -> Answer:
     return replace(answer, tests=tuple([test for test in own if test in known] or own))
 
 
-def _until_caught(answer: Answer) -> Answer:
-    return replace(answer, options=(*answer.options, "-x")) if answer.kind == "mistake" else answer
+def _until_caught(lab: Lab, answer: Answer, known: Collection[str]) -> Answer:
+    """Meets the tests of its own steps; of a mistake, those that it is known to fail come first, and one is enough."""
+    answer = _narrowed(lab, answer)
+    if answer.kind != "mistake":
+        return answer
+    first = sorted(answer.tests, key=lambda test: test not in known)
+    return replace(answer, tests=tuple(first), options=(*answer.options, "-x"))
 
 
 def _recording(scratch: Path, seed: int, steps: frozenset[int]) -> Answer:

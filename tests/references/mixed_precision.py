@@ -34,9 +34,14 @@ def normal_gradients(draw: Draw, norm: float) -> list[Tensor]:
     return [flat[:4], flat[4:10].reshape(2, 3), flat[10:]]
 
 
-def overflowing(draw: Draw, steps: int) -> tuple[list[bool], list[list[Tensor]]]:
-    """A drawn pattern of steps, and their gradients, with one inf or nan somewhere where the pattern says so."""
-    pattern, gradients = draw.pattern(steps, share=0.5), []
+def drawn_scale(draw: Draw, low: int, high: int) -> float:
+    """A loss scale that float32 holds exactly, as the scaler does, and no power of two as a rule."""
+    return draw.integer(8 * low, 8 * high) / 8
+
+
+def overflowing(draw: Draw, steps: int, good: int = 0) -> tuple[list[bool], list[list[Tensor]]]:
+    """A drawn pattern of steps, then `good` good ones, and their gradients, with inf or nan in the bad ones."""
+    pattern, gradients = [*draw.pattern(steps, share=0.5), *[False] * good], []
     kinds = itertools.cycle(draw.shuffled((INF, -INF, NAN)))  # three bad steps have them all
     for bad in pattern:
         step = normal_gradients(draw, norm=2.0)
