@@ -121,8 +121,11 @@ def _all_passed(lab: Lab, records: list[Record], step: int | None) -> str:
     if step is None or len(records) < sum(one.step == step for one in lab.behaviours):
         return f"All that ran passed: {len(records)} of {len(lab.behaviours)} tests."
     following = next((other for other in lab.steps if other.number > step), None)
-    onward = f" Next: step {following.number}, {following.title}: make test-{lab.name} STEP={following.number}"
-    return f"Step {step} passed.{onward if following else ''}"
+    if following is None:
+        return f"Step {step} passed."
+    return (
+        f"Step {step} passed. Next: {following.number}, {following.title}: make test-{lab.name} STEP={following.number}"
+    )
 
 
 def diagnosis_of(lab: Lab, records: list[Record]) -> str:

@@ -230,6 +230,15 @@ def test_ways_not_to_answer(grade: Grader, student, body: str, state: str, shown
     assert shown in ran.out
 
 
+@pytest.mark.parametrize(
+    ("step", "says"), [(4, "Step 4 passed. Next: 5, Many processes: make test-"), (5, "Step 5 passed.")]
+)
+def test_a_step_that_passed_names_the_next(grade: Grader, step: int, says: str) -> None:
+    ran = grade("--impl", "solutions", "--step", step)
+    assert ran.code == 0
+    assert says in ran.out
+
+
 EPOCH = ("test_epoch_trains_on_every_batch",)
 
 
