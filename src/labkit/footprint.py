@@ -1,6 +1,5 @@
 """Measures which rank holds how many bytes of parameters, gradients and optimizer state, and draws it."""
 
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ from labkit.errors import LabError
 from labkit.files import write_json, write_whole
 from labkit.loading import load_implementation
 from labkit.models import WideMLP
-from labkit.plots import BLUE, GREEN, VERMILION
+from labkit.plots import BLUE, GREEN, VERMILION, saved
 from labkit.ranks import RankServer
 from labkit.values import decode
 
@@ -115,7 +114,4 @@ def _drawn(held: Held) -> bytes:
         axes.set_xlabel("MiB held between two steps")
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside upper center", ncols=len(PARTS), frameon=False)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=120)
-        pyplot.close(figure)
-    return buffer.getvalue()
+        return saved(figure, "png", dpi=120)

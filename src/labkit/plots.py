@@ -12,6 +12,7 @@ matplotlib.use("Agg")  # draws into files, needs no screen
 
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from labkit.errors import LabError
 from labkit.files import check_writable, write_whole
@@ -61,10 +62,16 @@ def draw_trainings(curves: Sequence[Curve], path: Path, log_steps: bool = False)
             axes.grid(alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=path.suffix.lower().removeprefix("."), dpi=150)
-        pyplot.close(figure)
-    write_whole(path, buffer.getvalue())
+        picture = saved(figure, path.suffix.lower().removeprefix("."), dpi=150)
+    write_whole(path, picture)
+
+
+def saved(figure: Figure, kind: str, dpi: int, metadata: dict[str, None] | None = None) -> bytes:
+    """The figure as the bytes of a file of this kind ("png", "pdf" or "svg"); it is closed."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+    pyplot.close(figure)
+    return buffer.getvalue()
 
 
 def _draw_losses(axes: Axes, curves: Sequence[Curve]) -> None:

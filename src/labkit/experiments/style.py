@@ -1,20 +1,16 @@
 """How all pictures of the experiments look: on paper or in the dark, and readable at half their size."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import matplotlib
-
-matplotlib.use("Agg")  # draws into files, needs no screen
 
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by colour-blind readers too (https://jfly.uni-koeln.de/color/), on white or black.
-GREY, BLUE, GREEN, VERMILION, ORANGE, SKY, PURPLE = (
-    "#8c8c8c", "#0072B2", "#009E73", "#D55E00", "#E69F00", "#56B4E9", "#CC79A7",
-)  # fmt: skip
+from labkit import plots
+from labkit.plots import BLUE, GREEN, VERMILION
+
+# More of Okabe and Ito's colours than `plots` needs, and a grey that shows on white and on black.
+GREY, ORANGE, SKY, PURPLE = "#8c8c8c", "#E69F00", "#56B4E9", "#CC79A7"
 FORMATS = {"fp32": GREY, "tf32": PURPLE, "bf16": BLUE, "fp16": GREEN, "fp16, no scaling": VERMILION}
 
 _DARK = {
@@ -38,7 +34,4 @@ def themed(dark: bool = False) -> Iterator[None]:
 
 def saved(figure: Figure, kind: str = "png") -> bytes:
     """The picture as a file's bytes ("png" or "svg"); the figure is closed."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
-    pyplot.close(figure)
-    return buffer.getvalue()
+    return plots.saved(figure, kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
