@@ -1,7 +1,6 @@
 """A course of one small lab in a folder of its own, with this repository's labkit: its commands are quick."""
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -113,12 +112,11 @@ def test_halve_is_half(observe, draw):
 
 @dataclass(frozen=True)
 class Ran:
-    """An ended command. `seconds` are those of its processor time, which the load of the machine does not change."""
+    """An ended command."""
 
     code: int
     out: str
     err: str
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,6 @@ class Course:
 
     def run(self, *arguments: str, **environment: str) -> Ran:
         """`python ARGUMENTS` in the copy."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         ran = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
@@ -149,9 +146,7 @@ class Course:
             text=True,
             timeout=60,
         )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return Ran(ran.returncode, ran.stdout, ran.stderr, seconds)
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
 
     def labkit(self, *arguments: str, **environment: str) -> Ran:
         """`python -m labkit ARGUMENTS`, which fails where torch is imported, unless TORCH=yes."""

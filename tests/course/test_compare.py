@@ -71,21 +71,23 @@ def test_stability_is_what_the_steps_showed() -> None:
 
 
 def test_a_slow_machine_gets_fewer_turns_and_a_smaller_batch_for_all_formats() -> None:
+    seen = []
+
     class Slow(nn.Module):
-        """Takes time in proportion to the batch."""
+        """Takes time in proportion to the batch: a millisecond a sample, at least."""
 
         def __init__(self) -> None:
             super().__init__()
             self.layer = nn.Linear(64, 10)
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            seen.append(len(inputs))
             time.sleep(len(inputs) * 1e-3)
             return self.layer(inputs)
 
     slow = Workload("slow", Slow, nn.CrossEntropyLoss(), TINY.batch, 64, "samples")
-    start = time.perf_counter()
     comparison = compare(solution(), slow, budget=1.0)
-    assert time.perf_counter() - start < 3.0
+    assert sum(seen) < 3000
     assert comparison.batch_size < 64
     assert comparison.title().endswith(f"{comparison.batch_size} samples a step, not 64: that would take too long here")
 

@@ -9,8 +9,6 @@ from labkit import progress
 from labkit.records import Record
 from labkit.student import status
 
-QUICK = 1.0  # seconds of processor time
-
 
 @pytest.fixture
 def course(tmp_path: Path) -> Course:
@@ -33,7 +31,6 @@ def test_before_anything_is_written_it_says_where_to_begin(course: Course) -> No
     assert "Next: step 1, write double in src/tiny.py (1 todo)" in ran.out
     assert "Read docs/07_tiny.md#doubling, then: make watch-lab07" in ran.out
     assert "make hint-lab07 STEP=1" in ran.out
-    assert ran.seconds < QUICK
 
 
 def test_changed_file_is_tested_once(course: Course) -> None:
@@ -44,7 +41,6 @@ def test_changed_file_is_tested_once(course: Course) -> None:
     assert "Next: step 2, write halve in src/tiny.py (1 todo)" in first.out
     again = course.labkit("status")
     assert again.out == first.out
-    assert again.seconds < QUICK
     course.file.write_text(ONE_STEP + "\nx = (\n")
     broken = course.labkit("status", TORCH="yes")
     assert "3 of   3" not in broken.out

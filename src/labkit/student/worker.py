@@ -97,7 +97,7 @@ class _Children:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)  # what the run left behind
         self.pid = 0
-        text = {"output": _read(self.output)[-4000:], "stack": _read(self.stack)[-4000:]}
+        text = {"output": _read(self.output)[-4000:], "stack": _read(self.stack)}
         _say({"run": self.run, "end": code, **text})
 
     def _be_the_child(self, run: int, step: int) -> None:
@@ -110,7 +110,7 @@ class _Children:
             for source, target in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
                 os.dup2(source, target)
             with open(self.stack, "w") as stack:
-                faulthandler.register(signal.SIGUSR1, file=stack)
+                faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)
                 code = run_suite(self.lab, ["--step", str(step)] if step else [], plugins=[_Events(run, events)])
         except BaseException:
             traceback.print_exc()
