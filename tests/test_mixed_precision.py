@@ -1143,9 +1143,9 @@ def expect_training_like_one_process(observe, draw, *strategies: str, limit: flo
         why += ", and clipped by the norm of the whole gradient, not of a rank's shard"
     for seen in observe_in_turn(observe, lab04.train_on_ranks, cases):
         for rank in (0, 1):
-            expect_movement(seen[rank]["weights"][-1], state, history[-1], f"rank {rank}: {why}")
-        for name, weight in seen[0]["weights"][-1].items():
-            expect(seen[1]["weights"][-1][name], f"{name} on rank 1").close_to(
+            expect_movement(seen[rank]["weights"], state, history[-1], f"rank {rank}: {why}")
+        for name, weight in seen[0]["weights"].items():
+            expect(seen[1]["weights"][name], f"{name} on rank 1").close_to(
                 weight, EXACT, "all ranks hold equal weights"
             )
 
@@ -1189,7 +1189,7 @@ def expect_common_skips(observe, draw, strategy: str) -> None:
             if case["scaler"]["enabled"]:
                 scales = scales_after(pattern, init_scale, 2.0, 0.5, 2000)
                 expect(seen[rank]["scales"], f"loss scales on rank {rank}").equals(scales, why)
-            expect_movement(seen[rank]["weights"][-1], state, history[-1], f"rank {rank}: {why}")
+            expect_movement(seen[rank]["weights"], state, history[-1], f"rank {rank}: {why}")
 
 
 def test_ddp_ranks_skip_together(observe, draw):

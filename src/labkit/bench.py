@@ -3,41 +3,22 @@
 Each line gives what was measured, the limit, and whether it is kept. Machines are noisy, so no test asserts any of it.
 """
 
-import resource
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from labkit import bench_commands
 from labkit.compare import TokenCrossEntropy
+from labkit.limits import Measured
 from labkit.loading import load_implementation
 from labkit.manifest import ROOT
 from labkit.measure import check_amp_available, hardware, interleaved_medians, step_memory
 from labkit.models import SmallTransformer
 
 TURNS = 60  # timed turns of each step; medians
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One figure against its limit; `at_least` tells on which side of the limit it should lie."""
-
-    what: str
-    value: float
-    unit: str
-    limit: float
-    at_least: bool = False
-
-    def __str__(self) -> str:
-        kept = self.value >= self.limit if self.at_least else self.value <= self.limit
-        side = "at least" if self.at_least else "at most"
-        return f"{self.what:<66} {self.value:7.2f} {self.unit:<2} {side} {self.limit:g}: {'kept' if kept else 'MISSED'}"
 
 
 def run_bench(say: Callable[[str], None] = print) -> None:
@@ -47,8 +28,9 @@ def run_bench(say: Callable[[str], None] = print) -> None:
     for part in (transformer, trainer_overhead, rivals):
         for measured in part(lab):
             say(str(measured))
-    for measured in commands():
-        say(str(measured))
+    for part in (bench_commands.suite, bench_commands.comparison, bench_commands.watching, bench_commands.status):
+        for measured in part():
+            say(str(measured))
 
 
 def training(
@@ -176,27 +158,3 @@ def runner_step(
         return loss.item()
 
     return step
-
-
-def commands() -> list[Measured]:
-    """What a person waits for: the graded suite, one step of it, and the comparison."""
-    suite = ["-m", "pytest", "-q", "--no-header", "tests/test_mixed_precision.py", "--impl", "solutions"]
-    importing = seconds_of(["-c", "import torch, torch._dynamo, torch.distributed.fsdp, pytest"])
-    steps = {number: seconds_of([*suite, "--step", str(number)]) for number in range(1, 6)}
-    four = seconds_of([*suite, "-m", "not many_ranks"])
-    compare = seconds_of(["solutions/mixed_precision.py", "--compare"])
-    return [
-        Measured("graded suite, steps 1 to 4: wall clock", four[0], "s", 15),
-        Measured("graded suite, steps 1 to 4: CPU beyond the imports", four[1] - importing[1], "s", 4.5),
-        Measured("graded suite, slowest of steps 1 to 4: wall clock", max(steps[n][0] for n in range(1, 5)), "s", 6),
-        Measured("graded suite, step 5: wall clock", steps[5][0], "s", 20),
-        Measured("--compare: wall clock", compare[0], "s", 60),
-    ]
-
-
-def seconds_of(arguments: list[str]) -> tuple[float, float]:
-    """Wall-clock and CPU seconds of this Python run with these arguments, its children included."""
-    start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.monotonic() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

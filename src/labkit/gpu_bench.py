@@ -13,11 +13,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from labkit.bench import Measured
 from labkit.experiments.style import FORMATS, saved, themed
 from labkit.files import check_writable, make_folder, write_json, write_whole
 from labkit.gpu_steps import Result, has_fp8, measure_what_fits, plain_products
 from labkit.gpu_workloads import MLP, Transformer, Workload
+from labkit.limits import Measured
 from labkit.loading import load_implementation
 from labkit.manifest import ROOT
 from labkit.measure import hardware

@@ -1,10 +1,11 @@
 """Runs a scenario on several processes that form a torch.distributed group, with a deadline, and leaves none behind.
 
 A `RankServer` is a process that has imported torch and computed nothing, so that it can fork: every run gets fresh
-ranks in tens of milliseconds. It is itself forked from a process that has only imported, or spawned where that is
-unknown.
+ranks, which it forks while nothing else goes on, so that they stand ready. It is itself forked from a process that has
+only imported, or spawned where that is unknown.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -15,7 +16,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
-from pathlib import Path
 
 from labkit.values import Raised, encode
 
@@ -71,52 +71,72 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
     import labkit.run  # noqa: F401  (what a lab file imports)
 
     context = multiprocessing.get_context("fork" if device == "cpu" and hasattr(os, "fork") else "spawn")
-    while True:
-        try:
-            number, job, size = connection.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
-        with tempfile.TemporaryDirectory(prefix="labkit-ranks-") as folder:
-            answers = _run_ranks(context, work, device, job, size, Path(folder))
-        connection.send((number, answers))
-
-
-def _run_ranks(context: BaseContext, work: Work, device: str, job: str, size: int, folder: Path) -> list[str]:
-    """Starts the ranks, gathers their answers until the deadline, and kills what is left."""
-    processes, connections = [], []
-    for rank in range(size):
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_rank, args=(theirs, work, device, job, rank, size, str(folder / "store")))
-        process.start()
-        theirs.close()
-        processes.append(process)
-        connections.append(ours)
-    answers: dict[int, str] = {}
-    deadline = time.monotonic() + DEADLINE
+    ranks = _Ranks(context, work, device, 2)  # a group stands ready before it is asked for
     try:
-        while len(answers) < size and (left := deadline - time.monotonic()) > 0:
-            for ready in wait([connections[rank] for rank in range(size) if rank not in answers], left):
-                rank = connections.index(ready)
+        while True:
+            number, job, size = connection.recv()
+            if size != ranks.size:
+                ranks.kill()
+                ranks = _Ranks(context, work, device, size)
+            connection.send((number, ranks.run(job)))
+            ranks.kill()
+            ranks = _Ranks(context, work, device, size)
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        return
+    finally:
+        ranks.kill()
+
+
+class _Ranks:
+    """Processes that have formed a group and wait for the one job that they do."""
+
+    def __init__(self, context: BaseContext, work: Work, device: str, size: int) -> None:
+        self.size, self.processes, self.connections = size, [], []
+        self.folder = tempfile.TemporaryDirectory(prefix="labkit-ranks-")
+        for rank in range(size):
+            ours, theirs = context.Pipe()
+            arguments = (theirs, work, device, rank, size, f"{self.folder.name}/store", os.getpid())
+            process = context.Process(target=_rank, args=arguments)
+            process.start()
+            theirs.close()
+            self.processes.append(process)
+            self.connections.append(ours)
+
+    def run(self, job: str) -> list[str]:
+        """The ranks' answers to `job`, as far as they come before the deadline."""
+        for connection in self.connections:
+            with contextlib.suppress(BrokenPipeError):  # it has died, as its missing answer will say
+                connection.send(job)
+        answers: dict[int, str] = {}
+        deadline = time.monotonic() + DEADLINE
+        while len(answers) < self.size and (left := deadline - time.monotonic()) > 0:
+            for ready in wait([self.connections[rank] for rank in range(self.size) if rank not in answers], left):
+                rank = self.connections.index(ready)
                 try:
                     answers[rank] = ready.recv()
-                except EOFError:
+                except (EOFError, ConnectionResetError):
                     answers[rank] = _raised("ChildProcessError", f"rank {rank} died without an answer")
                 if '"$": "raised"' in answers[rank][:20]:
                     deadline = min(deadline, time.monotonic() + GRACE)
-    finally:
-        for process in processes:
+        late = f"no answer within {DEADLINE:g} s: it waits for another rank, or for ever"
+        return [answers.get(rank) or _raised(RANK_TIMEOUT, f"rank {rank} gave {late}") for rank in range(self.size)]
+
+    def kill(self) -> None:
+        for process in self.processes:
             process.kill()
+        for process in self.processes:
             process.join()
-    late = f"no answer within {DEADLINE:g} s: it waits for another rank, or for ever"
-    return [answers.get(rank) or _raised(RANK_TIMEOUT, f"rank {rank} gave {late}") for rank in range(size)]
+        for connection in self.connections:
+            connection.close()
+        self.folder.cleanup()
 
 
 def _raised(kind: str, message: str) -> str:
     return json.dumps(encode(Raised(kind, message)))
 
 
-def _rank(connection: Connection, work: Work, device: str, job: str, rank: int, size: int, store: str) -> None:
-    """One rank: joins the group, does the work, sends the answer, and leaves without a teardown that could abort."""
+def _rank(connection: Connection, work: Work, device: str, rank: int, size: int, store: str, server: int) -> None:
+    """One rank: joins the group, does one job, answers, and leaves without a teardown that could abort."""
     import torch
     import torch.distributed as dist
 
@@ -134,6 +154,9 @@ def _rank(connection: Connection, work: Work, device: str, job: str, rank: int, 
         world_size=size,
         timeout=timedelta(seconds=DEADLINE),
     )
-    connection.send(work(job))
+    while not connection.poll(1.0):
+        if os.getppid() != server:  # it was killed; the other ranks may hold this pipe open
+            os._exit(1)
+    connection.send(work(connection.recv()))
     connection.close()
     time.sleep(DEADLINE)  # stays until it is killed: a rank that leaves early breaks the others' collectives

@@ -621,7 +621,7 @@ def train_on_ranks(
     scaler: dict | None = None,
     max_grad_norm: float | None = None,
 ) -> dict:
-    """Steps of `train_step` on `batches[step][rank]`, from the weights `states[rank]`."""
+    """Steps of `train_step` on `batches[step][rank]`, from the weights `states[rank]`; `weights` are the last ones."""
     rank = dist.get_rank()
     model = wrapped(lab, strategy, small_model(states[rank]), dtype)
     trainer = lab.MixedPrecisionTrainer(model, dtype)
@@ -629,14 +629,13 @@ def train_on_ranks(
         trainer.scaler = new_scaler(scaler, model)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     limit = {} if max_grad_norm is None else {"max_grad_norm": max_grad_norm}
-    seen: dict[str, list] = {"losses": [], "skipped": [], "scales": [], "weights": []}
+    seen: dict[str, list] = {"losses": [], "skipped": [], "scales": []}
     for batch in batches:
         loss, skipped = trainer.train_step(on_cpu(batch[rank]), optimizer, CRITERIA[criterion](), **limit)
         seen["losses"].append(loss)
         seen["skipped"].append(skipped)
         seen["scales"].append(trainer.scaler.get_scale())
-        seen["weights"].append(whole_state(model))
-    return seen
+    return seen | {"weights": whole_state(model)}
 
 
 def sharded_step(lab: Lab, weight: Tensor, inputs: list, targets: list, init_scale: float) -> dict:

@@ -1,0 +1,87 @@
+"""The server of ranks: every run has fresh ones, each run ends, and nothing is left when it does."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labkit.ranks import RANK_TIMEOUT, RankServer
+
+RUNS: list[str] = []  # in a rank: the jobs that it has done
+
+
+def work(job: str) -> str:
+    """What a rank does in these tests."""
+    import torch.distributed as dist
+
+    RUNS.append(job)
+    rank = dist.get_rank()
+    if job == f"die on {rank}":
+        os._exit(7)
+    if job == f"raise on {rank}":
+        return json.dumps({"$": "raised", "type": "ValueError", "message": "no"})
+    if job == "pid":
+        return json.dumps({"pid": os.getpid()})
+    if job.startswith(("die", "raise")):
+        dist.barrier()
+    return json.dumps([rank, dist.get_world_size(), RUNS])
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RankServer]:
+    started = RankServer(work, "cpu", clean=False)
+    yield started
+    pids = [started.process.pid, *children(started.process.pid)]
+    started.close()
+    assert all(ended(pid) for pid in pids)
+
+
+def children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()] if path.exists() else []
+
+
+def ended(pid: int) -> bool:
+    """Whether the process ends within some seconds; one that nobody has asked for its exit code has ended too."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("size", [2, 3, 1])
+def test_every_run_has_fresh_ranks(server: RankServer, size: int) -> None:
+    answers = server.run("answer", size)
+    assert [json.loads(answer) for answer in answers] == [[rank, size, ["answer"]] for rank in range(size)]
+
+
+def test_one_that_raises_does_not_let_the_others_wait(server: RankServer) -> None:
+    raised, waited = (json.loads(answer) for answer in server.run("raise on 0", 2))
+    assert (raised["type"], raised["message"]) == ("ValueError", "no")
+    assert waited["$"] == "raised" and waited["type"] == RANK_TIMEOUT
+
+
+def test_one_that_dies_is_named(server: RankServer) -> None:
+    answer = json.loads(server.run("die on 1", 2)[1])
+    assert "rank 1 died without an answer" in answer["message"]
+    assert len(server.run("answer", 2)) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the ranks' pids are read in /proc, which only Linux has")
+def test_ranks_end_with_a_server_that_is_killed() -> None:
+    server = RankServer(work, "cpu", clean=False)
+    done = {json.loads(answer)["pid"] for answer in server.run("pid", 2)}
+    end = time.monotonic() + 10
+    while len(ready := set(children(server.process.pid)) - done) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(ready) == 2
+    server.process.kill()
+    server.process.join()
+    assert all(ended(pid) for pid in ready)
