@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from labkit.compare import Comparison, one_thread, print_comparison
-from labkit.experiments.formats import accuracy, float16_step_seconds, train_deep, zeros
+from labkit.experiments.formats import accuracy_on_test_digits, float16_step_seconds, train_deep, zeros
 from labkit.files import check_writable, make_folder
 from labkit.loading import load_implementation
 from labkit.plots import BLUE, GREEN, GREY, VERMILION, Curve, draw_trainings
@@ -129,7 +129,7 @@ def _train_deep(
 
         model, records = train_deep(lab, dtype, scaling, emulated, steps, DEEP_LEARNING_RATE, before_step=show)
     seconds = time.perf_counter() - start
-    _report(console, label, records, records[-LAST:], accuracy(model), seconds)
+    _report(console, label, records, records[-LAST:], accuracy_on_test_digits(model), seconds)
     return DeepRun(records, zeros(model))
 
 

@@ -24,8 +24,7 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
 
     import labkit.plugin  # noqa: F401
 
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    waiting, running = list(range(count)), {}
+    workers, waiting, running = usable_cores(), list(range(count)), {}
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
     try:
         while waiting or running:
@@ -34,23 +33,29 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
                 running[_fork(job, index, scratch)] = (index, time.monotonic() + TIME_LIMIT)
             for pid, (index, deadline) in list(running.items()):
                 if os.waitpid(pid, os.WNOHANG)[0]:
-                    _kill_group(pid)  # what the job left behind
+                    kill_group(pid)  # what the job left behind
                     del running[pid]
                     output = scratch / f"output-{index}"
                     text = output.read_text(errors="replace")
                     output.unlink()
                     yield index, text
                 elif time.monotonic() > deadline:
-                    _kill_group(pid)
+                    kill_group(pid)
             time.sleep(0.01)
     finally:
         gc.unfreeze()
         for pid in running:
-            _kill_group(pid)
+            kill_group(pid)
             os.waitpid(pid, 0)
 
 
-def _kill_group(pid: int) -> None:
+def usable_cores() -> int:
+    """The cores that this process may run on, as far as the system says."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def kill_group(pid: int) -> None:
+    """Ends the process group that `pid` heads, now."""
     with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS says the latter then
         os.killpg(pid, signal.SIGKILL)
 

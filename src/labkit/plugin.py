@@ -12,21 +12,17 @@ from typing import Any
 import pytest
 import torch
 
-from labkit import manifest, progress, summary
-from labkit.causes import SLIPS, cause, raised_in
+from labkit import judging, manifest, progress, summary
 from labkit.draw import Draw
 from labkit.errors import LabError
-from labkit.expect import Unexpected
 from labkit.files import write_json
 from labkit.loading import implementation_path, load_implementation
 from labkit.manifest import ROOT, Behaviour, Lab
-from labkit.observe import MissingName, Observer, RankWork, Recorder, Replay, SubmissionRaised, observe_with
-from labkit.ranks import RANK_TIMEOUT, RankServer
-from labkit.records import EVERY_NAME, LOST, NO_EXCEPTION, Record
-from labkit.values import Raised
+from labkit.observe import Observer, RankWork, Recorder, Replay, observe_with
+from labkit.ranks import RankServer
+from labkit.records import LOST, Record
 
 PRINTED = 2000  # characters of what a failed test printed that are kept, the last ones
-TIMEOUT = 30.0  # seconds for one graded test; the slowest takes about two
 
 _behaviour = pytest.StashKey[Behaviour]()
 _lab = pytest.StashKey[Lab]()
@@ -141,7 +137,7 @@ class _Hooks:
         report = yield
         if _behaviour in item.stash and (call.when == "call" or call.excinfo):
             lab, behaviour = item.stash[_lab], item.stash[_behaviour]
-            record = _record(lab, behaviour, call, item.stash.get(_observed, []))
+            record = judging.verdict(lab, behaviour, call, item.stash.get(_observed, []))
             record = record.but(
                 note=dict(item.user_properties).get("note", ""),
                 printed=report.capstdout[-PRINTED:] if record.state in LOST else "",
@@ -205,7 +201,7 @@ def _mark(item: pytest.Item, lab: Lab) -> None:
             f"{lab.folder / 'lab.toml'}: behaviours: {item.name} is missing; {item.path.name} has such a test"
         )
     item.stash[_lab], item.stash[_behaviour] = lab, behaviour
-    item.add_marker(pytest.mark.timeout(TIMEOUT))
+    item.add_marker(pytest.mark.timeout(judging.TIMEOUT))
     if lab.step(behaviour.step).ranks > 1:
         item.add_marker(pytest.mark.many_ranks)
 
@@ -217,60 +213,3 @@ def _select_step(config: pytest.Config, items: list[pytest.Item], graded: list[p
         raise LabError(f"--step {step}: the lab has no tests of step {step}")
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
-
-
-def _record(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, observed: list[object]) -> Record:
-    """The verdict on one behaviour, from what its test raised, and `observed` before."""
-    base = Record(
-        lab=lab.name, id=behaviour.id, step=behaviour.step, points=behaviour.points,
-        seconds=round(call.duration, 4), read=f"{lab.reading}#{behaviour.read}",
-    )  # fmt: skip
-    error = call.excinfo.value if call.excinfo else None
-    if error is None:
-        return base.but(state="passed", earned=behaviour.points)
-    slip = _slip(error, observed)
-    if slip is not None:
-        return _record_of_exception(base, lab, behaviour, slip)
-    if isinstance(error, Unexpected):
-        return base.but(state="failed", got=error.got, expected=error.expected, why=error.why)
-    if isinstance(error, SubmissionRaised):
-        return _record_of_exception(base, lab, behaviour, error.raised)
-    if isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout"):
-        return _timed_out(base)
-    return base.but(
-        state="failed", got=f"{type(error).__name__}: {error}", expected="a value that can be judged", why=behaviour.why
-    )
-
-
-def _slip(error: BaseException, observed: list[object]) -> Raised | None:
-    """The exception of the code under test that a scenario caught, if that is what the test stumbled over."""
-    if isinstance(error, SubmissionRaised | pytest.fail.Exception):
-        return None
-    if isinstance(error, Unexpected):
-        return next((one for one in raised_in(observed) if one.type in SLIPS and one.type not in error.got), None)
-    return next(raised_in(observed), None)
-
-
-def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: Raised) -> Record:
-    stub_step = lab.stub_messages().get(raised.message) if raised.type == "NotImplementedError" else None
-    if stub_step == behaviour.step:
-        return base.but(state="todo", needs=raised.message)
-    if stub_step is not None:
-        return base.but(state="blocked", needs=raised.message)
-    if raised.type == MissingName.__name__:
-        return base.but(
-            state="failed", got=raised.message, expected=EVERY_NAME, why="the tests call your functions by their names"
-        )
-    by_pytest = raised.type == "Failed" and raised.message.startswith("Timeout")  # pytest-timeout's
-    if by_pytest or raised.type == RANK_TIMEOUT:
-        return _timed_out(base)
-    return base.but(state="failed", got=str(raised), expected=NO_EXCEPTION, why=cause(raised))
-
-
-def _timed_out(base: Record) -> Record:
-    return base.but(
-        state="timeout",
-        got=f"no answer within {TIMEOUT:g} s",
-        expected="an answer",
-        why="look for a loop without an end",
-    )

@@ -171,7 +171,7 @@ class Training:
         images, labels = self.test_set.tensors
         self.model.eval()  # train_step sets the training mode itself
         logits = self.lab.mixed_precision_forward(self.model, images.to(self.device), DTYPES[self.settings.dtype])
-        return (logits.argmax(dim=1).cpu() == labels).float().mean().item()
+        return accuracy(logits, labels)
 
     def banner(self) -> str:
         """The milestone's banner: loss of the first step and mean of the last epoch, memory measured now."""
@@ -218,6 +218,11 @@ def check_device(device: str) -> None:
     """Raises LabError if `device` is cuda and there is none."""
     if device == "cuda" and not torch.cuda.is_available():
         raise LabError("--device cuda: torch finds no CUDA GPU on this machine; leave the option out to use the CPU")
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> float:
+    """The share of (N, classes) `logits` whose largest one stands at the label; `labels` are (N,) on the CPU."""
+    return (logits.argmax(dim=1).cpu() == labels).float().mean().item()
 
 
 def mean_loss(records: list[StepRecord]) -> float:

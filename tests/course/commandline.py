@@ -3,13 +3,12 @@
 import contextlib
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
 import labkit.run
 from labkit.loading import load_implementation
+from labkit.manifest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SOLUTION = ROOT / "solutions" / "mixed_precision.py"
 
 

@@ -63,7 +63,7 @@ def grader() -> Iterator[Grader]:
 def serve() -> None:
     import pytest
 
-    from labkit import plugin
+    from labkit import judging
     from labkit.forked import run_forked
 
     with TemporaryDirectory(prefix="labkit-graded-runs-") as folder:
@@ -72,7 +72,7 @@ def serve() -> None:
             request = json.loads(line)
 
             def run_pytest(_: int, request: dict = request) -> None:
-                plugin.TIMEOUT = request["timeout"] or plugin.TIMEOUT
+                judging.TIMEOUT = request["timeout"] or judging.TIMEOUT
                 (scratch / "code").write_text(str(int(pytest.main(request["arguments"]))))
 
             (scratch / "code").write_text("-1")  # of a child that dies before it can say its own

@@ -17,7 +17,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from labkit.manifest import ROOT
+
 ENVIRONMENT = os.environ | {
     "PYTHONPATH": str(ROOT / "src"),
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -16,7 +16,7 @@ from labkit.emulation import EmulatedHalf
 from labkit.experiments.style import FORMATS
 from labkit.measure import interleaved_medians
 from labkit.models import DeepSigmoid
-from labkit.training import StepRecord, mean_loss
+from labkit.training import StepRecord, accuracy, mean_loss
 
 TITLE = "Six sigmoid layers learn digits in each format"
 STEPS = 500
@@ -48,7 +48,7 @@ def _run(lab: ModuleType, dtype: torch.dtype, scaling: bool, emulated: bool) -> 
     return {
         "losses": [mean_loss(records[end - WINDOW : end]) for end in range(WINDOW, STEPS + 1, WINDOW)],
         "final": mean_loss(records[-LAST:]),
-        "accuracy": accuracy(model),
+        "accuracy": accuracy_on_test_digits(model),
         "zeros": zeros(model),
         "skipped": sum(record.skipped for record in records),
         "seconds": seconds,
@@ -83,10 +83,10 @@ def train_deep(
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module) -> float:
+def accuracy_on_test_digits(model: nn.Module) -> float:
     """The share of the test digits that `model` names correctly, computed in float32."""
     images, labels = digits_split()[1].tensors
-    return (model(images).argmax(dim=1) == labels).double().mean().item()
+    return accuracy(model(images), labels)
 
 
 def zeros(model: DeepSigmoid) -> float:

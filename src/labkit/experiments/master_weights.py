@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from labkit.compare import one_thread
 from labkit.data import digits_split
 from labkit.experiments.style import FORMATS, VERMILION
+from labkit.training import accuracy
 
 TITLE = "SGD with bf16 weights and with float32 master weights (digits, 64-128-128-10)"
 STEPS = 2000
@@ -58,7 +59,7 @@ def _run(lab: ModuleType, dtype: torch.dtype, weights: torch.dtype) -> dict[str,
         before = after
     images, labels = test_set.tensors
     with torch.no_grad():
-        correct = (model(images.to(weights)).argmax(dim=1) == labels).double().mean().item()
+        correct = accuracy(model(images.to(weights)), labels)
     return {
         "losses": _means(losses),
         "per_step": _means(per_step),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import progress
+from labkit.forked import usable_cores
 from labkit.manifest import ROOT
 from labkit.student.screen import Line
 
@@ -84,7 +85,7 @@ def writable(root: Path) -> Finding:
 
 
 def cores() -> Finding:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = usable_cores()
     remedy = "" if usable > 1 else "one is enough for the tests; watch and make ddp are quicker with two"
     return Finding("cores", f"{usable} of {os.cpu_count()}", remedy)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labkit import manifest, progress
+from labkit.forked import kill_group
 from labkit.manifest import Lab
 from labkit.suite import run_suite
 
@@ -81,8 +82,7 @@ class _Children:
         if ask_where:
             os.kill(self.pid, signal.SIGUSR1)
             self._wait_for_stack()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        kill_group(self.pid)
         os.waitpid(self.pid, 0)
         self._ended(None)
 
@@ -94,8 +94,7 @@ class _Children:
             time.sleep(0.1)
 
     def _ended(self, code: int | None) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)  # what the run left behind
+        kill_group(self.pid)  # what the run left behind
         self.pid = 0
         text = {"output": _read(self.output)[-4000:], "stack": _read(self.stack)}
         _say({"run": self.run, "end": code, **text})
