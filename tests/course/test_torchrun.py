@@ -1,6 +1,6 @@
 """Real torchrun: our line comes first, two machines meet, and a job that loses a rank ends as if it had not.
 
-KILLS=20 kills at that many random moments instead of a few: KILLS=20 pytest tests/course/test_torchrun.py -k kill
+KILLS=20 kills at that many random moments instead of a few: KILLS=20 pytest tests/course/test_torchrun.py -k loses_a_rank
 """
 
 import contextlib
