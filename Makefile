@@ -11,8 +11,8 @@ READY := $(VENV)/ready
 COURSE := $(VENV)/ready-course
 BENCH := $(VENV)/ready-bench
 
-# A .venv whose Python has gone is no .venv.
-GONE := $(shell test -d $(VENV) && ! $(PY) -c '' 2>/dev/null && rm -rf $(VENV) && echo yes)
+# A .venv whose Python has gone is made anew.
+GONE := $(shell test -d $(VENV) && ! $(PY) -c '' >/dev/null 2>&1 && echo yes)
 
 LABS := $(patsubst labs/%/lab.toml,%,$(wildcard labs/*/lab.toml))
 stem = $(patsubst lab$(1)_%,%,$(filter lab$(1)_%,$(LABS)))
@@ -21,7 +21,7 @@ NAMES := $(foreach lab,$(LABS),$(firstword $(subst _, ,$(lab))))
 asked = $(lastword $(subst -lab, ,$(1)))
 check = $(if $(findstring -lab,$(1)),$(if $(call stem,$(call asked,$(1))),,$(error there is no lab$(call asked,$(1)); there is $(NAMES))))
 $(foreach goal,$(MAKECMDGOALS),$(call check,$(goal)))
-OPTIONS = --impl $(IMPL) $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json $(JSON))
+OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp lint format clean
@@ -33,12 +33,14 @@ help: ## print this list
 
 # Set-up: every target below makes .venv first if it is missing or older than what it was made from.
 
-$(READY): pyproject.toml constraints.txt
+FORCE:
+
+$(READY): pyproject.toml constraints.txt $(if $(GONE),FORCE)
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1); this course needs 3.11, 3.12 or 3.13: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Setting up .venv (once; a few minutes, most of it PyTorch)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(if $(GONE),--clear) $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e .
 	@touch $@
 
@@ -74,22 +76,22 @@ reset-lab%: $(READY) ## the skeleton again; your file is kept in backups/
 	@$(PY) -m labkit reset lab$*
 
 report-lab%: $(READY) ## one page of your Lab 04: points, comparison, figures (IMPL=solutions, ONLY=banner)
-	@$(PY) -m labkit report lab$* --impl $(IMPL) $(if $(ONLY),--only $(ONLY))
+	@$(PY) -m labkit report lab$* --impl '$(IMPL)' $(if $(ONLY),--only $(ONLY))
 
 doctor: $(READY) ## what this machine can do for the course, and what to do about what is missing
 	@$(PY) -m labkit doctor
 
 compare: $(READY) ## memory, speed and stability of each format, measured on your code (IMPL=solutions)
-	@$(PY) $(IMPL)/mixed_precision.py --compare
+	@$(PY) '$(IMPL)/mixed_precision.py' --compare
 
 audit: $(READY) ## which operation of a training step ran in which dtype (IMPL=solutions)
-	@$(PY) $(IMPL)/mixed_precision.py --audit
+	@$(PY) '$(IMPL)/mixed_precision.py' --audit
 
 ddp: $(READY) ## train your Lab 04 on many processes, each with all weights (NPROC=2, IMPL=solutions)
-	@$(PY) -m labkit launch ddp --nproc $(NPROC) --impl $(IMPL)
+	@$(PY) -m labkit launch ddp --nproc $(NPROC) --impl '$(IMPL)'
 
 fsdp: $(READY) ## the same with the weights spread over the processes (NPROC=2, IMPL=solutions)
-	@$(PY) -m labkit launch fsdp --nproc $(NPROC) --impl $(IMPL)
+	@$(PY) -m labkit launch fsdp --nproc $(NPROC) --impl '$(IMPL)'
 
 # The course
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def proof(lab: str, seeds: int, own_steps: bool, check: bool) -> None:
         found, list(range(seeds)), tests, lambda graded: _progress(f"{next(done)} {graded.answer.name}")
     )
     _progress("")
-    click.echo(proof_report.matrix(found, [graded for graded in results if graded.seed == 0]))
+    click.echo(proof_report.matrix(found, proof.first_seed(results)))
     problems = proof.problems(found, results)
     if check:
         problems += proof_report.stale_pages(found, results)
@@ -74,7 +75,7 @@ def status(lab: str | None) -> None:
     from labkit.student import screen, status
 
     for number, found in enumerate([manifest.find(lab)] if lab else manifest.load_all()):
-        stand = status.standing(found, say=lambda text: _progress(text))
+        stand = status.standing(found, say=_progress)
         _progress("")
         screen.show(([""] if number else []) + status.lines(stand))
 
@@ -98,7 +99,7 @@ def hint(lab: str, step: int | None) -> None:
     from labkit.student import hints, screen, status
 
     found = manifest.find(lab)
-    screen.show(hints.next_hint(found, step or status.current_step(found)))
+    screen.show(hints.next_hint(found, status.current_step(found) if step is None else step))
 
 
 @cli.command()
@@ -144,6 +145,8 @@ def launch(strategy: str, nproc: int, impl: str, port: int | None, options: tupl
     from labkit.loading import implementation_path
 
     file = implementation_path(impl, "mixed_precision", ROOT)
+    for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:  # Windows has no terminal that hangs up
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # torchrun, in its own session, is ended then
     try:
         launch(file, strategy, nproc, list(options), port)
     except LabError as error:  # the lab file's own line, alone; nothing after Ctrl-C

@@ -4,6 +4,7 @@ Each line gives what was measured, the limit, and whether it is kept. Machines a
 """
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,7 @@ def run_bench(say: Callable[[str], None] = print) -> None:
     """Measures everything and says it line by line, with the machine first."""
     say(", ".join(f"{name} {value}" for name, value in hardware().items() if value is not None))
     lab = load_implementation(ROOT / "solutions" / "mixed_precision.py")
-    for part in (transformer, trainer_overhead, rivals):
+    for part in (transformer, trainer_overhead, partial(rivals, say=say)):
         for measured in part(lab):
             say(str(measured))
     for part in (bench_commands.suite, bench_commands.comparison, bench_commands.watching, bench_commands.status):
@@ -102,7 +103,7 @@ def trainer_overhead(lab: ModuleType) -> list[Measured]:
     return measured
 
 
-def rivals(lab: ModuleType) -> list[Measured]:
+def rivals(lab: ModuleType, say: Callable[[str], None] = print) -> list[Measured]:
     """train_step against Lightning Fabric and Accelerate on a step that is mostly overhead: width 64, bfloat16."""
     batch, criterion = (torch.randn(64, 64), torch.randint(10, (64,))), nn.CrossEntropyLoss()
     steps = {"trainer": training(lab, lab.SimpleModel(64, 64, 10, 2), torch.bfloat16, batch, criterion)}
@@ -113,7 +114,7 @@ def rivals(lab: ModuleType) -> list[Measured]:
         except ImportError as error:
             missing.append(f"{name} ({error.name})")
     if missing:
-        print(f"left out, not installed: {', '.join(missing)}; make bench installs them")
+        say(f"left out, not installed: {', '.join(missing)}; make bench installs them")
     if len(steps) == 1:
         return []
     seconds = interleaved_medians(steps, repeats=10 * TURNS, warmup=20)

@@ -78,7 +78,7 @@ def restore(training: Training, path: Path, state: dict[str, Any]) -> None:
 def settings_of(path: Path, state: dict[str, Any], given: dict[str, Any]) -> Settings:
     """The settings to go on with: the checkpoint's; of those `given` on the command line only `epochs` may differ.
 
-    Raises LabError, naming the option, if another one does, or if there is nothing left to train.
+    Raises LabError, naming the option, if another one does, or if the checkpoint is beyond `epochs`.
     """
     saved = state["settings"]
     for name, value in given.items():

@@ -12,11 +12,11 @@ from labkit.errors import LabError
 def check_writable(path: Path, option: str) -> None:
     """Raises LabError, naming the command line's `option`, unless a file can be made at `path`."""
     folder = path.resolve().parent
-    if not folder.is_dir():
-        raise LabError(f"{option} {path}: there is no folder {folder}; make it first, or give another path")
-    if path.exists() and not path.is_file():
-        raise LabError(f"{option} {path}: that is not a file; give the path of one")
     try:
+        if not folder.is_dir():
+            raise LabError(f"{option} {path}: there is no folder {folder}; make it first, or give another path")
+        if path.exists() and not path.is_file():
+            raise LabError(f"{option} {path}: that is not a file; give the path of one")
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -63,11 +63,10 @@ def write_json(path: Path, data: object) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes renames in `folder` outlast a loss of power."""
-    if os.name == "nt":
-        return  # Windows opens no folders
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Makes renames in `folder` outlast a loss of power, where the system can."""
+    with suppress(OSError):  # Windows opens no folders, some file systems sync none
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

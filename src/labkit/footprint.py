@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from labkit.errors import LabError
-from labkit.files import write_json, write_whole
+from labkit.files import make_folder, write_json, write_whole
 from labkit.loading import load_implementation
 from labkit.models import WideMLP
 from labkit.plots import BLUE, GREEN, VERMILION, saved
@@ -82,6 +82,7 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
 
 def write_figure(file: Path, folder: Path) -> list[Path]:
     """Measures with the lab file at `file`, writes the figures and their picture to `folder`, gives both paths."""
+    make_folder(folder, "--out")
     held = measure(file)
     data: dict[str, Any] = {
         "made by": "python -m labkit bytes",
@@ -89,7 +90,6 @@ def write_figure(file: Path, folder: Path) -> list[Path]:
         "torch": torch.__version__.partition("+")[0],
         "bytes": held,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{NAME}.json", folder / f"{NAME}.png"]
     write_json(paths[0], data)
     write_whole(paths[1], _drawn(held))

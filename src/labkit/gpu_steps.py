@@ -5,8 +5,7 @@ course's trainer does not train in it.
 """
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -19,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from labkit.errors import LabError
 from labkit.gpu_workloads import Workload
-from labkit.measure import check_amp_available, interleaved_medians, step_memory
+from labkit.measure import check_amp_available, float32_products, interleaved_medians, step_memory
 
 PRODUCTS = 8  # plain products in a timed turn, so that one's launch hides behind another's work
 LEARNING_RATE = 1e-5  # all formats train the same weights, on noise: nothing should blow up
@@ -82,18 +81,6 @@ class Subject:
             _, skipped = self.trainer.train_step(self.batch, self.optimizer, self.criterion)
         self.steps += 1
         self.skipped += bool(skipped)
-
-
-@contextmanager
-def float32_products(precision: str) -> Iterator[None]:
-    """While it lasts, CUDA multiplies float32 matrices in float32 ("ieee") or rounds their numbers to "tf32"."""
-    matmul = torch.backends.cuda.matmul
-    before = matmul.fp32_precision
-    matmul.fp32_precision = precision
-    try:
-        yield
-    finally:
-        matmul.fp32_precision = before
 
 
 def formats(device: str) -> list[Format]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from labkit.errors import LabError
+from labkit.files import write_whole
 from labkit.manifest import ROOT, Lab, Step
 
 BEGIN = "<!-- steps: made by make skeletons -->"
@@ -29,7 +30,7 @@ def write_handout(lab: Lab, root: Path = ROOT) -> list[str]:
     old = path.read_text(encoding="utf-8") if path.exists() else None
     new = handout_of(lab, _beginning(lab) if old is None else old)
     if new != old:
-        path.write_text(new, encoding="utf-8")
+        write_whole(path, new.encode())
     return [f"{path.relative_to(root)}: {'up to date' if new == old else 'written'}"]
 
 

@@ -6,7 +6,7 @@ from labkit.causes import SLIPS, cause, raised_in
 from labkit.expect import Unexpected
 from labkit.manifest import Behaviour, Lab
 from labkit.observe import MissingName, SubmissionRaised
-from labkit.ranks import RANK_TIMEOUT
+from labkit.ranks import DEADLINE, RANK_TIMEOUT
 from labkit.records import EVERY_NAME, NO_EXCEPTION, Record
 from labkit.values import Raised
 
@@ -30,7 +30,7 @@ def verdict(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, observed: lis
     if isinstance(error, SubmissionRaised):
         return _record_of_exception(base, lab, behaviour, error.raised)
     if isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout"):
-        return _timed_out(base)
+        return _timed_out(base, TIMEOUT)
     return base.but(
         state="failed", got=f"{type(error).__name__}: {error}", expected="a value that can be judged", why=behaviour.why
     )
@@ -57,14 +57,14 @@ def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: R
         )
     by_pytest = raised.type == "Failed" and raised.message.startswith("Timeout")  # pytest-timeout's
     if by_pytest or raised.type == RANK_TIMEOUT:
-        return _timed_out(base)
+        return _timed_out(base, TIMEOUT if by_pytest else DEADLINE)
     return base.but(state="failed", got=str(raised), expected=NO_EXCEPTION, why=cause(raised))
 
 
-def _timed_out(base: Record) -> Record:
+def _timed_out(base: Record, limit: float) -> Record:
     return base.but(
         state="timeout",
-        got=f"no answer within {TIMEOUT:g} s",
+        got=f"no answer within {limit:g} s",
         expected="an answer",
         why="look for a loop without an end",
     )

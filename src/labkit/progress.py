@@ -41,7 +41,7 @@ def fingerprint(lab: Lab, root: Path = ROOT) -> str:
 
 
 @functools.cache
-def machinery(root: Path = ROOT) -> str:
+def machinery(root: Path) -> str:
     """A hash of labkit, the options of pytest and the versions; taken once a process, whose code does not change."""
     files = [path for path in (root / "src" / "labkit").rglob("*") if "__pycache__" not in path.parts]
     versions = [platform.python_version(), *map(importlib.metadata.version, ("torch", "numpy", "pytest"))]
@@ -92,7 +92,7 @@ def _path(lab: Lab, root: Path) -> Path:
 def _digest(files: Iterable[Path], root: Path, start: str) -> str:
     digest = hashlib.sha256(start.encode())
     for path in sorted(files):
-        if path.is_dir():
+        if path.is_dir() or path.name.startswith("."):  # an editor's lock, .DS_Store
             continue
         digest.update(str(path.relative_to(root)).encode() + b"\0")
         try:

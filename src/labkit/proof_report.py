@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from labkit.files import write_whole
+from labkit.files import make_folder, write_whole
 from labkit.manifest import Lab
 from labkit.proof import Graded, first_seed, misconceptions, needless
 
@@ -65,10 +65,9 @@ def stale_pages(lab: Lab, results: list[Graded]) -> list[str]:
 
 def draw_matrix(lab: Lab, results: list[Graded], path: Path) -> None:
     """Draws the mistakes (rows, sorted by the first test that catches them) against the tests (columns)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+
+    from labkit.plots import saved
 
     tests = [test for group in _tests_by_step(lab) for test in group]
     rows = [graded for graded in first_seed(results) if graded.answer.kind == "mistake"]
@@ -86,9 +85,8 @@ def draw_matrix(lab: Lab, results: list[Graded], path: Path) -> None:
     axes.set_ylabel(f"{len(rows)} wrong answers, sorted by the first test that catches them")
     axes.set_yticks([])
     figure.suptitle(f"Lab {lab.number:02d}: which test catches which wrong answer (blue: the test fails it)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    make_folder(path.parent, "proof:")
+    write_whole(path, saved(figure, "png", dpi=120))
 
 
 def instructor_page(lab: Lab, results: list[Graded]) -> str:

@@ -157,6 +157,11 @@ def _rank(connection: Connection, work: Work, device: str, rank: int, size: int,
     while not connection.poll(1.0):
         if os.getppid() != server:  # it was killed; the other ranks may hold this pipe open
             os._exit(1)
-    connection.send(work(connection.recv()))
+    job = connection.recv()
+    try:
+        answer = work(job)
+    except Exception as error:
+        answer = json.dumps(encode(Raised.of(error)))
+    connection.send(answer)
     connection.close()
     time.sleep(DEADLINE)  # stays until it is killed: a rank that leaves early breaks the others' collectives

@@ -1,15 +1,11 @@
 """`make report-lab04`: one page of how an implementation stands, what it measures, and on what machine."""
 
-import json
 import os
 import platform
-import subprocess
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import jinja2
 
@@ -20,7 +16,7 @@ from labkit.loading import implementation_path
 from labkit.manifest import ROOT, Lab, Step
 from labkit.records import LOST, Record
 from labkit.report_parts import Part
-from labkit.student.status import why_it_did_not_run
+from labkit.student.status import graded_apart, why_it_did_not_run
 from labkit.summary import diagnosis_of, next_record, next_thing, states
 
 TEMPLATE = "report.html.jinja"
@@ -55,7 +51,7 @@ class StepRow:
 
 
 def write_report(
-    lab: Lab, impl: str, folder: Path, only: Iterable[str] = (), say: Callable[[str], object] = print
+    lab: Lab, impl: str, folder: Path, only: Collection[str] = (), say: Callable[[str], object] = print
 ) -> Path:
     """Grades, measures and writes the page to `folder`; gives its path: lab04.html, or lab04-FOLDER.html of `impl`.
 
@@ -85,7 +81,7 @@ def write_report(
     return path
 
 
-def _asked(lab: Lab, only: Iterable[str]) -> list[str]:
+def _asked(lab: Lab, only: Collection[str]) -> list[str]:
     unknown = [name for name in only if name not in report_parts.NAMES]
     if unknown:
         raise LabError(f"--only {unknown[0]}: there is no such part; there is {', '.join(report_parts.NAMES)}")
@@ -98,16 +94,10 @@ def graded(lab: Lab, file: Path) -> list[Record]:
     Raises:
         LabError: there are none, since the file cannot be loaded, or ended Python.
     """
-    with TemporaryDirectory(prefix="labkit-report-") as folder:
-        report = Path(folder) / "records.json"
-        command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"]
-        command += [f"tests/test_{lab.stem}.py", "--impl", str(file.parent), "--json", str(report)]
-        environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1"}
-        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace")
-        records = json.loads(report.read_text(encoding="utf-8"))["records"] if report.exists() else []
+    records, output = graded_apart(lab, ROOT, "--impl", str(file.parent))
     if len(records) < len(lab.behaviours):
-        raise LabError(f"no report: {why_it_did_not_run(ran.stdout + ran.stderr, ROOT)}")
-    return [Record(**record) for record in records]
+        raise LabError(f"no report: {why_it_did_not_run(output, ROOT)}")
+    return records
 
 
 def measured(lab: Lab, file: Path, records: list[Record], name: str) -> Part:

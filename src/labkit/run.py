@@ -121,11 +121,11 @@ _count = click.IntRange(min=1)
 @click.option("--resume", type=_file_or_folder, metavar="PATH", help="Go on from a checkpoint, bit for bit.")
 @click.option("--compare", is_flag=True, help="Instead: memory, speed, stability of the formats, measured here.")
 @click.option("--audit", is_flag=True, help="Instead: which operation of a step ran in which dtype.")
-@click.option("--traceback", is_flag=True, help="Show the whole traceback of an error in the lab file.")
+@click.option(
+    "--traceback", is_flag=True, expose_value=False, help="Show the whole traceback of an error in the lab file."
+)
 @click.pass_context
-def command(
-    context: click.Context, /, device: str, compare: bool, audit: bool, traceback: bool, **options: Any
-) -> None:
+def command(context: click.Context, /, device: str, compare: bool, audit: bool, **options: Any) -> None:
     """Trains a small network on handwritten digits in mixed precision."""
     lab, ranks = context.obj
     given = {name: value for name, value in options.items() if value is not None}
@@ -194,6 +194,8 @@ def _train(
     if state:
         checkpoints.restore(training, resume, state)
         say(f"resumed from {resume} after {len(training.history)} steps, {state['threads']} threads")
+    if checkpoint and checkpoint != resume and training.finished:
+        checkpoints.save(training, checkpoint)  # nothing is left to train, but a file was asked for
     while not training.finished:
         training.step()
         if training.batch == 0:

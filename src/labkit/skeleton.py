@@ -4,13 +4,13 @@ What only the solution needs goes: private functions and methods, decorators oth
 imports that nothing uses any more.
 """
 
-import hashlib
 from pathlib import Path
 
 import libcst as cst
 import libcst.matchers as m
 
 from labkit.errors import LabError
+from labkit.files import write_whole
 from labkit.manifest import ROOT, Lab
 
 KEPT_DECORATORS = ("property", "staticmethod")
@@ -38,7 +38,7 @@ def write_skeletons(lab: Lab, root: Path = ROOT) -> list[str]:
     """Writes `skeleton.py` and the file in `src/`, that one only if nobody has edited it; says what was done."""
     source = (root / "solutions" / f"{lab.stem}.py").read_text(encoding="utf-8")
     skeleton, student = lab.folder / "skeleton.py", root / "src" / f"{lab.stem}.py"
-    unedited = not student.exists() or (skeleton.exists() and _digest(student) == _digest(skeleton))
+    unedited = not student.exists() or (skeleton.exists() and student.read_bytes() == skeleton.read_bytes())
     new = skeleton_of(source, lab)
     said = []
     for path, writable in ((skeleton, True), (student, unedited)):
@@ -48,13 +48,9 @@ def write_skeletons(lab: Lab, root: Path = ROOT) -> list[str]:
         elif path.exists() and path.read_text(encoding="utf-8") == new:
             said.append(f"{name}: up to date")
         else:
-            path.write_text(new, encoding="utf-8")
+            write_whole(path, new.encode())
             said.append(f"{name}: written")
     return said
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class _Stubs(cst.CSTTransformer):

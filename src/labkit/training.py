@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DistributedSampler, TensorDataset
+from torch.utils.data import DistributedSampler
 
 from labkit.banner import milestone_banner
 from labkit.data import digits_split
@@ -71,13 +71,11 @@ class Training:
         lab: ModuleType,
         settings: Settings,
         device: str = "cpu",
-        data: tuple[TensorDataset, TensorDataset] | None = None,
         ranks: Ranks | None = None,
     ) -> None:
         """
         Args:
             lab: a loaded lab file; its MixedPrecisionTrainer makes the steps.
-            data: (train, test), by default the digits; items are (float32 (64,), int64 scalar).
             ranks: the processes, joined already, that train together by `settings.strategy`.
 
         Raises:
@@ -85,7 +83,7 @@ class Training:
                 evenly over the ranks.
         """
         check_device(device)
-        self.train_set, self.test_set = data or digits_split()
+        self.train_set, self.test_set = digits_split()
         if len(self.train_set) == 0:
             raise LabError("the training data is empty: there is nothing to train on")
         size = ranks.size if ranks else 1

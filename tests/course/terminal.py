@@ -1,5 +1,6 @@
 """A program in a terminal of its own, as a person has it: what it shows can be waited for, keys can be pressed."""
 
+import fcntl
 import os
 import pty
 import re
@@ -7,14 +8,9 @@ import select
 import signal
 import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
-
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows has none
-    fcntl = termios = None
 
 COLUMNS, ROWS = 80, 24
 

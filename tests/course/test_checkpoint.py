@@ -105,6 +105,13 @@ def test_more_epochs_may_be_asked_for_on_resuming(saved: Path, tmp_path: Path) -
     assert same(checkpoint.load(saved), checkpoint.load(other))
 
 
+def test_a_finished_training_is_copied_where_asked(saved: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.pt"
+    finished = run(solution(), "--resume", saved, "--checkpoint", copy)
+    assert f"saved: {copy}" in finished.out
+    assert run(solution(), "--resume", copy).code == 0
+
+
 def test_a_finished_training_resumes_to_its_banner(saved: Path) -> None:
     finished = run(solution(), "--resume", saved)
     assert finished.code == 0 and "epoch" not in finished.out.split("steps")[1].split("=")[0]

@@ -1,7 +1,9 @@
 """The doctor looks at everything, whatever is broken, and has a remedy for each problem."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,15 @@ def test_formats_are_measured() -> None:
     assert speeds["fp32"].native and speeds["fp32"].against_fp32 == 1.0
     assert speeds["fp16"].seconds > 0 and speeds["bf16"].seconds > 0
     assert not speeds["tf32"].native and "A100" in speeds["tf32"].why
+
+
+def test_what_could_not_be_measured_is_not_called_slow() -> None:
+    assert not any("slower" in text for text in doctor.meaning("cuda", {}))
+
+
+def test_every_package_that_a_student_gets_is_looked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {re.split(r"[<>=]", one)[0] for one in project["dependencies"]} == set(doctor.NEEDED)
 
 
 @pytest.mark.parametrize(

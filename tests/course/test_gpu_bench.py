@@ -12,7 +12,7 @@ import torch
 from page_checks import ROOT
 from rich.console import Console
 
-from labkit import __main__, bench, gpu_bench, gpu_steps
+from labkit import __main__, bench, gpu_bench, gpu_steps, measure
 from labkit.errors import LabError
 from labkit.experiments.style import saved, themed
 from labkit.gpu_workloads import MLP, Transformer
@@ -100,9 +100,9 @@ def test_precision_of_float32_products_is_set_and_given_back() -> None:
     before = matmul.fp32_precision
 
     def fails() -> None:
-        with gpu_steps.float32_products("tf32"):
+        with measure.float32_products("tf32"):
             seen.append(matmul.fp32_precision)
-            with gpu_steps.float32_products("ieee"):
+            with measure.float32_products("ieee"):
                 seen.append(matmul.fp32_precision)
             raise KeyError
 

@@ -60,6 +60,7 @@ def test_damaged_memory_begins_anew(course: Course, text: str) -> None:
 def test_step_that_is_not_there_is_refused(course: Course) -> None:
     with pytest.raises(LabError, match=r"lab07 has no step 9; .* make hint-lab07 STEP=1 \(1 to 2\)"):
         hinted(course, 9)
+    assert "lab07 has no step 0" in course.labkit("hint", "lab07", "--step", "0").err
 
 
 def test_command_hints_at_the_current_step(course: Course) -> None:

@@ -153,7 +153,8 @@ def test_failed_installation_is_tried_again(copy: Path) -> None:
 def test_venv_whose_python_has_gone_is_made_anew(copy: Path) -> None:
     has_venv(copy, "exit 127")
     assert_refused(make(copy, "demo", "PYTHON=/nonexistent"), "there is no /nonexistent")
-    assert not (copy / ".venv").exists()
+    assert (copy / ".venv").exists()  # whoever asks for nothing but help has lost nothing
+    assert "-m venv --clear .venv" in make(copy, "--dry-run", "demo").stdout
 
 
 def test_newer_requirements_are_installed(copy: Path) -> None:

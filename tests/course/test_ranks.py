@@ -26,6 +26,8 @@ def work(job: str) -> str:
         return json.dumps({"$": "raised", "type": "ValueError", "message": "no"})
     if job == "pid":
         return json.dumps({"pid": os.getpid()})
+    if job == "fail":
+        raise KeyError("nowhere")
     if job.startswith(("die", "raise")):
         dist.barrier()
     return json.dumps([rank, dist.get_world_size(), RUNS])
@@ -66,6 +68,11 @@ def test_one_that_raises_does_not_let_the_others_wait(server: RankServer) -> Non
     raised, waited = (json.loads(answer) for answer in server.run("raise on 0", 2))
     assert (raised["type"], raised["message"]) == ("ValueError", "no")
     assert waited["$"] == "raised" and waited["type"] == RANK_TIMEOUT
+
+
+def test_work_that_fails_is_told(server: RankServer) -> None:
+    answers = [json.loads(answer) for answer in server.run("fail", 2)]
+    assert [(answer["type"], answer["message"]) for answer in answers] == [("KeyError", "'nowhere'")] * 2
 
 
 def test_one_that_dies_is_named(server: RankServer) -> None:

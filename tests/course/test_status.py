@@ -83,6 +83,21 @@ def test_no_verdict_outlives_a_change(course: Course, changed: str) -> None:
     assert status.known(course.lab, course.root).records == []
 
 
+def test_an_editors_lock_is_no_change(course: Course) -> None:
+    under = progress.fingerprint(course.lab, course.root)
+    (course.root / "src" / ".#tiny.py").symlink_to("nowhere")
+    assert progress.fingerprint(course.lab, course.root) == under
+
+
+def test_machinery_is_what_this_process_began_with(course: Course) -> None:
+    """Watch imports labkit once: verdicts of its runs are not those of a labkit that was edited since."""
+    progress.machinery(course.root)
+    under = progress.fingerprint(course.lab, course.root)
+    path = course.root / "src/labkit/expect.py"
+    path.write_text(path.read_text() + "\n# changed\n")
+    assert progress.fingerprint(course.lab, course.root) == under
+
+
 def test_verdicts_on_a_file_that_was_saved_meanwhile_are_dropped(course: Course) -> None:
     course.file.write_text(ONE_STEP)
     under = progress.fingerprint(course.lab, course.root)

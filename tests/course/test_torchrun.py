@@ -1,6 +1,6 @@
 """Real torchrun: our line comes first, two machines meet, and a job that loses a rank ends as if it had not.
 
-KILLS=20 kills at that many random moments instead of a few: KILLS=20 pytest tests/course/test_torchrun.py -k loses_a_rank
+KILLS=20 kills at that many random moments instead of a few; docs/maintainers.md has the whole command.
 """
 
 import contextlib
@@ -36,9 +36,9 @@ ENVIRONMENT = os.environ | {
 
 
 @contextlib.contextmanager
-def started(folder: Path, *args: object) -> Iterator[subprocess.Popen[str]]:
-    """A torchrun with these arguments; fails if a process of it is left at the end."""
-    command = [*TORCHRUN, *map(str, args)]
+def started(folder: Path, *args: object, program: tuple[str, ...] = TORCHRUN) -> Iterator[subprocess.Popen[str]]:
+    """A torchrun (or another `program`) with these arguments; fails if a process of it is left at the end."""
+    command = [*program, *map(str, args)]
     with open(folder / "err", "w") as err:
         process = subprocess.Popen(
             command, cwd=ROOT, env=ENVIRONMENT | {"LABKIT_TEST": str(folder)}, stdout=subprocess.PIPE, stderr=err,
@@ -126,6 +126,14 @@ def test_ranks_end_when_torchrun_is_killed(tmp_path: Path) -> None:
         process.stdout.readline()
         assert len(ranks_of(process)) == 2
         process.kill()
+
+
+def test_torchrun_ends_with_the_command_that_started_it(tmp_path: Path) -> None:
+    program = (sys.executable, "-m", "labkit")
+    with started(tmp_path, "launch", "ddp", "--impl", "solutions", "--epochs", 100000, program=program) as process:
+        process.stdout.readline()
+        process.terminate()
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_two_machines_train_together(tmp_path: Path) -> None:

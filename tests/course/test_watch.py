@@ -82,6 +82,14 @@ def test_h_hints_one_rung_more_each_time(course: Course, terminal: Terminal) -> 
     assert "the idea" in terminal.wait_for("1 more: h")
 
 
+def test_arrow_is_no_key_of_ours(course: Course, terminal: Terminal) -> None:
+    """What a terminal sends for Home and F3 ends in an H and an R."""
+    save(course, terminal, BOTH_STEPS + "# arrows\n")
+    terminal.press("\x1b[H\x1bORn")
+    said = terminal.wait_for(rf"--- .*{IDLE}")
+    assert "a question" not in said and "reset to the skeleton" not in said
+
+
 def test_syntax_error_is_a_line(course: Course, terminal: Terminal) -> None:
     said = save(course, terminal, ONE_STEP + "\nx = (\n")
     assert "src/tiny.py, line 13: '(' was never closed: x = (" in said
@@ -153,7 +161,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(course: Course, terminal: Terminal
     assert terminal.ended() == 0
     assert terminal.restored()
     assert "Traceback" not in terminal.text
-    assert str(course.root) not in running_python()
+    assert str(course.root) not in working_folders()
 
 
 def test_without_a_terminal_it_is_plain_text(course: Course) -> None:
@@ -183,7 +191,7 @@ def test_step_that_is_not_there_is_refused(course: Course) -> None:
     assert "lab07 has no step 9; it has 1 to 2" in ran.err
 
 
-def running_python() -> str:
+def working_folders() -> str:
     """The working folders of all processes that can be seen; nothing where there is no /proc."""
     folders = []
     for process in os.listdir("/proc") if os.path.isdir("/proc/self") else []:

@@ -15,7 +15,7 @@ from labkit.manifest import ROOT
 from labkit.student.screen import Line
 
 PYTHONS = ((3, 11), (3, 13))
-NEEDED = ("torch", "numpy", "matplotlib", "click", "rich", "pytest", "pytest-timeout")
+NEEDED = ("torch", "numpy", "matplotlib", "click", "jinja2", "rich", "pytest", "pytest-timeout")
 LABEL = 14  # columns
 SLACK = 1.25  # how much faster or slower than float32 is no difference
 
@@ -195,7 +195,9 @@ def meaning(device: str, gains: dict[str, float]) -> list[str]:
     where = "the tests run on the CPU unless told: make test-lab04 DEVICE=cuda" if device == "cuda" else "on this CPU"
     said = [f"Every step and every test runs here ({where}); right numbers do not depend on speed."]
     for name, dtype in (("fp16", "float16"), ("bf16", "bfloat16")):
-        gain = gains.get(name, 0.0)
+        gain = gains.get(name)
+        if gain is None:
+            continue  # could not be measured, as the table says
         if gain > SLACK:
             said.append(f"{dtype}: large products gain time. How much a whole step gains, make compare measures.")
         elif gain * SLACK >= 1.0:

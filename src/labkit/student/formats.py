@@ -1,14 +1,13 @@
 """Which number formats this machine computes in, measured with one small matrix product each."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from labkit.measure import interleaved_medians
+from labkit.measure import float32_products, interleaved_medians
 
 SLACK = 1.25  # a format that takes at most so many times as long as fp32 counts as native
 SIZES = {"cpu": 256, "cuda": 4096}  # of the square matrices: a CPU that emulates may be 100 times slower
@@ -68,7 +67,7 @@ def _product(name: str, device: str) -> Callable[[], Tensor]:
     precision = "tf32" if name == "tf32" else "ieee"
 
     def product() -> Tensor:
-        with _fp32_as(precision):
+        with float32_products(precision):
             return matrix @ matrix
 
     return product
@@ -81,14 +80,3 @@ def _product_in_fp8(size: int, device: str) -> Callable[[], Tensor]:
     matrix = torch.full((size, size), 0.5, device=device).to(torch.float8_e4m3fn)
     one = torch.ones((), device=device)
     return lambda: torch._scaled_mm(matrix, matrix.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
-
-
-@contextmanager
-def _fp32_as(precision: str) -> Iterator[None]:
-    """float32 products on CUDA in true float32 ("ieee") or in "tf32", whatever is set elsewhere."""
-    before = torch.backends.cuda.matmul.fp32_precision
-    torch.backends.cuda.matmul.fp32_precision = precision
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.fp32_precision = before

@@ -31,7 +31,7 @@ def next_hint(lab: Lab, number: int, more: str = "", root: Path = ROOT) -> list[
     said = [Line(f"Step {number}: {step.title}", "bold")]
     for rung, hint in enumerate(step.hints[:seen], start=1):
         last = rung == seen
-        kind = RUNGS[rung - 1] if rung <= len(RUNGS) else "more"
+        kind = RUNGS[rung - 1]
         said.append(Line(f"  {rung} of {len(step.hints)}, {kind}:", "bold" if last else "dim"))
         said.append(Line(f"    {hint}", "" if last else "dim", 4))
     if before == len(step.hints):

@@ -1,6 +1,7 @@
 """Reads single keys from a terminal, and writes a footer that gives way to whatever is printed."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ except ImportError:  # Windows
     termios = None
 
 END, INTERRUPT = "\x04", "\x03"
+ESCAPE = r"\x1b(\[[0-9;]*[A-Za-z~]|O[A-Za-z]|.)?"  # what a terminal sends for an arrow, Home, F3, Alt with a key
 
 
 class Keys:
@@ -42,11 +44,12 @@ class Keys:
         return 0 if self.on else None
 
     def read(self) -> str:
-        """The keys that were pressed; END where the terminal is gone."""
+        """The keys that were pressed, arrows and the like left out; END where the terminal is gone."""
         try:
-            return os.read(0, 64).decode(errors="replace") or END
+            pressed = os.read(0, 64).decode(errors="replace")
         except OSError:
             return END
+        return re.sub(ESCAPE, "", pressed) if pressed else END
 
     def _set(self) -> None:
         mode = termios.tcgetattr(0)

@@ -1,6 +1,5 @@
 """`make status`: every lab and its steps, with points, bar and minutes, and the one next thing to do."""
 
-import filecmp
 import json
 import os
 import subprocess
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 from labkit import progress
 from labkit.errors import LabError
 from labkit.files import shown
-from labkit.manifest import ROOT, Lab
+from labkit.manifest import ROOT, Behaviour, Lab
 from labkit.records import Record
 from labkit.student.screen import Line
 from labkit.summary import bar, help_for, needed_step, next_record, next_thing, states
@@ -44,7 +43,7 @@ def known(lab: Lab, root: Path = ROOT) -> Standing:
             lab, error=f"{shown(file, root)} is not there; make reset-{lab.name} puts the skeleton in place"
         )
     if _untouched(lab, file):
-        return Standing(lab, [_stub_record(lab, number) for number in range(len(lab.behaviours))])
+        return Standing(lab, [_stub_record(lab, behaviour) for behaviour in lab.behaviours])
     return Standing(lab, *progress.recall(lab, root))
 
 
@@ -113,12 +112,11 @@ def _handout(lab: Lab) -> str:
 
 def _untouched(lab: Lab, file: Path) -> bool:
     skeleton = lab.folder / "skeleton.py"
-    return skeleton.is_file() and filecmp.cmp(skeleton, file, shallow=False)
+    return skeleton.is_file() and skeleton.read_bytes() == file.read_bytes()
 
 
-def _stub_record(lab: Lab, number: int) -> Record:
+def _stub_record(lab: Lab, behaviour: Behaviour) -> Record:
     """What the suite says of a behaviour whose functions are all stubs still."""
-    behaviour = lab.behaviours[number]
     needs = f"Step {behaviour.step}: {next(iter(lab.step(behaviour.step).todo))}"
     return Record(
         lab.name, behaviour.id, behaviour.step, behaviour.points, 0.0, f"{lab.reading}#{behaviour.read}", "todo",
@@ -129,18 +127,24 @@ def _stub_record(lab: Lab, number: int) -> Record:
 def _tested(lab: Lab, root: Path) -> Standing:
     """Runs the whole suite in a process of its own; it remembers its verdicts itself."""
     under = progress.fingerprint(lab, root)
-    with TemporaryDirectory(prefix="labkit-status-") as folder:
-        report = Path(folder) / "records.json"
-        command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"]
-        command += [f"tests/test_{lab.stem}.py", "--json", str(report)]
-        environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1"}
-        ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, errors="replace")
-        data = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {"records": []}
-        if len(data["records"]) == len(lab.behaviours):
-            return Standing(lab, [Record(**record) for record in data["records"]])
-    error = why_it_did_not_run(ran.stdout + ran.stderr, root)
+    records, output = graded_apart(lab, root)
+    if len(records) == len(lab.behaviours):
+        return Standing(lab, records)
+    error = why_it_did_not_run(output, root)
     progress.remember(lab, under, [], error, root)
     return Standing(lab, error=error)
+
+
+def graded_apart(lab: Lab, root: Path, *options: str) -> tuple[list[Record], str]:
+    """The records of a run of the suite in a process of its own, none where the file cannot be loaded; its output."""
+    with TemporaryDirectory(prefix="labkit-graded-") as folder:
+        report = Path(folder) / "records.json"
+        command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"]
+        command += [f"tests/test_{lab.stem}.py", "--json", str(report), *options]
+        environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1"}
+        ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, errors="replace")
+        found = json.loads(report.read_text(encoding="utf-8"))["records"] if report.exists() else []
+    return [Record(**record) for record in found], ran.stdout + ran.stderr
 
 
 def why_it_did_not_run(output: str, root: Path = ROOT) -> str:

@@ -6,13 +6,23 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.diagnosis import diagnose, misconceptions
 from labkit.files import shown
 from labkit.manifest import Lab
 from labkit.records import Record
 from labkit.student.screen import Line
 from labkit.student.status import why_it_did_not_run
-from labkit.summary import LOST, bar, failure, help_for, next_record, next_thing, points, printed_lines, states
+from labkit.summary import (
+    LOST,
+    bar,
+    diagnosis_of,
+    failure,
+    help_for,
+    next_record,
+    next_thing,
+    points,
+    printed_lines,
+    states,
+)
 
 
 @dataclass
@@ -82,7 +92,7 @@ def end_lines(run: Run, event: dict, hung: bool, keys: bool) -> list[Line]:
     if len(lost) > 1:
         step = f" STEP={run.step}" if run.step else ""
         said.append(Line(f"  and {len(lost) - 1} more failed: make test-{run.lab.name}{step} lists them", "", 2))
-    looks_like = diagnose(run.records, misconceptions(run.lab)) if lost else ""
+    looks_like = diagnosis_of(run.lab, run.records) if lost else ""
     if looks_like:
         said.append(Line(looks_like, "yellow", 2))
     record = next_record(run.records)
@@ -98,7 +108,8 @@ def end_lines(run: Run, event: dict, hung: bool, keys: bool) -> list[Line]:
 
 def _where_it_hangs(run: Run, stack: str) -> str:
     file = run.root / "src" / f"{run.lab.stem}.py"
-    found = re.search(rf'File "{re.escape(str(file.resolve()))}", line (\d+) in (\S+)', stack)
+    name = str(file.resolve()).encode("ascii", "backslashreplace").decode()  # as faulthandler writes it
+    found = re.search(rf'File "{re.escape(name)}", line (\d+) in (\S+)', stack)
     where = f"{shown(file, run.root)}, line {found[1]}, in {found[2]}" if found else shown(file, run.root)
     what = f"{run.testing} got" if run.testing else "loading the file gave"
     return f"{where}: {what} no answer, and was ended. Look there for a loop without an end."

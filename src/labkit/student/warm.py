@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -51,7 +52,8 @@ class Worker:
 
     def close(self) -> None:
         """Ends the worker, and with its input whatever it has started."""
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):  # what it could not be told any more
+            self.process.stdin.close()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:

@@ -224,5 +224,5 @@ class Watch:
     def _say(self, lines: Iterable[Line]) -> None:
         try:
             self.footer.around(lambda: screen.show(lines))
-        except (BrokenPipeError, OSError):
+        except OSError:
             sys.exit(0)  # whoever read this has gone

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,7 +37,9 @@ def serve(lab: Lab) -> None:
 
     if any(step.ranks > 1 for step in lab.steps):
         import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
-    progress.machinery()  # of the code that was imported just now: a labkit that is edited later is not what ran
+    progress.machinery(
+        manifest.ROOT
+    )  # of the code that was imported just now: a labkit that is edited later is not what ran
     gc.freeze()  # a child's garbage collector need not walk through all of torch
     with TemporaryDirectory(prefix="labkit-watch-") as folder:
         children = _Children(lab, Path(folder))
@@ -147,7 +150,7 @@ def _say(event: dict, descriptor: int = 1) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _requests(busy: object):
+def _requests(busy: Callable[[], bool]) -> Iterator[dict]:
     """Requests as they come, until the input ends; `busy` is asked while there is none, often while it says yes."""
     waiting = b""
     while True:
