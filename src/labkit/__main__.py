@@ -41,16 +41,16 @@ def skeletons() -> None:
 @cli.command()
 @click.argument("lab")
 @click.option("--seeds", default=1, type=click.IntRange(1), help="How many seeds to prove it under, from 0 on.")
-@click.option("--own-steps", is_flag=True, help="Put to a mistake only the tests of its own step: quicker.")
-@click.option("--check", is_flag=True, help="Quicker still: write nothing, fail if what it wrote is not true any more.")
-def proof(lab: str, seeds: int, own_steps: bool, check: bool) -> None:
+@click.option("--every-test", is_flag=True, help="Put every test to every answer, those of other steps too: slower.")
+@click.option("--check", is_flag=True, help="Quicker: write nothing, fail if what it wrote is not true any more.")
+def proof(lab: str, seeds: int, every_test: bool, check: bool) -> None:
     """Grade every known mistake and alternative of LAB and show which test catches what."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the forked children compute, one on each core
     from labkit import proof, proof_report
 
     found = manifest.find(lab)
     done = itertools.count(1)
-    tests = "known" if check else "own" if own_steps else "all"
+    tests = "known" if check else "every" if every_test else "own"
     results = proof.prove(
         found, list(range(seeds)), tests, lambda graded: _progress(f"{next(done)} {graded.answer.name}")
     )

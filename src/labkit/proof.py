@@ -82,13 +82,15 @@ def _assigns(node: ast.stmt, name: str) -> bool:
 
 
 def prove(
-    lab: Lab, seeds: list[int], tests: str = "all", progress: Callable[[Graded], None] = lambda graded: None
+    lab: Lab, seeds: list[int], tests: str = "own", progress: Callable[[Graded], None] = lambda graded: None
 ) -> list[Graded]:
     """Grades the solution, the stub, a replay and both banks under every seed, in parallel on all cores.
 
-    `tests` says which are put to a mistake or an alternative: "all", those of its "own" steps, which have to catch it,
-    or, quickest, those of its own steps that a "known" mistake failed when misconceptions.json was written. Under the
-    seeds after the first it is those of the own steps, and for a mistake the first that fails is enough.
+    `tests` says which are put to the banks: "every" test to every answer; to a mistake those of its "own" steps, which
+    have to catch it, and to an alternative those of later steps too, whose functions may call it; or, quickest, to a
+    mistake those that it is "known" to fail since misconceptions.json was written, and to an alternative what several
+    processes train only if it is of that step. Under the seeds after the first it is "own", and for a mistake the first
+    test that fails is enough.
     """
     known = {one.name: one.fails for one in misconceptions_of(lab)}
     every = frozenset(step.number for step in lab.steps)
@@ -102,12 +104,8 @@ def prove(
             Answer("stub", "stub", "", every, ("--impl", str(stub))),
         ]
         bank = [one for kind in KINDS for one in overlays(lab, kind)]
-        first = {
-            "all": bank,
-            "own": [_narrowed(lab, one) for one in bank],
-            "known": [_narrowed(lab, one, known.get(one.name, ())) for one in bank],
-        }[tests]
-        later = [_until_caught(lab, one, known.get(one.name, ())) for one in bank]
+        first = [with_tests(lab, one, tests, known.get(one.name, ())) for one in bank]
+        later = [_until_caught(with_tests(lab, one, "own"), known.get(one.name, ())) for one in bank]
         jobs = [(answer, seeds[0]) for answer in [*whole, *first]]
         jobs += [(answer, seed) for seed in seeds[1:] for answer in [*whole, *later]]
         recordings = [(_recording(scratch, seed, every), seed + OTHER_SEED) for seed in seeds]
@@ -121,15 +119,22 @@ def prove(
     return sorted(results, key=lambda graded: order[graded.answer, graded.seed])
 
 
-def _narrowed(lab: Lab, answer: Answer, known: Collection[str] = ()) -> Answer:
-    """Meets only the `known` tests, or those of its own steps if none are."""
-    own = [one.id for one in lab.behaviours if one.step in answer.steps]
-    return replace(answer, tests=tuple([test for test in own if test in known] or own))
+def with_tests(lab: Lab, answer: Answer, tests: str, known: Collection[str] = ()) -> Answer:
+    """The answer with the tests that are put to it; see `prove`."""
+    if tests == "every":
+        return answer
+    chosen = [one for one in lab.behaviours if one.step in answer.steps]
+    if answer.kind == "mistake" and tests == "known":
+        chosen = [one for one in chosen if one.id in known] or chosen
+    if answer.kind == "alternative":
+        after = [step for step in lab.steps if step.number > min(answer.steps)]
+        called = {step.number for step in after if tests == "own" or step.ranks == 1}
+        chosen = [one for one in lab.behaviours if one.step in answer.steps | called]
+    return replace(answer, tests=tuple(one.id for one in chosen))
 
 
-def _until_caught(lab: Lab, answer: Answer, known: Collection[str]) -> Answer:
-    """Meets the tests of its own steps; of a mistake, those that it is known to fail come first, and one is enough."""
-    answer = _narrowed(lab, answer)
+def _until_caught(answer: Answer, known: Collection[str]) -> Answer:
+    """A mistake meets those tests first that it is known to fail, and one is enough."""
     if answer.kind != "mistake":
         return answer
     first = sorted(answer.tests, key=lambda test: test not in known)

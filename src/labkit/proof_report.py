@@ -12,14 +12,14 @@ MARK = {"passed": ".", "failed": "F", "timeout": "T", "todo": "t", "blocked": "b
 
 
 def matrix(lab: Lab, results: list[Graded]) -> str:
-    """One row an answer and one column a test, in the order of the manifest, a blank between steps."""
+    """One row an answer and one column a test, in the order of the manifest; blank where a test was not put to it."""
     columns = [list(group) for group in _tests_by_step(lab)]
     width = max(len(graded.answer.name) for graded in results)
     lines = [
         f"{'step':>{width}}  " + " ".join(f"{number:<{len(tests)}}" for number, tests in enumerate(columns, start=1))
     ]
     for graded in results:
-        marks = ("".join(MARK.get(graded.states.get(test, ""), "?") for test in tests) for tests in columns)
+        marks = ("".join(MARK.get(graded.states.get(test, ""), " ") for test in tests) for tests in columns)
         lines.append(f"{graded.answer.name:>{width}}  " + " ".join(marks))
     return "\n".join(lines)
 

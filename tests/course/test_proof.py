@@ -34,3 +34,21 @@ def test_banks_are_large_enough(lab: Lab):
     assert len(alternatives) >= len(lab.steps)
     says = [mistake.says for mistake in mistakes]
     assert len(set(says)) == len(says), "two mistakes have the same sentence"
+
+
+@pytest.mark.parametrize(
+    ("kind", "tests", "steps"),
+    [
+        ("mistake", "own", {2}),
+        ("alternative", "own", {2, 3, 4, 5}),
+        ("alternative", "known", {2, 3, 4}),
+        ("mistake", "every", {1, 2, 3, 4, 5}),
+    ],
+)
+def test_an_answer_meets_what_its_functions_may_change(kind: str, tests: str, steps: set[int]) -> None:
+    from labkit.proof import Answer, with_tests
+
+    lab = manifest.find("lab04")
+    answer = with_tests(lab, Answer("name", kind, "says", frozenset({2}), ()), tests)
+    every = [one.id for one in lab.behaviours]
+    assert {one.step for one in lab.behaviours if one.id in (answer.tests or every)} == steps
