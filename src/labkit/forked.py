@@ -2,13 +2,14 @@
 
 import gc
 import os
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from labkit.processes import kill_group, usable_cores
 
 TIME_LIMIT = 300.0  # seconds for one job
 
@@ -47,17 +48,6 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
         for pid in running:
             kill_group(pid)
             os.waitpid(pid, 0)
-
-
-def usable_cores() -> int:
-    """The cores that this process may run on, as far as the system says."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def kill_group(pid: int) -> None:
-    """Ends the process group that `pid` heads, now."""
-    with suppress(ProcessLookupError, PermissionError):  # it has ended; macOS says the latter then
-        os.killpg(pid, signal.SIGKILL)
 
 
 def _fork(job: Callable[[int], object], index: int, scratch: Path) -> int:

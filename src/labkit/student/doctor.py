@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import progress
-from labkit.forked import usable_cores
 from labkit.manifest import ROOT
+from labkit.processes import usable_cores
 from labkit.student.screen import Line
 
 PYTHONS = ((3, 11), (3, 13))

@@ -21,8 +21,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labkit import manifest, progress
-from labkit.forked import kill_group
 from labkit.manifest import Lab
+from labkit.processes import kill_group
 from labkit.suite import run_suite
 
 GRACE = 3.0  # seconds for a child to say where it hangs, at most
