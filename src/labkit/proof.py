@@ -86,11 +86,10 @@ def prove(
 ) -> list[Graded]:
     """Grades the solution, the stub, a replay and both banks under every seed, in parallel on all cores.
 
-    `tests` says which are put to the banks: "every" test to every answer; to a mistake those of its "own" steps, which
-    have to catch it, and to an alternative those of later steps too, whose functions may call it; or, quickest, to a
-    mistake those that it is "known" to fail since misconceptions.json was written, and to an alternative what several
-    processes train only if it is of that step. Under the seeds after the first it is "own", and for a mistake the first
-    test that fails is enough.
+    `tests` says which are put to the banks: "every" test to every answer; or to an alternative those of its own steps
+    and of later ones, whose functions may call it, and to a mistake those of its "own" steps, which have to catch it;
+    or, quicker, those of them that it is "known" to fail since misconceptions.json was written. Under the seeds after
+    the first it is "own", and for a mistake the first test that fails is enough.
     """
     known = {one.name: one.fails for one in misconceptions_of(lab)}
     every = frozenset(step.number for step in lab.steps)
@@ -123,13 +122,12 @@ def with_tests(lab: Lab, answer: Answer, tests: str, known: Collection[str] = ()
     """The answer with the tests that are put to it; see `prove`."""
     if tests == "every":
         return answer
-    chosen = [one for one in lab.behaviours if one.step in answer.steps]
-    if answer.kind == "mistake" and tests == "known":
-        chosen = [one for one in chosen if one.id in known] or chosen
     if answer.kind == "alternative":
-        after = [step for step in lab.steps if step.number > min(answer.steps)]
-        called = {step.number for step in after if tests == "own" or step.ranks == 1}
-        chosen = [one for one in lab.behaviours if one.step in answer.steps | called]
+        chosen = [one for one in lab.behaviours if one.step >= min(answer.steps)]
+    else:
+        chosen = [one for one in lab.behaviours if one.step in answer.steps]
+        if tests == "known":
+            chosen = [one for one in chosen if one.id in known] or chosen
     return replace(answer, tests=tuple(one.id for one in chosen))
 
 

@@ -41,7 +41,7 @@ def test_banks_are_large_enough(lab: Lab):
     [
         ("mistake", "own", {2}),
         ("alternative", "own", {2, 3, 4, 5}),
-        ("alternative", "known", {2, 3, 4}),
+        ("alternative", "known", {2, 3, 4, 5}),
         ("mistake", "every", {1, 2, 3, 4, 5}),
     ],
 )

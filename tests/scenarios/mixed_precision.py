@@ -655,16 +655,15 @@ def sharded_step(lab: Lab, weight: Tensor, inputs: list, targets: list, init_sca
 
 
 def held_by_rank(lab: Lab, strategy: str, state: dict, batch: list) -> dict:
-    """What this rank holds of parameters, gradients and Adam's averages after a step, each as one flat tensor."""
+    """What this rank holds, each as one flat tensor: gradients when Adam steps, parameters and averages afterwards."""
     model = wrapped(lab, strategy, small_model(state), torch.bfloat16)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.0)
+    gradients: list[Tensor] = []
+    optimizer.register_step_pre_hook(lambda *_: gradients.extend(one.grad.clone() for one in model.parameters()))
     lab.MixedPrecisionTrainer(model, torch.bfloat16).train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
     parameters = list(model.parameters())
-    held = {
-        "parameters": parameters,
-        "gradients": [parameter.grad for parameter in parameters],
-        "averages": [optimizer.state[parameter]["exp_avg"] for parameter in parameters],
-    }
+    averages = [optimizer.state[parameter]["exp_avg"] for parameter in parameters]
+    held = {"parameters": parameters, "gradients": gradients, "averages": averages}
     return {name: torch.cat([shard(one.detach()).reshape(-1) for one in tensors]) for name, tensors in held.items()}
 
 
