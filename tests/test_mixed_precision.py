@@ -1165,12 +1165,14 @@ def test_clipping_takes_the_norm_of_all_shards(observe, draw):
 
 def expect_common_skips(observe, draw, strategy: str) -> None:
     """Overflows on one rank only, float16; then nan on one rank only, bfloat16 without a scaler."""
-    state, bad_on = drawn_state(draw), draw.shuffled([None, None, None, 0, 0, 1, 1])
-    pattern = [rank is not None for rank in bad_on]
-    init_scale = 2.0 ** draw.integer(9, 11)
-    good = linear_batches(draw, [False] * len(bad_on), size=8)
-    cases = []
-    for dtype, bad_target in ((torch.float16, 1e6), (torch.bfloat16, NAN)):
+    state, init_scale = drawn_state(draw), 2.0 ** draw.integer(9, 11)
+    cases, patterns, histories = [], [], []
+    for dtype, bad_target, ranks in (
+        (torch.float16, 1e6, [None, None, None, 0, 0, 1, 1]),
+        (torch.bfloat16, NAN, [None, None, 0, 1]),
+    ):
+        bad_on = draw.shuffled(ranks)
+        good = linear_batches(draw, [False] * len(bad_on), size=8)
         split = [on_ranks([part.clone() for part in batch]) for batch in good]
         for step, rank in enumerate(bad_on):
             if rank is not None:
@@ -1180,10 +1182,12 @@ def expect_common_skips(observe, draw, strategy: str) -> None:
             {"strategy": strategy, "states": [state, state], "batches": split, "dtype": dtype, "lr": 1e-3}
             | {"criterion": "linear", "scaler": scaler}
         )
-    stepped = [batch for batch, bad in zip(good, pattern, strict=True) if not bad]
+        patterns.append([rank is not None for rank in bad_on])
+        stepped = [batch for batch, rank in zip(good, bad_on, strict=True) if rank is None]
+        histories.append(reference_training(state, stepped, dtype, 1e-3, "linear", scale=256.0)[1])
     why = "inf or nan on one rank: all ranks skip and back off alike, decided by gradients that all have seen"
-    for case, seen in zip(cases, observe_in_turn(observe, lab04.train_on_ranks, cases), strict=True):
-        _, history = reference_training(state, stepped, case["dtype"], 1e-3, "linear", scale=256.0)
+    observed = observe_in_turn(observe, lab04.train_on_ranks, cases)
+    for case, pattern, history, seen in zip(cases, patterns, histories, observed, strict=True):
         for rank in (0, 1):
             expect(seen[rank]["skipped"], f"step_skipped on rank {rank}").equals(pattern, why)
             if case["scaler"]["enabled"]:
@@ -1236,7 +1240,7 @@ def test_fsdp_shards_what_ddp_repeats(observe, draw):
     cases = [{"strategy": one, "state": state, "batch": batch} for one in draw.shuffled(("ddp", "fsdp"))]
     for case, seen in zip(cases, observe_in_turn(observe, lab04.held_by_rank, cases), strict=True):
         strategy = case["strategy"]
-        for name in ("parameters", "gradients", "averages"):
+        for name in ("parameters", "gradients", "momentum"):
             for rank in (0, 1):
                 share = seen[rank][name].numel() / count
                 if strategy == "fsdp":

@@ -655,16 +655,17 @@ def sharded_step(lab: Lab, weight: Tensor, inputs: list, targets: list, init_sca
 
 
 def held_by_rank(lab: Lab, strategy: str, state: dict, batch: list) -> dict:
-    """What this rank holds, each as one flat tensor: gradients when Adam steps, parameters and averages afterwards."""
+    """What this rank holds, each as one flat tensor: gradients when SGD steps, parameters and momentum afterwards."""
     model = wrapped(lab, strategy, small_model(state), torch.bfloat16)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.0)
-    gradients: list[Tensor] = []
-    optimizer.register_step_pre_hook(lambda *_: gradients.extend(one.grad.clone() for one in model.parameters()))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
+    held: dict[str, list] = {"gradients": []}
+    optimizer.register_step_pre_hook(
+        lambda *_: held["gradients"].extend(shard(one.grad).clone() for one in model.parameters())
+    )
     lab.MixedPrecisionTrainer(model, torch.bfloat16).train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
-    parameters = list(model.parameters())
-    averages = [optimizer.state[parameter]["exp_avg"] for parameter in parameters]
-    held = {"parameters": parameters, "gradients": gradients, "averages": averages}
-    return {name: torch.cat([shard(one.detach()).reshape(-1) for one in tensors]) for name, tensors in held.items()}
+    held["parameters"] = [shard(one.detach()) for one in model.parameters()]
+    held["momentum"] = [shard(optimizer.state[one]["momentum_buffer"]) for one in model.parameters()]
+    return {name: torch.cat([one.reshape(-1) for one in tensors]) for name, tensors in held.items()}
 
 
 def sharded_forward(lab: Lab, state: dict, inputs: Tensor, dtype: torch.dtype | None) -> Tensor:
