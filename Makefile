@@ -96,7 +96,7 @@ fsdp: $(READY) ## the same with the weights spread over the processes (NPROC=2, 
 # The course
 
 test: $(COURSE) ## the tests of the course itself, the proof of the graded suites included
-	@OMP_NUM_THREADS=1 $(PY) -m pytest --quiet --numprocesses auto --maxprocesses 4 --dist loadfile
+	@OMP_NUM_THREADS=1 $(PY) -m pytest --quiet -r fEs --numprocesses auto --maxprocesses 4 --dist loadfile
 
 figures: $(READY) ## every figure of the pages, measured and drawn anew on this machine, some minutes
 	@$(PY) -m labkit figures
