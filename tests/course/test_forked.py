@@ -56,14 +56,16 @@ def test_results_come_as_the_jobs_end(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
 
     def job(index: int) -> None:
-        """The first goes on until the last has begun."""
-        while index == 0 and not (tmp_path / "last").exists():
+        """The first goes on until the result of the last is known."""
+        while index == 0 and not (tmp_path / "known").exists():
             time.sleep(0.01)
-        if index == 2:
-            (tmp_path / "last").touch()
 
-    order = [index for index, _ in run_forked(job, 3, tmp_path)]
-    assert order[0] == 1
+    order = []
+    for index, _ in run_forked(job, 3, tmp_path):
+        order.append(index)
+        if index == 2:
+            (tmp_path / "known").touch()
+    assert order == [1, 2, 0]
 
 
 def test_both_streams_come_back_and_bad_bytes_do_no_harm(tmp_path: Path) -> None:
