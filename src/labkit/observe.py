@@ -6,6 +6,7 @@ the proof records the solution's values and plays them back under another seed, 
 """
 
 import difflib
+import functools
 import importlib
 import inspect
 import json
@@ -92,7 +93,7 @@ class Observer:
 
 @dataclass(frozen=True)
 class RankWork:
-    """What every rank does with a job: it loads the implementation itself and runs the scenario on it."""
+    """What every rank does with a job: it loads the implementation itself, once, and runs the scenario on it."""
 
     path: Path
     overlay: Path | None
@@ -101,8 +102,11 @@ class RankWork:
     def __call__(self, job: str) -> str:
         asked = json.loads(job)
         scenario = getattr(importlib.import_module(asked["module"]), asked["scenario"])
-        observer = Observer(load_implementation(self.path, self.overlay), self.device)
+        observer = Observer(_loaded_once(self.path, self.overlay), self.device)
         return json.dumps(observer.run(scenario, values.decode(asked["inputs"])))
+
+
+_loaded_once = functools.cache(load_implementation)
 
 
 class Recorder:

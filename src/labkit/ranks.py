@@ -1,8 +1,9 @@
 """Runs a scenario on several processes that form a torch.distributed group, with a deadline, and leaves none behind.
 
-A `RankServer` is a process that has imported torch and computed nothing, so that it can fork: every run gets fresh
-ranks, which it forks while nothing else goes on, so that they stand ready. It is itself forked from a process that has
-only imported, or spawned where that is unknown.
+A `RankServer` is a process that has imported torch and computed nothing, so that it can fork ranks. They stand ready
+before they are asked for, and do one job after another: what sharding pays once in a process, it pays once. After a run
+in which a rank raised, died or did not answer, nobody knows what the others wait for: fresh ranks follow. The server is
+itself forked from a process that has only imported, or spawned where that is unknown.
 """
 
 import contextlib
@@ -79,8 +80,9 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
                 ranks.kill()
                 ranks = _Ranks(context, work, device, size)
             connection.send((number, ranks.run(job)))
-            ranks.kill()
-            ranks = _Ranks(context, work, device, size)
+            if ranks.broken:
+                ranks.kill()
+                ranks = _Ranks(context, work, device, size)
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         return
     finally:
@@ -88,10 +90,10 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
 
 
 class _Ranks:
-    """Processes that have formed a group and wait for the one job that they do."""
+    """Processes that have formed a group, and wait for jobs; `broken` if one of them failed in its last job."""
 
     def __init__(self, context: BaseContext, work: Work, device: str, size: int) -> None:
-        self.size, self.processes, self.connections = size, [], []
+        self.size, self.processes, self.connections, self.broken = size, [], [], False
         self.folder = tempfile.TemporaryDirectory(prefix="labkit-ranks-")
         for rank in range(size):
             ours, theirs = context.Pipe()
@@ -117,7 +119,9 @@ class _Ranks:
                 except (EOFError, ConnectionResetError):
                     answers[rank] = _raised("ChildProcessError", f"rank {rank} died without an answer")
                 if '"$": "raised"' in answers[rank][:20]:
+                    self.broken = True
                     deadline = min(deadline, time.monotonic() + GRACE)
+        self.broken |= len(answers) < self.size
         late = f"no answer within {DEADLINE:g} s: it waits for another rank, or for ever"
         return [answers.get(rank) or _raised(RANK_TIMEOUT, f"rank {rank} gave {late}") for rank in range(self.size)]
 
@@ -136,7 +140,7 @@ def _raised(kind: str, message: str) -> str:
 
 
 def _rank(connection: Connection, work: Work, device: str, rank: int, size: int, store: str, server: int) -> None:
-    """One rank: joins the group, does one job, answers, and leaves without a teardown that could abort."""
+    """One rank: joins the group, and answers jobs until it is killed: its own teardown could abort."""
     import torch
     import torch.distributed as dist
 
@@ -154,14 +158,12 @@ def _rank(connection: Connection, work: Work, device: str, rank: int, size: int,
         world_size=size,
         timeout=timedelta(seconds=DEADLINE),
     )
-    while not connection.poll(1.0):
-        if os.getppid() != server:  # it was killed; the other ranks may hold this pipe open
-            os._exit(1)
-    job = connection.recv()
-    try:
-        answer = work(job)
-    except Exception as error:
-        answer = json.dumps(encode(Raised.of(error)))
-    connection.send(answer)
-    connection.close()
-    time.sleep(DEADLINE)  # stays until it is killed: a rank that leaves early breaks the others' collectives
+    while True:
+        while not connection.poll(1.0):
+            if os.getppid() != server:  # it was killed; the other ranks may hold this pipe open
+                os._exit(1)
+        try:
+            answer = work(connection.recv())
+        except Exception as error:
+            answer = json.dumps(encode(Raised.of(error)))
+        connection.send(answer)

@@ -605,11 +605,6 @@ def whole_state(model: nn.Module) -> dict:
     return {name.removeprefix("module."): whole(value).clone() for name, value in model.state_dict().items()}
 
 
-def in_turn(lab: Lab, name: str, cases: list) -> list:
-    """What the scenario `name` of this file gives for each case, on the same ranks: quicker than new ones for each."""
-    return [globals()[name](lab, **case) for case in cases]
-
-
 def train_on_ranks(
     lab: Lab,
     strategy: str,
