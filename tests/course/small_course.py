@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from commandline import Finished
 from page_checks import ENVIRONMENT, ROOT
 
 from labkit import manifest
@@ -111,15 +112,6 @@ def test_halve_is_half(observe, draw):
 
 
 @dataclass(frozen=True)
-class Ran:
-    """An ended command."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
 class Course:
     """The copy: `file` is the student's."""
 
@@ -136,7 +128,7 @@ class Course:
     def environment(self, **more: str) -> dict[str, str]:
         return ENVIRONMENT | {"PYTHONPATH": str(self.root / "src"), "COLUMNS": "80"} | more
 
-    def run(self, *arguments: str, **environment: str) -> Ran:
+    def run(self, *arguments: str, **environment: str) -> Finished:
         """`python ARGUMENTS` in the copy."""
         ran = subprocess.run(
             [sys.executable, *arguments],
@@ -146,9 +138,9 @@ class Course:
             text=True,
             timeout=60,
         )
-        return Ran(ran.returncode, ran.stdout, ran.stderr)
+        return Finished(ran.returncode, ran.stdout, ran.stderr)
 
-    def labkit(self, *arguments: str, **environment: str) -> Ran:
+    def labkit(self, *arguments: str, **environment: str) -> Finished:
         """`python -m labkit ARGUMENTS`, which fails where torch is imported, unless TORCH=yes."""
         if environment.pop("TORCH", "") == "yes":
             return self.run("-m", "labkit", *arguments, **environment)

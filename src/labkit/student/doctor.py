@@ -17,7 +17,6 @@ from labkit.student.screen import Line
 PYTHONS = ((3, 11), (3, 13))
 NEEDED = ("torch", "numpy", "matplotlib", "click", "jinja2", "rich", "pytest", "pytest-timeout")
 LABEL = 14  # columns
-SLACK = 1.25  # how much faster or slower than float32 is no difference
 
 
 @dataclass(frozen=True)
@@ -192,6 +191,8 @@ def format_lines(device: str) -> list[Line]:
 
 def meaning(device: str, gains: dict[str, float]) -> list[str]:
     """What the speeds, as multiples of fp32's, mean for somebody who takes this course here."""
+    from labkit.student.formats import SLACK
+
     where = "the tests run on the CPU unless told: make test-lab04 DEVICE=cuda" if device == "cuda" else "on this CPU"
     said = [f"Every step and every test runs here ({where}); right numbers do not depend on speed."]
     for name, dtype in (("fp16", "float16"), ("bf16", "bfloat16")):
