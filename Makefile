@@ -21,7 +21,7 @@ NAMES := $(foreach lab,$(LABS),$(firstword $(subst _, ,$(lab))))
 asked = $(lastword $(subst -lab, ,$(1)))
 check = $(if $(findstring -lab,$(1)),$(if $(call stem,$(call asked,$(1))),,$(error there is no lab$(call asked,$(1)); there is $(NAMES))))
 $(foreach goal,$(MAKECMDGOALS),$(call check,$(goal)))
-OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)')
+OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)') $(if $(filter src,$(IMPL)),--one-timeout)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp lint format clean

@@ -145,8 +145,6 @@ def launch(strategy: str, nproc: int, impl: str, port: int | None, options: tupl
     from labkit.loading import implementation_path
 
     file = implementation_path(impl, "mixed_precision", ROOT)
-    for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:  # Windows has no terminal that hangs up
-        signal.signal(number, lambda number, _: sys.exit(128 + number))  # torchrun, in its own session, is ended then
     try:
         launch(file, strategy, nproc, list(options), port)
     except LabError as error:  # the lab file's own line, alone; nothing after Ctrl-C
@@ -239,12 +237,24 @@ def _progress(text: str) -> None:
 
 
 def main() -> None:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (as long as the process)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII, or an old code page
+    for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:  # Windows has no terminal that hangs up
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores the latter
+            signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what was started is ended too
     try:
-        cli()
-    except LabError as error:
-        click.echo(f"labkit: {error}", err=True)
+        sys.exit(cli(standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:  # Ctrl-C
+        sys.exit(130)
+    except (LabError, click.ClickException) as error:
+        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"labkit: {' '.join(text.split())}", err=True)
         sys.exit(error.exit_code)
 
 

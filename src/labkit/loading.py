@@ -75,7 +75,11 @@ def _execute(path: Path, module: ModuleType) -> None:
 
 def _compiled(path: Path) -> CodeType:
     try:
-        return compile(path.read_bytes(), str(path), "exec")  # bytes: Python looks for a byte order mark and a coding
+        source = importlib.util.decode_source(path.read_bytes())  # after its byte order mark or coding, else as UTF-8
+        return compile(source, str(path), "exec")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise LabError(f"{path}, line {line}: that is not {error.encoding}; save the file as UTF-8") from None
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
         text = f": {error.text.strip()}" if error.text else ""

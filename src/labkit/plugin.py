@@ -144,6 +144,8 @@ class _Hooks:
             )
             self.suite.records.append(record)
             report.state = record.state
+            if record.state == "timeout" and item.config.option.one_timeout:
+                item.session.shouldstop = f"{item.name} gave no answer; the tests after it might wait as long"
             if record.state != "passed":
                 report.outcome = "failed"  # a skip is no pass
         return report

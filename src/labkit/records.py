@@ -1,6 +1,6 @@
 """The record of one behaviour: what a graded run writes, and all that proof and status read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 LOST = ("failed", "timeout")  # the states of a test that gave a verdict, and not a good one
 NO_EXCEPTION = "no exception"  # expected where the code under test raised
@@ -30,6 +30,15 @@ class Record:
     needs: str = ""
     note: str = ""
     printed: str = ""
+
+    @classmethod
+    def of(cls, data: dict[str, object]) -> "Record":
+        """The record that was written as `data`; raises TypeError if it is one of another version."""
+        record = cls(**data)
+        for field in fields(cls):
+            if not isinstance(getattr(record, field.name), field.type):
+                raise TypeError(f"{field.name}: {getattr(record, field.name)!r} is no {field.type.__name__}")
+        return record
 
     @property
     def is_slip(self) -> bool:

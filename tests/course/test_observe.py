@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from labkit.errors import LabError
 from labkit.loading import load_implementation
 from labkit.observe import Lab, Observer, Recorder, Replay, SubmissionRaised, attempt, observe_with
 from labkit.values import Raised
@@ -230,6 +231,12 @@ def load(folder: Path, source: bytes) -> object:
 def test_file_with_a_byte_order_mark_or_a_coding_is_read_as_python_reads_it(tmp_path: Path) -> None:
     assert load(tmp_path, b"\xef\xbb\xbfx = 1\n").x == 1
     assert load(tmp_path, b"# coding: latin-1\nx = '\xe4'\n").x == "\u00e4"
+
+
+def test_file_that_python_would_not_read_is_refused(tmp_path: Path) -> None:
+    """Although `compile` takes the bytes: a comment in Latin-1."""
+    with pytest.raises(LabError, match=r"lab\.py, line 4: that is not utf-8; save the file as UTF-8$"):
+        load(tmp_path, b"x = 1\n\n\n# caf\xe9\n")
 
 
 def test_dataclass_in_the_file_finds_its_module(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """A reset keeps what the student wrote; where that cannot be done, nothing is reset."""
 
+import errno
+import os
 import re
 from pathlib import Path
 
 import pytest
 from small_course import ONE_STEP, STUBS, Course, small_course
 
-from labkit import files
 from labkit.errors import LabError
 from labkit.student import hints, reset
 
@@ -52,13 +53,34 @@ def test_without_a_backup_nothing_is_reset(course: Course) -> None:
     assert course.file.read_text() == ONE_STEP
 
 
-def test_backup_that_cannot_be_written_leaves_the_file(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk, say: the file is made, and nothing gets into it."""
+def no_space(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def cut_off(descriptor: int) -> None:
+    os.truncate(descriptor, 5)
+
+
+@pytest.mark.parametrize(
+    ("fsync", "why"), [(no_space, os.strerror(errno.ENOSPC)), (cut_off, "it reads back as something else")]
+)
+def test_backup_that_is_not_whole_leaves_the_file(course: Course, monkeypatch, fsync, why: str) -> None:
     course.file.write_text(ONE_STEP)
-    monkeypatch.setattr(reset, "write_whole", lambda path, data: files.write_whole(path, data[:5]))
-    with pytest.raises(LabError, match="so nothing was reset"):
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(LabError, match=rf"^backups/: no backup can be made \({why}\), so nothing was reset$"):
         reset.reset(course.lab, course.root)
     assert course.file.read_text() == ONE_STEP
+    assert backups(course) == []
+
+
+def test_what_is_no_file_is_left_where_it_is(course: Course) -> None:
+    """A folder, a pipe (which nobody waits for) or a link to nowhere in the file's place."""
+    for number, make in enumerate((Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere"))):
+        course.file.rename(course.root / f"away-{number}")
+        make(course.file)
+        with pytest.raises(LabError, match=r"^src/tiny\.py is not a file: move it away, then make reset-lab07$"):
+            reset.reset(course.lab, course.root)
+        assert "Next: src/tiny.py is not a file: move it away" in course.labkit("status").out
 
 
 def test_skeleton_is_left_alone(course: Course) -> None:

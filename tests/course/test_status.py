@@ -1,9 +1,12 @@
 """`make status` is quick where nothing has changed, and never shows a verdict on anything but the file as it is."""
 
+import errno
+import os
+import re
 from pathlib import Path
 
 import pytest
-from small_course import BOTH_STEPS, ONE_STEP, Course, small_course
+from small_course import BOTH_STEPS, ONE_STEP, STUBS, Course, small_course
 
 from labkit import progress
 from labkit.records import Record
@@ -63,6 +66,7 @@ def test_tests_that_a_student_runs_are_remembered(course: Course) -> None:
     [
         "src/tiny.py",
         "src/helper_of_mine.py",
+        "src/package_of_mine/part.py",
         "tests/test_tiny.py",
         "tests/scenarios/tiny.py",
         "tests/references/tiny.py",
@@ -116,11 +120,71 @@ def test_damaged_memory_is_no_memory(course: Course, text: str) -> None:
     assert len(progress.recall(course.lab, course.root)[0]) == 2
 
 
+def test_verdict_on_a_file_that_was_changed_and_changed_back_is_not_kept(course: Course) -> None:
+    """Nobody knows which of the two each test saw."""
+    course.file.write_text(BOTH_STEPS)
+    under = progress.fingerprint(course.lab, course.root)
+    course.file.write_text(ONE_STEP)
+    course.file.write_text(BOTH_STEPS)
+    progress.remember(course.lab, under, records_of(course), root=course.root)
+    assert status.known(course.lab, course.root).records == []
+
+
+def test_file_that_is_saved_while_it_is_tested_has_no_verdict(course: Course) -> None:
+    saving = "import pathlib\npathlib.Path(__file__).open('a').write('# saved\\n')\n"
+    course.file.write_text(BOTH_STEPS + saving)
+    said = course.labkit("status", TORCH="yes").out
+    assert "points   0 of   7" in said
+    assert "Next: src/tiny.py was saved while it was tested: make status again" in said
+
+
+def test_test_that_gives_no_answer_ends_the_run(course: Course) -> None:
+    """The others would wait as long; and while the file is as it is, nobody waits again."""
+    judging = course.root / "src/labkit/judging.py"
+    judging.write_text(re.sub(r"TIMEOUT = [\d.]+", "TIMEOUT = 1.0", judging.read_text()))
+    course.file.write_text(re.sub("raise NotImplementedError.*", "while True:\n        pass", STUBS))
+    said = course.labkit("status", TORCH="yes").out
+    assert "Next: step 1, mend what test_double_is_twice shows (1 timeout)" in said
+    assert course.labkit("status").out == said
+
+
+@pytest.mark.parametrize("how", ["exit code 3", "SIGKILL"])
+def test_code_that_ends_python_is_named(course: Course, how: str) -> None:
+    ends = "os._exit(3)" if how == "exit code 3" else "os.kill(os.getpid(), 9)"
+    course.file.write_text("import os\n" + re.sub("raise NotImplementedError.*", ends, STUBS))
+    said = course.labkit("status", TORCH="yes").out
+    assert f"Next: Python itself was ended ({how}); make watch-lab07 shows where" in said
+
+
+def test_what_the_machine_lacked_is_not_kept(course: Course) -> None:
+    """A broken PyTorch, say: as soon as it is mended, the file is tested."""
+    course.file.write_text(BOTH_STEPS)
+    broken = course.root / "broken" / "torch"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise OSError('libcudart.so.12: cannot open shared object file')\n")
+    path = os.pathsep.join([str(broken.parent), str(course.root / "src")])
+    said = course.labkit("status", TORCH="yes", PYTHONPATH=path).out
+    assert "Next: the tests did not run:" in said and "libcudart.so.12" in said
+    assert "points   7 of   7" in course.labkit("status", TORCH="yes").out
+
+
+def test_file_that_cannot_be_read_is_said(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_bytes(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert status.known(course.lab, course.root).error == (
+        "src/tiny.py cannot be read (Permission denied): mend its permissions"
+    )
+
+
 def test_record_of_another_version_is_no_record(course: Course) -> None:
     under = progress.fingerprint(course.lab, course.root)
     progress.remember(course.lab, under, records_of(course), root=course.root)
     path = course.root / progress.FOLDER / "verdicts-lab07.json"
     path.write_text(path.read_text().replace('"seconds"', '"duration"'))
+    assert progress.recall(course.lab, course.root) == ([], "")
+    path.write_text(path.read_text().replace('"duration"', '"seconds"').replace('"earned": 3', '"earned": null'))
     assert progress.recall(course.lab, course.root) == ([], "")
 
 

@@ -5,11 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 from small_course import BOTH_STEPS, ONE_STEP, STUBS, WRONG, Course, small_course
-from terminal import COLUMNS, Terminal
+from terminal import COLUMNS, Terminal, working_folders
+
+from labkit.student import keys, watch
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="watching forks; this system cannot")
 
@@ -28,7 +31,8 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 @pytest.fixture(scope="module")
 def terminal(course: Course) -> Iterator[Terminal]:
     """One for all tests but the last ones: each saves the file that it needs."""
-    environment = course.environment(TERM="xterm") | {"NO_COLOR": ""}
+    (course.root / "scratch").mkdir()
+    environment = course.environment(TERM="xterm", TMPDIR=str(course.root / "scratch")) | {"NO_COLOR": ""}
     started = Terminal([*WATCH, "--limit", "4"], course.root, environment)
     try:
         started.wait_for(IDLE, 60)
@@ -85,7 +89,9 @@ def test_h_hints_one_rung_more_each_time(course: Course, terminal: Terminal) -> 
 def test_arrow_is_no_key_of_ours(course: Course, terminal: Terminal) -> None:
     """What a terminal sends for Home and F3 ends in an H and an R."""
     save(course, terminal, BOTH_STEPS + "# arrows\n")
-    terminal.press("\x1b[H\x1bORn")
+    for key in ("\x1b[H", "\x1bOR", "n"):
+        terminal.press(key)
+        time.sleep(0.2)
     said = terminal.wait_for(rf"--- .*{IDLE}")
     assert "a question" not in said and "reset to the skeleton" not in said
 
@@ -135,10 +141,29 @@ def test_r_asks_and_keeps_the_file(course: Course, terminal: Terminal) -> None:
     assert course.file.read_text() == ONE_STEP + "# mine\n"
     terminal.press("r")
     terminal.wait_for("y yes, any other key no")
+    time.sleep(watch.PAUSE)
     terminal.press("y")
     assert "Next: step 1, write double" in terminal.wait_for(rf"kept: .*--- .*{IDLE}")
     assert course.file.read_text() == STUBS
     assert any(path.read_text() == ONE_STEP + "# mine\n" for path in (course.root / "backups").iterdir())
+
+
+def test_text_that_is_pasted_resets_nothing(course: Course, terminal: Terminal) -> None:
+    """Nor does one that is typed into the wrong window, and Esc says no."""
+    save(course, terminal, ONE_STEP + "# pasted\n")
+    terminal.press("for each entry")
+    for key in ("r", "y", "r", "\x1b"):
+        terminal.press(key)
+        terminal.wait_for("any other key no" if key == "r" else IDLE)
+    assert course.file.read_text() == ONE_STEP + "# pasted\n"
+
+
+def test_folder_in_the_files_place_is_said(course: Course, terminal: Terminal) -> None:
+    course.file.unlink()
+    course.file.mkdir()
+    terminal.wait_for("src/tiny.py is not a file: move it away")
+    course.file.rmdir()
+    assert "passed" in save(course, terminal, ONE_STEP)
 
 
 def test_footer_is_one_line(terminal: Terminal) -> None:
@@ -162,6 +187,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(course: Course, terminal: Terminal
     assert terminal.restored()
     assert "Traceback" not in terminal.text
     assert str(course.root) not in working_folders()
+    assert not any((course.root / "scratch").iterdir())
 
 
 def test_without_a_terminal_it_is_plain_text(course: Course) -> None:
@@ -191,12 +217,15 @@ def test_step_that_is_not_there_is_refused(course: Course) -> None:
     assert "lab07 has no step 9; it has 1 to 2" in ran.err
 
 
-def working_folders() -> str:
-    """The working folders of all processes that can be seen; nothing where there is no /proc."""
-    folders = []
-    for process in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
-        try:
-            folders.append(os.readlink(f"/proc/{process}/cwd"))
-        except OSError:
-            continue
-    return "\n".join(folders)
+@pytest.mark.parametrize("columns", [40, 51, 80])
+def test_footer_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, columns: int) -> None:
+    """Every key and every answer is named in a narrow terminal too."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    footer = keys.Footer()
+    footer.on = True
+    for texts in (
+        (watch.RESET, watch.RESET_SHORT),
+        (f"testing, 10 s:  {watch.KEYS}", f"testing, 10 s: {watch.KEYS_SHORT}"),
+    ):
+        footer.set(*texts)
+        assert footer.text in texts and len(footer.text) < columns

@@ -40,7 +40,10 @@ def next_hint(lab: Lab, number: int, more: str = "", root: Path = ROOT) -> list[
     elif seen < len(step.hints):
         said.append(Line(f"  Try it first; {len(step.hints) - seen} more: {more}", indent=2))
     said.append(Line(f"  Read {lab.reading}#{step.read}", indent=4))
-    _keep(lab, number, seen, root)
+    if not _keep(lab, number, seen, root):
+        said.append(
+            Line(f"  {progress.FOLDER}/ cannot be written, so this will be forgotten: make doctor", "yellow", 2)
+        )
     return said
 
 
@@ -51,24 +54,28 @@ def forget(lab: Lab, root: Path = ROOT) -> None:
         _write(seen, root)
 
 
-def _keep(lab: Lab, number: int, rungs: int, root: Path) -> None:
+def _keep(lab: Lab, number: int, rungs: int, root: Path) -> bool:
     seen = _seen(root)
     seen.setdefault(lab.name, {})[str(number)] = rungs
-    _write(seen, root)
+    return _write(seen, root)
 
 
 def _seen(root: Path) -> dict[str, dict[str, int]]:
     """How many rungs of each lab's each step were shown; nothing where that cannot be read."""
-    with suppress(OSError, ValueError, TypeError, AttributeError):
+    with suppress(OSError, ValueError, TypeError, AttributeError, OverflowError):
         data = json.loads(_path(root).read_text(encoding="utf-8"))
-        return {lab: {step: int(rungs) for step, rungs in steps.items()} for lab, steps in data.items()}
+        return {lab: {step: max(0, int(rungs)) for step, rungs in steps.items()} for lab, steps in data.items()}
     return {}
 
 
-def _write(seen: dict[str, dict[str, int]], root: Path) -> None:
-    with suppress(LabError, OSError):  # where nothing can be written, every hint is the first
+def _write(seen: dict[str, dict[str, int]], root: Path) -> bool:
+    """Whether it could be written; where not, every hint is the first."""
+    try:
         _path(root).parent.mkdir(exist_ok=True)
         write_json(_path(root), seen)
+    except (LabError, OSError):
+        return False
+    return True
 
 
 def _path(root: Path) -> Path:

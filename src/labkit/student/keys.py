@@ -14,7 +14,7 @@ try:
 except ImportError:  # Windows
     termios = None
 
-END, INTERRUPT = "\x04", "\x03"
+END, INTERRUPT, ESC = "\x04", "\x03", "\x1b"
 ESCAPE = r"\x1b(\[[0-9;]*[A-Za-z~]|O[A-Za-z]|.)?"  # what a terminal sends for an arrow, Home, F3, Alt with a key
 
 
@@ -44,12 +44,16 @@ class Keys:
         return 0 if self.on else None
 
     def read(self) -> str:
-        """The keys that were pressed, arrows and the like left out; END where the terminal is gone."""
+        """The key that was pressed, ESC for an arrow and the like; END where the terminal is gone.
+
+        Of several at once, a text that was pasted, only those that end everything count.
+        """
         try:
             pressed = os.read(0, 64).decode(errors="replace")
         except OSError:
             return END
-        return re.sub(ESCAPE, "", pressed) if pressed else END
+        pressed = re.sub(ESCAPE, ESC, pressed) or END
+        return pressed if len(pressed) == 1 else "".join(key for key in pressed if key in (END, INTERRUPT))
 
     def _set(self) -> None:
         mode = termios.tcgetattr(0)
@@ -68,8 +72,10 @@ class Footer:
         self.on = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
         self.text = ""
 
-    def set(self, text: str) -> None:
-        text = text[: screen.width() - 1]
+    def set(self, *texts: str) -> None:
+        """Shows the first of the texts that fits, or what fits of the last."""
+        room = screen.width() - 1
+        text = next((text for text in texts if len(text) <= room), texts[-1][:room])
         if self.on and text != self.text:
             self.text = text
             self._write(f"\r\033[K{text}")

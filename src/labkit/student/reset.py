@@ -1,6 +1,9 @@
 """`make reset-lab04`: the skeleton again, and the student's file kept as a dated backup; never without that backup."""
 
 import datetime
+import itertools
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from labkit import progress
@@ -16,7 +19,7 @@ def reset(lab: Lab, root: Path = ROOT) -> list[str]:
     """Puts the skeleton in the place of the student's file; says where the file went, and how to get it back.
 
     Raises:
-        LabError: there is no skeleton, or no backup could be made: then the file is as it was.
+        LabError: there is no skeleton, the file cannot be read, or no backup could be made: then it is as it was.
     """
     file, skeleton = progress.student_file(lab, root), lab.folder / "skeleton.py"
     try:
@@ -25,7 +28,7 @@ def reset(lab: Lab, root: Path = ROOT) -> list[str]:
         raise LabError(
             f"{shown(skeleton, root)}: cannot be read ({error.strerror}); git checkout brings it back"
         ) from None
-    kept = _read(file, root)
+    kept = progress.written(lab, root)
     if kept == stubs:
         return [f"{shown(file, root)} is the skeleton already; nothing to do"]
     said = []
@@ -37,32 +40,37 @@ def reset(lab: Lab, root: Path = ROOT) -> list[str]:
     return [*said, f"written: {shown(file, root)}, the skeleton again; hints begin anew"]
 
 
-def _read(file: Path, root: Path) -> bytes | None:
-    """What the student has written; None if the file is not there."""
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise LabError(f"{shown(file, root)}: cannot be read ({error.strerror}), so it is left as it is") from None
-
-
 def _back_up(kept: bytes, lab: Lab, root: Path) -> Path:
     """The path of a new file that holds `kept`, read back to be sure."""
     folder = root / BACKUPS
     moment = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")  # no colons: Windows refuses them
     try:
         folder.mkdir(exist_ok=True)
-        for count in range(1, 1000):
-            backup = folder / f"{lab.stem}_{moment}{f'_{count}' if count > 1 else ''}.py"
-            try:
-                backup.touch(exist_ok=False)
-            except FileExistsError:
-                continue
-            write_whole(backup, kept)
-            if backup.read_bytes() != kept:
-                break
-            return backup
+        backup = _new_file(folder, f"{lab.stem}_{moment}")
+        _fill(backup, kept)
     except OSError as error:
-        raise LabError(f"{BACKUPS}/: no backup can be made ({error.strerror}), so nothing was reset") from None
-    raise LabError(f"{BACKUPS}/: no backup can be made, so nothing was reset")
+        why = error.strerror or str(error)
+        raise LabError(f"{BACKUPS}/: no backup can be made ({why}), so nothing was reset") from None
+    return backup
+
+
+def _new_file(folder: Path, name: str) -> Path:
+    for number in itertools.count(1):
+        path = folder / f"{name}{f'_{number}' if number > 1 else ''}.py"
+        with suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            return path
+
+
+def _fill(backup: Path, kept: bytes) -> None:
+    """Writes the backup to the disk; where that fails, no file is left that only looks like one."""
+    try:
+        with open(backup, "wb") as file:
+            file.write(kept)
+            file.flush()
+            os.fsync(file.fileno())
+        if backup.read_bytes() != kept:
+            raise OSError("it reads back as something else")
+    except OSError:
+        backup.unlink()
+        raise

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,12 @@ class Standing:
     def of_step(self, number: int) -> list[Record]:
         return [record for record in self.records if record.step == number]
 
+    @property
+    def whole(self) -> bool:
+        """Whether there is a verdict on everything, or one that stands in the way of all others."""
+        hangs = any(record.state == "timeout" for record in self.records)
+        return hangs or len(self.records) == len(self.lab.behaviours)
+
     def passed(self, number: int) -> bool:
         """Whether everything of the step has been run and has passed."""
         asked = sum(behaviour.step == number for behaviour in self.lab.behaviours)
@@ -37,20 +44,25 @@ class Standing:
 
 def known(lab: Lab, root: Path = ROOT) -> Standing:
     """What is known without running anything: perhaps nothing, perhaps of some steps only; never of an older file."""
-    file = progress.student_file(lab, root)
-    if not file.is_file():
-        return Standing(
-            lab, error=f"{shown(file, root)} is not there; make reset-{lab.name} puts the skeleton in place"
-        )
-    if _untouched(lab, file):
+    file = shown(progress.student_file(lab, root), root)
+    try:
+        written = progress.written(lab, root)
+    except LabError as error:
+        return Standing(lab, error=str(error))
+    if written is None:
+        return Standing(lab, error=f"{file} is not there; make reset-{lab.name} puts the skeleton in place")
+    if written == _skeleton(lab):
         return Standing(lab, [_stub_record(lab, behaviour) for behaviour in lab.behaviours])
     return Standing(lab, *progress.recall(lab, root))
 
 
 def standing(lab: Lab, root: Path = ROOT, say: Callable[[str], None] = lambda text: None) -> Standing:
-    """How the student stands in `lab`; runs the suite only if its verdicts on the file as it is are not all known."""
+    """How the student stands in `lab`; runs the suite only if its verdicts on the file as it is are not all known.
+
+    A test that gave no answer ends the run: the others would wait as long, and until it is mended nobody asks again.
+    """
     before = known(lab, root)
-    if before.error or len(before.records) == len(lab.behaviours):
+    if before.error or before.whole:
         return before
     say(f"{shown(progress.student_file(lab, root), root)} has changed: testing it")
     return _tested(lab, root)
@@ -90,8 +102,6 @@ def next_lines(stand: Standing) -> list[Line]:
     record = next_record(stand.records)
     if stand.error:
         return [Line(f"Next: {stand.error}", "bold", 6)]
-    if len(stand.records) < len(lab.behaviours):
-        return [Line(f"Next: make test-{lab.name}", "bold")]
     if record is None:
         return [
             Line("Everything passed.", "green"),
@@ -110,9 +120,9 @@ def _handout(lab: Lab) -> str:
     return shown(lab.folder / "README.md", lab.folder.parents[1])
 
 
-def _untouched(lab: Lab, file: Path) -> bool:
-    skeleton = lab.folder / "skeleton.py"
-    return skeleton.is_file() and skeleton.read_bytes() == file.read_bytes()
+def _skeleton(lab: Lab) -> bytes | None:
+    path = lab.folder / "skeleton.py"
+    return path.read_bytes() if path.is_file() else None
 
 
 def _stub_record(lab: Lab, behaviour: Behaviour) -> Record:
@@ -125,30 +135,55 @@ def _stub_record(lab: Lab, behaviour: Behaviour) -> Record:
 
 
 def _tested(lab: Lab, root: Path) -> Standing:
-    """Runs the whole suite in a process of its own; it remembers its verdicts itself."""
-    under = progress.fingerprint(lab, root)
-    records, output = graded_apart(lab, root)
-    if len(records) == len(lab.behaviours):
-        return Standing(lab, records)
-    error = why_it_did_not_run(output, root)
-    progress.remember(lab, under, [], error, root)
+    """Runs the suite in a process of its own; it remembers its verdicts itself."""
+    file, under = shown(progress.student_file(lab, root), root), progress.fingerprint(lab, root)
+    graded = graded_apart(lab, root, "--one-timeout")
+    if progress.fingerprint(lab, root) != under:
+        return Standing(lab, error=f"{file} was saved while it was tested: make status again")
+    stand = Standing(lab, graded.records)
+    if stand.whole:
+        return stand
+    error = why_it_did_not_run(graded.output, graded.code, root)
+    if error.startswith(f"mend {file}"):  # what the machine lacked today is not kept
+        progress.remember(lab, under, [], error, root)
+    elif not error.startswith("mend "):
+        error += f"; make watch-{lab.name} shows where"
     return Standing(lab, error=error)
 
 
-def graded_apart(lab: Lab, root: Path, *options: str) -> tuple[list[Record], str]:
-    """The records of a run of the suite in a process of its own, none where the file cannot be loaded; its output."""
-    with TemporaryDirectory(prefix="labkit-graded-") as folder:
+@dataclass(frozen=True)
+class Graded:
+    """A run of a suite in a process of its own: its records, none where the file cannot be loaded, and how it ended."""
+
+    records: list[Record]
+    output: str
+    code: int
+
+
+def graded_apart(lab: Lab, root: Path, *options: str) -> Graded:
+    """Runs the suite in a process of its own, which leaves nothing behind."""
+    with TemporaryDirectory(prefix="labkit-graded-", ignore_cleanup_errors=True) as folder:
         report = Path(folder) / "records.json"
         command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"]
         command += [f"tests/test_{lab.stem}.py", "--json", str(report), *options]
-        environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1"}
+        own = {"NO_COLOR": "1", "PYTHONUNBUFFERED": "", "TMPDIR": folder}
+        environment = {"OMP_NUM_THREADS": "1"} | os.environ | own
         ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, errors="replace")
         found = json.loads(report.read_text(encoding="utf-8"))["records"] if report.exists() else []
-    return [Record(**record) for record in found], ran.stdout + ran.stderr
+    return Graded([Record.of(record) for record in found], ran.stdout + ran.stderr, ran.returncode)
 
 
-def why_it_did_not_run(output: str, root: Path = ROOT) -> str:
-    """The line in which pytest says why a lab file cannot be tested: a syntax error, an exception at import."""
-    named = [line.partition("ERROR: ")[2] for line in output.splitlines() if line.startswith("ERROR: ")]
-    said = named[0] if named else (output.strip().splitlines() or ["the tests ended without a word"])[-1]
-    return f"mend {said.replace(f'{root}{os.sep}', '')}" if named else f"the tests did not run: {said}"
+def why_it_did_not_run(output: str, code: int | None, root: Path = ROOT) -> str:
+    """Why a run of the suite gave no verdict: what to mend in the course, or what happened to the run."""
+    errors = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.startswith("ERROR: ")]
+    mend = [error for error in errors if error.startswith(f"{root}{os.sep}")]
+    if mend:
+        return f"mend {mend[0].replace(f'{root}{os.sep}', '')}"
+    if errors or output.strip():
+        return f"the tests did not run: {(errors or output.strip().splitlines())[-1]}"
+    return f"Python itself was ended ({ending(code)})"
+
+
+def ending(code: int | None) -> str:
+    """How a process ended, in words: "exit code 3", "SIGKILL"."""
+    return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"

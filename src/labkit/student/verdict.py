@@ -1,7 +1,6 @@
 """What one run of the suite has said so far, and how a student is told: a pass, or one failure in four lines."""
 
 import re
-import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from labkit.files import shown
 from labkit.manifest import Lab
 from labkit.records import Record
 from labkit.student.screen import Line
-from labkit.student.status import why_it_did_not_run
+from labkit.student.status import ending, why_it_did_not_run
 from labkit.summary import (
     LOST,
     bar,
@@ -119,7 +118,6 @@ def _why_it_ended(run: Run, event: dict) -> str:
     """The file cannot be loaded; or the code under test ended the process."""
     output, code = event.get("output", ""), event.get("end")
     if not run.testing and output.strip():
-        return why_it_did_not_run(output, run.root).removeprefix("mend ")
-    how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+        return why_it_did_not_run(output, code, run.root).removeprefix("mend ")
     when = run.testing or "while the file was loaded"
-    return f"{when}: your code ended Python itself ({how}); nothing after it was tested"
+    return f"{when}: your code ended Python itself ({ending(code)}); nothing after it was tested"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from labkit.errors import LabError
 from labkit.manifest import ROOT, Lab
@@ -19,6 +19,9 @@ class Worker:
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root / "src"), os.environ.get("PYTHONPATH")]))
         environment["PYTHONWARNINGS"] = "ignore::DeprecationWarning"  # of fork in a process that has threads
+        self.folder = TemporaryDirectory(prefix="labkit-watch-", ignore_cleanup_errors=True)
+        environment["TMPDIR"] = self.folder.name  # a run that is ended at once clears nothing away
+        self.ready = False
         self.errors = TemporaryFile()  # noqa: SIM115  (lives as long as the process)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "labkit.student.worker", lab.name],
@@ -48,10 +51,14 @@ class Worker:
         if not data:
             raise self._gone()
         *lines, self.waiting = (self.waiting + data).split(b"\n")
-        return [event for line in lines if (event := _parsed(line))]
+        events = [event for line in lines if (event := _parsed(line))]
+        self.ready |= any("ready" in event for event in events)
+        return events
 
     def close(self) -> None:
-        """Ends the worker, and with its input whatever it has started."""
+        """Ends the worker, and with its input whatever it has started; at once while it only imports."""
+        if not self.ready:
+            self.process.kill()
         with suppress(BrokenPipeError):  # what it could not be told any more
             self.process.stdin.close()
         try:
@@ -61,6 +68,7 @@ class Worker:
             self.process.wait()
         self.process.stdout.close()
         self.errors.close()
+        self.folder.cleanup()
 
     def _ask(self, request: dict) -> None:
         try:

@@ -24,7 +24,10 @@ TICK = 0.05  # seconds between two looks at the file
 SETTLED = 0.04  # seconds for which a saved file must rest: some editors empty it before they write
 GONE = 0.5  # seconds after which a file that is not there is gone: some editors write another and rename it
 
-KEYS = "h hint  n next step  a all  r reset  q quit"
+KEYS, KEYS_SHORT = "h hint  n next step  a all  r reset  q quit", "h n a r q"
+RESET = "reset to the skeleton? Your file is kept in backups/. y yes, any other key no"
+RESET_SHORT = "reset, file kept in backups/? y yes"
+PAUSE = 0.3  # seconds from the question to a yes; one that comes sooner was typed for another window
 
 
 def watch(lab: Lab, step: int | None, limit: float = LIMIT, root: Path = ROOT) -> None:
@@ -58,7 +61,8 @@ class Watch:
         self.footer = keys.Footer()
         self.walking = step is None  # past what is passed already, up to the first step that is not
         self.step = step or self._first_open()
-        self.ready = self.asking = self.told_gone = self.hung = self.headed = False
+        self.ready = self.told_gone = self.hung = self.headed = False
+        self.asked: float | None = None  # when the question was put that waits for an answer
         self.seen = self.last = self._stamp()
         self.since = time.monotonic()
         self.run: Run | None = None
@@ -66,21 +70,26 @@ class Watch:
 
     def loop(self) -> None:
         name = shown(self.file, self.root)
-        self._say([Line(f"Watching {name}; every save is tested. {'' if self.keys.on else 'Ctrl-C ends it.'}")])
-        self.footer.set("warming up, some seconds (once)")
+        how = "Ctrl-C ends it." if not self.keys.on else "" if self.footer.on else f"Keys: {KEYS}"
+        self._say([Line(f"Watching {name}; every save is tested. {how}".strip(), "", 2)])
+        try:
+            self._until_quit()
+        finally:
+            self.footer.clear()
+
+    def _until_quit(self) -> None:
         while True:
+            self.footer.set(*self._foot())
             sources = [self.worker, *([self.keys] if self.keys.on else [])]
             ready, _, _ = select.select(sources, [], [], TICK)
             for event in self.worker.events() if self.worker in ready else []:
                 self._hear(event)
             for key in self.keys.read() if self.keys in ready else "":
                 if key in ("q", keys.INTERRUPT, keys.END):
-                    self.footer.clear()
                     return
                 self._press(key.lower())
             self._look()
             self._wait_no_longer()
-            self.footer.set(self._foot())
 
     def _look(self) -> None:
         """Starts a run when the file was saved and has come to rest."""
@@ -97,7 +106,12 @@ class Watch:
             self._tell_gone()
 
     def _start(self, step: int, saved: float | None = None) -> None:
-        if not self._stamp():
+        try:
+            there = progress.written(self.lab, self.root) is not None
+        except LabError as error:
+            self._say([Line(str(error), "bold red", 2)])
+            return
+        if not there:
             self._tell_gone()
             return
         self.number += 1
@@ -142,9 +156,9 @@ class Watch:
         return [Line(f"{way} on to step {number}: {self.lab.step(number).title}", "bold")]
 
     def _press(self, key: str) -> None:
-        if self.asking:
-            self.asking = False
-            if key == "y":
+        if self.asked is not None:
+            sure, self.asked = time.monotonic() - self.asked >= PAUSE, None
+            if key == "y" and sure:
                 self._say([Line(text) for text in self._reset()])
                 self.step = self._first_open()
         elif key == "h":
@@ -156,7 +170,9 @@ class Watch:
             self.walking = False
             self._begin(0)
         elif key == "r":
-            self.asking = True
+            self.asked = time.monotonic()
+            if not self.footer.on:
+                self._say([Line(RESET, "", 2)])
 
     def _begin(self, step: int) -> None:
         if self.ready:
@@ -211,15 +227,17 @@ class Watch:
         self.headed = True
         return [Line(""), Line(f"--- {datetime.now():%H:%M:%S}  {run.title()} ".ljust(screen.width() - 1, "-"), "bold")]
 
-    def _foot(self) -> str:
-        if self.asking:
-            return "reset to the skeleton? Your file is kept in backups/. y yes, any other key no"
+    def _foot(self) -> tuple[str, str]:
+        """The footer, and one for a narrow terminal."""
+        if self.asked is not None:
+            return RESET, RESET_SHORT
         if not self.ready:
-            return "warming up, some seconds (once)"
-        if self.run is None:
-            return f"step {self.step}:  {KEYS}"
-        seconds = int(self.run.seconds)
-        return f"testing{f', {seconds} s' if seconds else ''}:  {KEYS}"
+            return "warming up, some seconds (once)", "warming up"
+        state = f"step {self.step}"
+        if self.run is not None:
+            seconds = int(self.run.seconds)
+            state = f"testing, {seconds} s" if seconds else "testing"
+        return f"{state}:  {KEYS}", f"{state}: {KEYS_SHORT}"
 
     def _say(self, lines: Iterable[Line]) -> None:
         try:

@@ -39,7 +39,7 @@ def serve(lab: Lab) -> None:
         import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
     progress.machinery(manifest.ROOT)  # of the code imported just now: a labkit that is edited later is not what ran
     gc.freeze()  # a child's garbage collector need not walk through all of torch
-    with TemporaryDirectory(prefix="labkit-watch-") as folder:
+    with TemporaryDirectory(prefix="worker-") as folder:
         children = _Children(lab, Path(folder))
         try:
             _say({"ready": True})
