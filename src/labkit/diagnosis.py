@@ -1,27 +1,30 @@
-"""Names the misconception behind failed tests: every known mistake has its fingerprint, the tests that it fails.
+"""Names the misconception behind failed tests: every known mistake has its fingerprint: which tests fail, and how.
 
 `misconceptions.json` beside the manifest is written by the proof (`make proof-lab04`), from the bank of mistakes.
 """
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labkit.errors import LabError
 from labkit.manifest import Lab
-from labkit.records import LOST, Record
+from labkit.records import LOST, NO_EXCEPTION, Record
 
-NEAR = 0.75  # share of tests in common (intersection over union) from which a mistake is worth a "perhaps"
+NEAR = 0.75  # likeness (tests that fail alike, of all that fail in either) from which a mistake is worth a "perhaps"
+NUMBER = r"-?\b\d+(\.\d+)?(e[-+]?\d+)?\b"
 NAMED = 3  # mistakes that are named at most when several fit exactly; of those that come near, one
 
 
 @dataclass(frozen=True)
 class Misconception:
-    """A known mistake: its sentence, the steps whose functions it gets wrong, and the tests that it fails."""
+    """A known mistake: its sentence, the steps that it gets wrong, and the symptom of each test that it fails."""
 
     name: str
     says: str
     steps: tuple[int, ...]
-    fails: frozenset[str]
+    fails: Mapping[str, str]
 
 
 def misconceptions(lab: Lab) -> list[Misconception]:
@@ -35,7 +38,7 @@ def misconceptions(lab: Lab) -> list[Misconception]:
         return []
     try:
         return [
-            Misconception(name, entry["says"], tuple(entry["steps"]), frozenset(entry["fails"]))
+            Misconception(name, entry["says"], tuple(entry["steps"]), dict(entry["fails"]))
             for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -47,23 +50,30 @@ def diagnose(records: list[Record], known: list[Misconception]) -> str:
 
     Only tests that gave a verdict count, so that an unfinished file can be diagnosed too.
     """
-    failed = {record.id: record.step for record in records if record.state in LOST}
-    if not failed:
-        return ""
-    step = min(failed.values())
-    if any(record.is_slip for record in records if record.step == step):
+    step = min((record.step for record in records if record.state in LOST), default=None)
+    own = [record for record in records if record.step == step]
+    if any(record.is_slip for record in own):
         return ""  # a misspelt name fails the same tests as many a misconception
-    judged = {record.id for record in records if record.step == step and record.state in ("passed", *LOST)}
-    seen = judged & failed.keys()
-    scores = {one: _overlap(seen, one.fails & judged) for one in known if step in one.steps}
-    best = max(scores.values(), default=0.0)
+    judged = [record.id for record in own if record.state in ("passed", *LOST)]
+    seen = {record.id: symptom(record) for record in own if record.state in LOST}
+    scores = [(one.says, _likeness(seen, one.fails, judged)) for one in known if step in one.steps]
+    best = max((score for _, score in scores), default=0.0)
     if best < NEAR:
         return ""
-    alike = [one.says for one, score in scores.items() if score == best]
+    alike = [says for says, score in scores if score == best]
     if len(alike) > (NAMED if best == 1.0 else 1):
         return ""  # a fingerprint that many share says nothing
     return f"{'This looks like' if best == 1.0 else 'Perhaps'}: {' Or: '.join(alike)}"
 
 
-def _overlap(one: set[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other) if one | other else 0.0
+def symptom(record: Record) -> str:
+    """How a test failed, whatever the numbers were: "loss of step # = False", "ZeroDivisionError: division by zero"."""
+    got = record.got.partition(", line ")[0] if record.expected == NO_EXCEPTION else record.got
+    name, equals, value = got.partition(" = ")
+    return re.sub(NUMBER, "#", name) + equals + re.sub(NUMBER, lambda one: "#" if float(one[0]) else "0", value)
+
+
+def _likeness(seen: Mapping[str, str], fails: Mapping[str, str], judged: list[str]) -> float:
+    """The share of tests that fail alike, of those that fail here or there."""
+    either = [test for test in judged if test in seen or test in fails]
+    return sum(seen.get(test) == fails.get(test) for test in either) / len(either) if either else 0.0

@@ -13,10 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labkit.diagnosis import misconceptions as misconceptions_of
+from labkit.diagnosis import symptom
 from labkit.errors import LabError
 from labkit.forked import run_forked
 from labkit.manifest import ROOT, Lab
-from labkit.records import LOST
+from labkit.records import LOST, Record
 from labkit.suite import run_suite
 
 KINDS = ("mistake", "alternative")  # of overlays
@@ -40,11 +41,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Graded:
-    """The suite's verdicts on an answer under one seed: the state of every test."""
+    """The suite's verdicts on an answer under one seed: the state of every test, the symptom of a failed one."""
 
     answer: Answer
     seed: int
     states: dict[str, str]
+    symptoms: dict[str, str]
 
     @property
     def lost(self) -> list[str]:
@@ -91,7 +93,12 @@ def prove(
     or, quicker, those of them that it is "known" to fail since misconceptions.json was written. Under the seeds after
     the first it is "own", and for a mistake the first test that fails is enough.
     """
-    known = {one.name: one.fails for one in misconceptions_of(lab)}
+    try:
+        known = {one.name: one.fails for one in misconceptions_of(lab)}
+    except LabError:
+        if tests == "known":
+            raise
+        known = {}  # written anew
     every = frozenset(step.number for step in lab.steps)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:
         scratch = Path(folder)
@@ -163,9 +170,10 @@ def _grade(lab: Lab, jobs: list[tuple[Answer, int]], scratch: Path) -> Iterator[
         report = scratch / f"report-{index}.json"
         if not report.exists():
             raise LabError(f"proof: {answer.name} under seed {seed} gave no verdicts:\n{output[-2000:]}")
-        records = json.loads(report.read_text())["records"]
+        records = [Record.of(record) for record in json.loads(report.read_text())["records"]]
         report.unlink()
-        yield Graded(answer, seed, {record["id"]: record["state"] for record in records})
+        symptoms = {record.id: symptom(record) for record in records if record.state in LOST}
+        yield Graded(answer, seed, {record.id: record.state for record in records}, symptoms)
 
 
 def problems(lab: Lab, results: list[Graded]) -> list[str]:
@@ -211,13 +219,13 @@ def needless(lab: Lab, results: list[Graded]) -> list[str]:
 
 
 def misconceptions(lab: Lab, results: list[Graded]) -> dict[str, dict[str, object]]:
-    """Each mistake's sentence, its steps and the tests of these that it fails under the first seed."""
+    """Each mistake's sentence, its steps and, of these, the tests that it fails under the first seed and how."""
     step_of = {behaviour.id: behaviour.step for behaviour in lab.behaviours}
     return {
         graded.answer.name: {
             "says": graded.answer.says,
             "steps": sorted(graded.answer.steps),
-            "fails": [test for test in graded.lost if step_of[test] in graded.answer.steps],
+            "fails": {test: how for test, how in graded.symptoms.items() if step_of[test] in graded.answer.steps},
         }
         for graded in first_seed(results)
         if graded.answer.kind == "mistake"

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from labkit.diagnosis import misconceptions as misconceptions_of
 from labkit.files import make_folder, write_whole
 from labkit.manifest import Lab
 from labkit.proof import Graded, first_seed, misconceptions, needless
@@ -55,12 +56,15 @@ def write_pages(lab: Lab, results: list[Graded]) -> list[Path]:
 
 
 def stale_pages(lab: Lab, results: list[Graded]) -> list[str]:
-    """The pages that are not what the proof would write; a line each."""
-    return [
-        f"{path.name} is out of date: make proof-{lab.name}"
-        for path, text in pages(lab, results).items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    """The pages that are not what the proof would write; a line each. Symptoms may differ from machine to machine."""
+    same = {one.name: (one.says, one.steps, set(one.fails)) for one in misconceptions_of(lab)} == {
+        name: (entry["says"], tuple(entry["steps"]), set(entry["fails"]))
+        for name, entry in misconceptions(lab, results).items()
+    }
+    page = lab.folder / "misconceptions.md"
+    told = page.exists() and page.read_text(encoding="utf-8") == instructor_page(lab, results)
+    stale = [name for name, fresh in (("misconceptions.json", same), (page.name, told)) if not fresh]
+    return [f"{name} is out of date: make proof-{lab.name}" for name in stale]
 
 
 def draw_matrix(lab: Lab, results: list[Graded], path: Path) -> None:
@@ -95,8 +99,8 @@ def instructor_page(lab: Lab, results: list[Graded]) -> str:
         f"# Misconceptions of Lab {lab.number:02d}",
         "",
         f"Every sentence is a wrong answer in `tests/mistakes/{lab.stem}` that the graded suite is proven to catch. A",
-        'submission that fails the same tests is told so: "This looks like: ...". This page is written by',
-        f"`make proof-{lab.name}`.",
+        'submission that fails the same tests in the same way is told so: "This looks like: ...". This page is written',
+        f"by `make proof-{lab.name}`.",
     ]
     known = misconceptions(lab, results)
     step_of = {behaviour.id: behaviour.step for behaviour in lab.behaviours}

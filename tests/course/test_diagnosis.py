@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from labkit import manifest
-from labkit.diagnosis import Misconception, diagnose, misconceptions
+from labkit.diagnosis import Misconception, diagnose, misconceptions, symptom
 from labkit.errors import LabError
 from labkit.records import NO_EXCEPTION, Record
 
 
-def known(name: str, *fails: str, steps: tuple[int, ...] = (1,)) -> Misconception:
-    return Misconception(name, f"{name} is wrong.", steps, frozenset(fails))
+def known(name: str, *fails: str, steps: tuple[int, ...] = (1,), how: str = "x = #") -> Misconception:
+    return Misconception(name, f"{name} is wrong.", steps, dict.fromkeys(fails, how))
 
 
-def records(step: int = 1, **states: str) -> list[Record]:
-    return [Record("lab04", test, step, 1, 0.0, "", state) for test, state in states.items()]
+def records(step: int = 1, got: str = "x = 3.5", **states: str) -> list[Record]:
+    return [Record("lab04", test, step, 1, 0.0, "", state, got=got) for test, state in states.items()]
 
 
 F, P = "failed", "passed"
@@ -54,8 +54,34 @@ def test_two_mistakes_that_come_near_are_a_guess_too_many() -> None:
 def test_a_misspelt_name_is_no_misconception() -> None:
     slip = replace(records(a=F)[0], got="NameError: name 'scalar' is not defined", expected=NO_EXCEPTION)
     assert diagnose([slip], [known("scale", "a")]) == ""
-    of_the_scaler = replace(slip, got="RuntimeError: unscale_() has already been called on this optimizer")
-    assert diagnose([of_the_scaler], [known("scale", "a")]) == "This looks like: scale is wrong."
+    said = "RuntimeError: unscale_() has already been called on this optimizer"
+    of_the_scaler = replace(slip, got=f"{said}, line 9: scaler.unscale_(optimizer)")
+    assert diagnose([of_the_scaler], [known("scale", "a", how=said)]) == "This looks like: scale is wrong."
+
+
+def test_the_way_of_failing_tells_mistakes_of_one_test_apart() -> None:
+    """Four would be too many to name; and a fifth way is none of them."""
+    ways = {"one": "loss = #", "two": "loss = nan", "three": "step_skipped = #", "four": "loss = 0"}
+    bank = [known(name, "a", "b", how=how) for name, how in ways.items()]
+    for got, says in (("loss = 7.25", "one"), ("loss = nan", "two"), ("step_skipped = 1e-05", "three")):
+        assert diagnose(records(got=got, a=F, b=F), bank) == f"This looks like: {says} is wrong."
+    assert diagnose(records(got="loss = None", a=F, b=F), bank) == ""
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "how"),
+    [
+        ("weight[3, 11] = -1.5e-05, float32 (3 of 40 are off)", "", "weight[#, #] = #, float32 (# of # are off)"),
+        ("weight of 0.weight moved by = 0.0, float32", "", "weight of #.weight moved by = 0, float32"),
+        ("step_skipped[2] = True", "False", "step_skipped[#] = True"),
+        ("loss = inf", "a float, 2.5", "loss = inf"),
+        ("output: float16, shape (4, 3)", "", "output: float16, shape (#, #)"),
+        ("ValueError: not 3 but 4, line 12: raise ValueError", NO_EXCEPTION, "ValueError: not # but #"),
+        ("no answer within 30 s", "an answer", "no answer within # s"),
+    ],
+)
+def test_symptom_is_the_failure_without_its_numbers(got: str, expected: str, how: str) -> None:
+    assert symptom(Record("lab04", "a", 1, 1, 0.0, "", F, got=got, expected=expected)) == how
 
 
 def test_nothing_failed_and_nothing_known_say_nothing() -> None:
@@ -101,7 +127,7 @@ def test_without_a_proof_nothing_is_known(lab: manifest.Lab) -> None:
 
 
 def test_what_the_proof_wrote_is_known(lab: manifest.Lab) -> None:
-    entry = {"says": "scale is wrong.", "steps": [1], "fails": ["a", "b"]}
+    entry = {"says": "scale is wrong.", "steps": [1], "fails": {"a": "x = #", "b": "x = #"}}
     (lab.folder / "misconceptions.json").write_text(json.dumps({"scale": entry}))
     assert misconceptions(lab) == [known("scale", "a", "b")]
 
