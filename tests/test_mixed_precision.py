@@ -102,10 +102,9 @@ def test_output_comes_back(observe, draw):
     expected = linear_in(torch.float16, inputs, weight).half().double()
     why = "return what the model computed, an overflow to inf or nan included: the skipped steps depend on it"
     expect(seen.isfinite(), "finite outputs").equals(expected.isfinite(), why)
-    finite = torch.where(expected.isfinite(), seen.double(), 0.0)
-    expect(finite, "output").close_to(
-        expected.nan_to_num(0.0, 0.0, 0.0), Tolerance("float16 rounding of outputs below 64", atol=0.04), why
-    )
+    rounding = Tolerance("float16 rounding of outputs below 64", atol=0.04)
+    finite = torch.where(expected.isfinite(), seen, 0.0)
+    expect(finite, "output").close_to(expected.nan_to_num(0.0, 0.0, 0.0), rounding, why, dtype=seen.dtype)
 
 
 def test_other_dtypes_are_refused(observe, draw):
@@ -1218,7 +1217,7 @@ def test_overflow_in_one_shard_skips_on_all(observe, draw):
         cases.append({"weight": weight, "inputs": inputs, "targets": targets, "init_scale": scale})
         expected.append(weights[1:])
     rounding = Tolerance("float16 rounding of gradients of size 5, in four steps", atol=0.05)
-    why = "the inf lies in one rank's shard: ask the whole gradient, not the local part of it"
+    why = "the inf lies in one rank's shard: scaled_backward has to ask the whole gradient, not the local part of it"
     for weights, seen in zip(expected, observe_on_ranks(observe, lab04.sharded_step, cases), strict=True):
         for rank in (0, 1):
             expect(seen[rank]["stepped"], f"returned on rank {rank}").equals([not bad for bad in pattern], why)
@@ -1289,7 +1288,7 @@ def test_losses_are_means_over_all_ranks(observe, draw):
     cases = [{"state": state, "data": [twice, other], "batch_size": 4} for other in (hard, lost)]
     both, one_lost = observe_on_ranks(observe, lab04.losses_on_ranks, cases)
     loss = mean_loss(state, [torch.cat([twice[part], hard[part]]) for part in (0, 1)], torch.float32)
-    why = "sum losses and samples over all ranks, then divide: a rank's own mean knows nothing of the others"
+    why = "the trainer sums losses and samples over all ranks, then divides: a rank knows nothing of the others"
     for rank in (0, 1):
         for function in ("train_epoch", "evaluate"):
             expect(both[rank][function], f"loss of {function} on rank {rank}").close_to(loss, FLOAT32, why)

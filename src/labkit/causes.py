@@ -19,28 +19,43 @@ CAUSES = (
      "a half tensor meets a float32 one: outside of autocast nothing is cast by itself"),
     (r"does not require grad",
      "the loss has lost its graph: no .item(), float(), detach or no_grad on the way to backward()"),
+    (r"Expected more than 1 value per channel when training",
+     "a batch norm in train mode has met a batch of one sample: where the model is evaluated, set eval mode first"),
+    (r"FSDP needs a non-CPU accelerator",
+     "that is the older FSDP, which needs an accelerator; fully_shard, FSDP2, shards on a CPU too"),
     (r"backward through the graph a second time", "backward() runs once for each loss"),
     (r"positional argument|unexpected keyword argument|required (positional|keyword-only)|multiple values for argument",
      "this call and the signature of what it calls differ; the lab's own functions keep the skeleton's"),
     (r"NameError|UnboundLocalError", "that name is not set there: misspelt, not imported, or set on one path only"),
     (r"'NoneType'", "something is None there: an argument left out, a function without return, or a missing gradient"),
-    (r"'GradScaler' object has no attribute",
+    (r"'GradScaler' object has no attribute '_",
      "a scaler that is off has none of its numbers: get_scale() is 1.0 then, and state_dict() is empty"),
+    (r"has no attribute '\w+'; it has '", "that name is not there, but one like it is: misspelt?"),
     (r"AttributeError", "that object is not what the line takes it for; print(type(...)) says what it is"),
     (r"KeyError", "the dictionary lacks that key; the state of a scaler that is off is empty"),
+)  # fmt: skip
+# The same for an exception that arose after the code under test had returned, where a test goes on with what it gave.
+CAUSES_AFTERWARDS = (
+    (r"'NoneType' object", "nothing came back, or None: does every path end in a return?"),
+    (r"'(Tensor|Parameter|tuple|list|dict|str|bool|int|float)' object",
+     "what came back is of another type than the skeleton's: compare with its -> and its docstring"),
+    (r"object has no attribute", "the tests ask for that name: misspelt, or not set in __init__?"),
+    (r"does not require grad",
+     "what came back has lost its graph: no detach, .data, .item(), float() or no_grad on the way"),
+    (r"unpack", "another number of values came back than the skeleton's return has"),
 )  # fmt: skip
 SLIPS = {"AttributeError", "IndexError", "KeyError", "NameError", "TypeError", "UnboundLocalError", "ZeroDivisionError"}
 
 
 def cause(raised: Raised) -> str:
     """In one sentence."""
-    if not raised.where:
-        return "what your code gave back, or left behind, is not what the test goes on with"
     text = f"{raised.type}: {raised.message}"
-    return next(
-        (says for pattern, says in CAUSES if re.search(pattern, text)),
-        "your code stopped at that line: its message says why",
-    )
+    if raised.where:
+        causes, else_says = CAUSES, "your code stopped at that line: its message says why"
+    else:
+        causes = CAUSES_AFTERWARDS
+        else_says = "what your code gave back, or left behind, is not what the test goes on with"
+    return next((says for pattern, says in causes if re.search(pattern, text)), else_says)
 
 
 def raised_in(values: object) -> Iterator[Raised]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from labkit.errors import LabError
 from labkit.manifest import Lab
-from labkit.records import LOST, NO_EXCEPTION, Record
+from labkit.records import LOST, Record
 
 NEAR = 0.75  # likeness (tests that fail alike, of all that fail in either) from which a mistake is worth a "perhaps"
 NUMBER = r"-?\b\d+(\.\d+)?(e[-+]?\d+)?\b"
@@ -68,8 +68,8 @@ def diagnose(records: list[Record], known: list[Misconception]) -> str:
 
 def symptom(record: Record) -> str:
     """How a test failed, whatever the numbers were: "loss of step # = False", "ZeroDivisionError: division by zero"."""
-    got = record.got.partition(", line ")[0] if record.expected == NO_EXCEPTION else record.got
-    name, equals, value = got.partition(" = ")
+    first = record.got.partition("\n")[0].partition(", line ")[0]  # not the student's own line
+    name, equals, value = first.partition(" = ")
     return re.sub(NUMBER, "#", name) + equals + re.sub(NUMBER, lambda one: "#" if float(one[0]) else "0", value)
 
 

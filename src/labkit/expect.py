@@ -139,11 +139,16 @@ class Expectation:
 
 
 def _cause_of_kind(seen: object, wanted: object, why: str) -> str:
-    """The cause where an exception stands in the place of a value, or a tensor in that of a number; else `why`."""
+    """The cause where a value of another kind came back, or an exception; else `why`."""
     if isinstance(seen, Raised):
         return cause(seen)
-    number = isinstance(seen, Tensor) and type(wanted) in (bool, int, float)
-    return "a tensor came back where a Python number is asked for: .item() makes one" if number else why
+    if isinstance(seen, Tensor) and type(wanted) in (bool, int, float):
+        return "a tensor came back where a Python number is asked for: .item() makes one"
+    if type(seen) is bool and type(wanted) is float:
+        return "True or False came back where a number is asked for: are the two in the other order?"
+    if seen is None and wanted is not None:
+        return "nothing came back there, or None: does every path end in a return?"
+    return why
 
 
 def expect(seen: object, what: str = "it") -> Expectation:

@@ -10,6 +10,8 @@ from labkit.ranks import DEADLINE, RANK_TIMEOUT
 from labkit.records import EVERY_NAME, NO_EXCEPTION, Record
 from labkit.values import Raised
 
+LOOP = "look for a loop without an end"
+DEADLOCK = "a rank waits for another one there: does every rank make the same calls on the group, in the same order?"
 TIMEOUT = 30.0  # seconds for one graded test; the slowest takes about two
 
 
@@ -30,7 +32,7 @@ def verdict(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, observed: lis
     if isinstance(error, SubmissionRaised):
         return _record_of_exception(base, lab, behaviour, error.raised)
     if isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout"):
-        return _timed_out(base, TIMEOUT)
+        return _timed_out(base, TIMEOUT, "", LOOP)
     return base.but(
         state="failed", got=f"{type(error).__name__}: {error}", expected="a value that can be judged", why=behaviour.why
     )
@@ -56,15 +58,13 @@ def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: R
             state="failed", got=raised.message, expected=EVERY_NAME, why="the tests call your functions by their names"
         )
     by_pytest = raised.type == "Failed" and raised.message.startswith("Timeout")  # pytest-timeout's
-    if by_pytest or raised.type == RANK_TIMEOUT:
-        return _timed_out(base, TIMEOUT if by_pytest else DEADLINE)
+    if by_pytest:
+        return _timed_out(base, TIMEOUT, raised.where, LOOP)
+    if raised.type == RANK_TIMEOUT:
+        return _timed_out(base, DEADLINE, raised.where, DEADLOCK)
     return base.but(state="failed", got=str(raised), expected=NO_EXCEPTION, why=cause(raised))
 
 
-def _timed_out(base: Record, limit: float) -> Record:
-    return base.but(
-        state="timeout",
-        got=f"no answer within {limit:g} s",
-        expected="an answer",
-        why="look for a loop without an end",
-    )
+def _timed_out(base: Record, limit: float, where: str, why: str) -> Record:
+    got = f"no answer within {limit:g} s{f', {where}' if where else ''}"
+    return base.but(state="timeout", got=got, expected="an answer", why=why)

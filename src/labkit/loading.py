@@ -2,6 +2,7 @@
 
 import importlib.util
 import linecache
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -60,6 +61,13 @@ def line_in(path: str, error: BaseException) -> str:
         return ""
     called = f" (called in line {lines[-2]})" if len(lines) > 1 else ""
     return f"line {lines[-1]}{called}: {linecache.getline(path, lines[-1]).strip()}"
+
+
+def line_in_stack(path: Path, stack: str) -> tuple[int, str] | None:
+    """Line and function in the file at `path`, innermost, out of a stack that `faulthandler` wrote."""
+    name = str(path).encode("ascii", "backslashreplace").decode()
+    found = re.search(rf'File "{re.escape(name)}", line (\d+) in (\S+)', stack)
+    return (int(found[1]), found[2]) if found else None
 
 
 def _execute(path: Path, module: ModuleType) -> None:

@@ -51,7 +51,7 @@ class GradedSuite:
         device, server = self.option.device, None
         if many_ranks:
             rank_device = device if torch.cuda.device_count() > 1 else "cpu"
-            server = RankServer(RankWork(path, overlay, rank_device), rank_device, clean)
+            server = RankServer(RankWork(path, overlay, rank_device), rank_device, clean, path)
             self.servers.append(server)
         self.observers[lab.stem] = Observer(load_implementation(path, overlay), device, server)
         self.labs[lab.stem] = lab  # last: a lab whose file cannot be loaded has no records and no summary

@@ -7,9 +7,13 @@ itself forked from a process that has only imported, or spawned where that is un
 """
 
 import contextlib
+import faulthandler
+import functools
 import json
+import linecache
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -17,7 +21,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
+from pathlib import Path
 
+from labkit.loading import line_in_stack
 from labkit.values import Raised, encode
 
 DEADLINE = 20.0  # seconds for one run of all ranks
@@ -31,18 +37,19 @@ Work = Callable[[str], str]  # job (JSON) -> what a scenario returned (JSON); ru
 class RankServer:
     """Answers `run(job, size)`: what `work(job)` gives on each of `size` ranks."""
 
-    def __init__(self, work: Work, device: str, clean: bool) -> None:
+    def __init__(self, work: Work, device: str, clean: bool, path: Path | None = None) -> None:
         """
         Args:
             work: a function of module level, or an object of such a class, run in every rank.
             device: "cpu" (gloo) or "cuda" (nccl).
             clean: this process has only imported and may fork; on CUDA, and on other systems than Linux, it never does.
+            path: the file in which a rank that gives no answer is said to wait.
         """
         fork = clean and device == "cpu" and sys.platform == "linux"
         context = multiprocessing.get_context("fork" if fork else "spawn")
         self.connection, other = context.Pipe()
         inherited = self.connection if fork else None
-        self.process = context.Process(target=_serve, args=(other, inherited, work, device))
+        self.process = context.Process(target=_serve, args=(other, inherited, work, device, path))
         self.process.start()
         other.close()
         self.number = 0  # of the last job: whoever stopped waiting for one must not be given its answers later
@@ -63,7 +70,7 @@ class RankServer:
             self.process.join()
 
 
-def _serve(connection: Connection, inherited: Connection | None, work: Work, device: str) -> None:
+def _serve(connection: Connection, inherited: Connection | None, work: Work, device: str, path: Path | None) -> None:
     if inherited is not None:
         inherited.close()  # or this process would keep the pipe open that tells it when to end
     import torch._dynamo
@@ -72,17 +79,18 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
     import labkit.run  # noqa: F401  (what a lab file imports)
 
     context = multiprocessing.get_context("fork" if device == "cpu" and hasattr(os, "fork") else "spawn")
-    ranks = _Ranks(context, work, device, 2)  # a group stands ready before it is asked for
+    group = functools.partial(_Ranks, context, work, device, path)
+    ranks = group(2)  # one stands ready before it is asked for
     try:
         while True:
             number, job, size = connection.recv()
             if size != ranks.size:
                 ranks.kill()
-                ranks = _Ranks(context, work, device, size)
+                ranks = group(size)
             connection.send((number, ranks.run(job)))
             if ranks.broken:
                 ranks.kill()
-                ranks = _Ranks(context, work, device, size)
+                ranks = group(size)
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         return
     finally:
@@ -92,12 +100,12 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
 class _Ranks:
     """Processes that have formed a group, and wait for jobs; `broken` if one of them failed in its last job."""
 
-    def __init__(self, context: BaseContext, work: Work, device: str, size: int) -> None:
-        self.size, self.processes, self.connections, self.broken = size, [], [], False
+    def __init__(self, context: BaseContext, work: Work, device: str, path: Path | None, size: int) -> None:
+        self.path, self.size, self.processes, self.connections, self.broken = path, size, [], [], False
         self.folder = tempfile.TemporaryDirectory(prefix="labkit-ranks-")
         for rank in range(size):
             ours, theirs = context.Pipe()
-            arguments = (theirs, work, device, rank, size, f"{self.folder.name}/store", os.getpid())
+            arguments = (theirs, work, device, rank, size, self.folder.name, os.getpid())
             process = context.Process(target=_rank, args=arguments)
             process.start()
             theirs.close()
@@ -123,7 +131,21 @@ class _Ranks:
                     deadline = min(deadline, time.monotonic() + GRACE)
         self.broken |= len(answers) < self.size
         late = f"no answer within {DEADLINE:g} s: it waits for another rank, or for ever"
-        return [answers.get(rank) or _raised(RANK_TIMEOUT, f"rank {rank} gave {late}") for rank in range(self.size)]
+        return [
+            answers.get(rank) or _raised(RANK_TIMEOUT, f"rank {rank} gave {late}", self._where(rank))
+            for rank in range(self.size)
+        ]
+
+    def _where(self, rank: int) -> str:
+        """The line of the file in which the rank is now, if it can tell: it writes its stack when it is signalled."""
+        stack = Path(self.folder.name, f"stack-{rank}")
+        if self.path is None or not stack.exists():
+            return ""
+        os.kill(self.processes[rank].pid, signal.SIGUSR1)
+        end = time.monotonic() + GRACE
+        while time.monotonic() < end and not (found := line_in_stack(self.path, stack.read_text(errors="replace"))):
+            time.sleep(0.05)
+        return f"line {found[0]}: {linecache.getline(str(self.path), found[0]).strip()}" if found else ""
 
     def kill(self) -> None:
         for process in self.processes:
@@ -135,11 +157,11 @@ class _Ranks:
         self.folder.cleanup()
 
 
-def _raised(kind: str, message: str) -> str:
-    return json.dumps(encode(Raised(kind, message)))
+def _raised(kind: str, message: str, where: str = "") -> str:
+    return json.dumps(encode(Raised(kind, message, where)))
 
 
-def _rank(connection: Connection, work: Work, device: str, rank: int, size: int, store: str, server: int) -> None:
+def _rank(connection: Connection, work: Work, device: str, rank: int, size: int, folder: str, server: int) -> None:
     """One rank: joins the group, and answers jobs until it is killed: its own teardown could abort."""
     import torch
     import torch.distributed as dist
@@ -147,13 +169,16 @@ def _rank(connection: Connection, work: Work, device: str, rank: int, size: int,
     silence = os.open(os.devnull, os.O_WRONLY)  # gloo, the profiler and two voices at once: only values count here
     os.dup2(silence, 1)
     os.dup2(silence, 2)
+    if hasattr(signal, "SIGUSR1"):  # Windows has none
+        stack = open(f"{folder}/stack-{rank}", "w")  # noqa: SIM115  (as long as the process)
+        faulthandler.register(signal.SIGUSR1, stack, all_threads=True)
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
     if device == "cuda":
         torch.cuda.set_device(rank)
     dist.init_process_group(
         "nccl" if device == "cuda" else "gloo",
-        init_method=f"file://{store}",
+        init_method=f"file://{folder}/store",
         rank=rank,
         world_size=size,
         timeout=timedelta(seconds=DEADLINE),

@@ -1,6 +1,8 @@
 """What a graded run says on the terminal: the failures, the steps with their points, and the one next thing to do."""
 
 import argparse
+import shutil
+import textwrap
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 BAR = 20  # characters
 FAILURES_SHOWN = 5  # of the first step that has any; all with -v
+SAME_SHOWN = 3  # names of tests that one error stops
 PRINTED = 8  # lines of what the code printed that are shown
 WIDTH = 100  # of a line; longer values are cut
 
@@ -28,24 +31,36 @@ def write(
     failed = [record for record in records if record.state in LOST]
     verbose = terminal.verbosity > 0
     first = [record for record in failed if record.step == min(other.step for other in failed)]
-    told = failed if verbose else first[:FAILURES_SHOWN]
-    for record in told:
+    told = [[record] for record in failed] if verbose else _alike(first)[:FAILURES_SHOWN]
+    for record, *others in told:
         _write_failure(terminal, record)
-    if len(failed) > len(told):
+        if others:
+            names = ", ".join([*(other.id for other in others[:SAME_SHOWN]), *(["..."] if others[SAME_SHOWN:] else [])])
+            _say(terminal, f"  {'same in:':10}{len(others)} more: {names}", 12)
+    left = len(failed) - sum(map(len, told))
+    if left:
         terminal.write_line("")
         command = f".venv/bin/python -m pytest -v tests/test_{lab.stem}.py --impl {option.impl}"
         command += f" --step {option.step}" if option.step else ""
-        terminal.write_line(f"  and {len(failed) - len(told)} more; all of them: {command}")
+        _say(terminal, f"  and {left} more; all of them: {command}", 2)
     looks_like = diagnosis_of(lab, records) if failed else ""
     if looks_like:
         terminal.write_line("")
-        terminal.write_line(looks_like, yellow=True, bold=True)
+        _say(terminal, looks_like, 2, yellow=True, bold=True)
     for record in records:
         if record.note and record.state == "passed" and not failed:
             terminal.write_line("")
             terminal.write_line(record.note)
     _write_steps(terminal, lab, records, shown(path, ROOT))
     _write_next(terminal, lab, records, shown(path, ROOT), option)
+
+
+def _alike(records: list[Record]) -> list[list[Record]]:
+    """The failures, those together that Python stopped at the same line for the same reason."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.got if record.is_slip else record.id, []).append(record)
+    return list(groups.values())
 
 
 def failure(record: Record) -> tuple[str, ...]:
@@ -66,7 +81,18 @@ def _write_failure(terminal: "pytest.TerminalReporter", record: Record) -> None:
     terminal.write_line("")
     terminal.write_line(title, red=True, bold=True)
     for line in [*lines, *printed_lines(record)]:
-        terminal.write_line(line)
+        _say(terminal, line, 12)
+
+
+def _say(terminal: "pytest.TerminalReporter", text: str, indent: int, **markup: bool) -> None:
+    """Writes a line, on a terminal wrapped to its width; a word that is longer, a path or a name, stays whole."""
+    pieces = [text]
+    if terminal.isatty:
+        columns = shutil.get_terminal_size().columns - 1
+        below = " " * indent
+        pieces = textwrap.wrap(text, columns, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
+    for piece in pieces or [""]:
+        terminal.write_line(piece, **markup)
 
 
 def _write_steps(terminal: "pytest.TerminalReporter", lab: Lab, records: list[Record], path: str) -> None:
@@ -86,8 +112,8 @@ def _write_steps(terminal: "pytest.TerminalReporter", lab: Lab, records: list[Re
 
 
 def bar(earned: int, worth: int) -> str:
-    """How far one has come, in `BAR` characters between brackets."""
-    filled = round(BAR * earned / worth)
+    """How far one has come, in `BAR` characters between brackets; full at the end only."""
+    filled = BAR * earned // worth
     return f"[{'#' * filled}{'.' * (BAR - filled)}]"
 
 
@@ -107,12 +133,11 @@ def _write_next(
         terminal.write_line(_all_passed(lab, records, option.step), green=True)
         return
     step = lab.step(record.step)
-    terminal.write_line(f"Next: {next_thing(lab, record, path)}", bold=True)
+    _say(terminal, f"Next: {next_thing(lab, record, path)}", 6, bold=True)
     impl = "" if option.impl == "src" else f" IMPL={option.impl}"
-    read = record.read if record.state in LOST else f"{lab.reading}#{step.read}"
-    terminal.write_line(f"      Read {read}, then: make test-{lab.name} STEP={step.number}{impl}")
+    _say(terminal, f"      Read {to_read(lab, record)}, then: make test-{lab.name} STEP={step.number}{impl}", 6)
     if not impl:
-        terminal.write_line(f"      Stuck? {help_for(lab, record)}")
+        _say(terminal, f"      Stuck? {help_for(lab, record)}", 6)
 
 
 def _all_passed(lab: Lab, records: list[Record], step: int | None) -> str:
@@ -148,6 +173,11 @@ def next_thing(lab: Lab, record: Record, path: str) -> str:
         needed = lab.stub_messages()[record.needs]
         return f"step {needed}, write {record.needs.partition(': ')[2]} in {path}"
     return f"step {record.step}, mend what {record.id} shows"
+
+
+def to_read(lab: Lab, record: Record) -> str:
+    """Where the reading speaks of `record`: of what a test asks, or of its step while that is not written."""
+    return record.read if record.state in LOST else f"{lab.reading}#{lab.step(record.step).read}"
 
 
 def help_for(lab: Lab, record: Record) -> str:

@@ -6,6 +6,7 @@ bytes: its bits arrive unchanged, and nothing that a submission hung on it (a su
 """
 
 import base64
+import difflib
 import math
 from dataclasses import dataclass
 
@@ -36,13 +37,21 @@ class Raised:
     @classmethod
     def of(cls, error: BaseException, where: str = "") -> "Raised":
         try:
-            message = str(error)
+            message = f"{error}{_like(error)}"
         except Exception:
             message = "(its message cannot be read)"
         return cls(type(error).__name__, message, where)
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}{f', {self.where}' if self.where else ''}"
+
+
+def _like(error: BaseException) -> str:
+    """Of a name that an object or a module lacks: the one like it that it has."""
+    if not isinstance(error, AttributeError) or not error.name or error.obj is None:
+        return ""
+    close = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+    return f"; it has '{close[0]}'" if close else ""
 
 
 class NotAValue(Exception):

@@ -77,6 +77,7 @@ def test_the_way_of_failing_tells_mistakes_of_one_test_apart() -> None:
         ("loss = inf", "a float, 2.5", "loss = inf"),
         ("output: float16, shape (4, 3)", "", "output: float16, shape (#, #)"),
         ("ValueError: not 3 but 4, line 12: raise ValueError", NO_EXCEPTION, "ValueError: not # but #"),
+        ("inner = RuntimeError: Half\nand more", "a tensor", "inner = RuntimeError: Half"),
         ("no answer within 30 s", "an answer", "no answer within # s"),
     ],
 )

@@ -220,6 +220,7 @@ def test_misnamed_function_is_asked_for_by_name(grade: Grader, student) -> None:
         ("raise ValueError('Timeout must be positive')", "1 failed", "ValueError: Timeout must be positive"),
         ("import time; time.sleep(60)", "1 timeout", "no answer within 0.5 s"),
         ("while True: pass", "1 timeout", "look for a loop without an end"),
+        ("while True: pass", "1 timeout", ": while True: pass"),
     ],
 )  # fmt: skip
 def test_ways_not_to_answer(grade: Grader, student, body: str, state: str, shown: str) -> None:
@@ -237,6 +238,23 @@ def test_a_step_that_passed_names_the_next(grade: Grader, step: int, says: str) 
     ran = grade("--impl", "solutions", "--step", step)
     assert ran.code == 0
     assert says in ran.out
+
+
+def test_one_timeout_ends_a_students_run(grade: Grader, student) -> None:
+    """The tests after it might wait as long."""
+    ran = grade("--impl", student(softmax_that("while True: pass")), "--step", 4, "--one-timeout", timeout=0.5)
+    assert ran.code != 0
+    (said,) = states(ran.out)
+    assert said.endswith("1 timeout")
+    assert "Interrupted: test_softmax" in ran.out
+
+
+def test_what_python_stops_at_one_line_is_shown_once(grade: Grader, student) -> None:
+    ran = grade("--impl", student(softmax_that("return torch.softmaxed(x, dim)")), "--step", 4)
+    assert ran.out.count("has no attribute 'softmaxed'; it has 'softmax'") == 1
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("  same in:")]
+    number, _, names = line.removeprefix("  same in:  ").partition(" more: ")
+    assert int(number) == len(SOFTMAX) and set(names.split(", ")) < {*SOFTMAX, "..."}
 
 
 EPOCH = ("test_epoch_trains_on_every_batch",)

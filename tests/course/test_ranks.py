@@ -35,7 +35,7 @@ def work(job: str) -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RankServer]:
-    started = RankServer(work, "cpu", clean=False)
+    started = RankServer(work, "cpu", clean=False, path=Path(__file__))
     yield started
     pids = [started.process.pid, *children(started.process.pid)]
     started.close()
@@ -76,6 +76,7 @@ def test_one_that_raises_does_not_let_the_others_wait(server: RankServer) -> Non
     raised, waited = (json.loads(answer) for answer in server.run("raise on 0", 2))
     assert (raised["type"], raised["message"]) == ("ValueError", "no")
     assert waited["$"] == "raised" and waited["type"] == RANK_TIMEOUT
+    assert waited["where"].endswith(": dist.barrier()")
 
 
 def test_work_that_fails_is_told(server: RankServer) -> None:

@@ -152,6 +152,7 @@ def test_text_that_is_pasted_resets_nothing(course: Course, terminal: Terminal) 
     """Nor does one that is typed into the wrong window, and Esc says no."""
     save(course, terminal, ONE_STEP + "# pasted\n")
     terminal.press("for each entry")
+    time.sleep(0.2)
     for key in ("r", "y", "r", "\x1b"):
         terminal.press(key)
         terminal.wait_for("any other key no" if key == "r" else IDLE)

@@ -16,7 +16,7 @@ from labkit.files import shown
 from labkit.manifest import ROOT, Behaviour, Lab
 from labkit.records import Record
 from labkit.student.screen import Line
-from labkit.summary import bar, help_for, needed_step, next_record, next_thing, states
+from labkit.summary import bar, help_for, needed_step, next_record, next_thing, states, to_read
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def next_lines(stand: Standing) -> list[Line]:
     there = states(stand.of_step(step.number))
     return [
         Line(f"Next: {next_thing(lab, record, path)} ({there})", "bold", 6),
-        Line(f"      Read {lab.reading}#{step.read}, then: make watch-{lab.name}", indent=6),
+        Line(f"      Read {to_read(lab, record)}, then: make watch-{lab.name}", indent=6),
         Line(f"      Stuck? {help_for(lab, record)}", indent=6),
     ]
 

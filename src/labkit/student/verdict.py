@@ -1,11 +1,11 @@
 """What one run of the suite has said so far, and how a student is told: a pass, or one failure in four lines."""
 
-import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit.files import shown
+from labkit.loading import line_in_stack
 from labkit.manifest import Lab
 from labkit.records import Record
 from labkit.student.screen import Line
@@ -21,6 +21,7 @@ from labkit.summary import (
     points,
     printed_lines,
     states,
+    to_read,
 )
 
 
@@ -99,7 +100,7 @@ def end_lines(run: Run, event: dict, hung: bool, keys: bool) -> list[Line]:
     if record.state not in LOST:
         path = shown(run.root / "src" / f"{run.lab.stem}.py", run.root)
         said.append(Line(f"Next: {next_thing(run.lab, record, path)}", "bold", 6))
-        said.append(Line(f"      Read {run.lab.reading}#{run.lab.step(record.step).read}", indent=6))
+        said.append(Line(f"      Read {to_read(run.lab, record)}", indent=6))
     if not keys:
         said.append(Line(f"      Stuck? {help_for(run.lab, record)}", indent=6))
     return said
@@ -107,9 +108,8 @@ def end_lines(run: Run, event: dict, hung: bool, keys: bool) -> list[Line]:
 
 def _where_it_hangs(run: Run, stack: str) -> str:
     file = run.root / "src" / f"{run.lab.stem}.py"
-    name = str(file.resolve()).encode("ascii", "backslashreplace").decode()  # as faulthandler writes it
-    found = re.search(rf'File "{re.escape(name)}", line (\d+) in (\S+)', stack)
-    where = f"{shown(file, run.root)}, line {found[1]}, in {found[2]}" if found else shown(file, run.root)
+    found = line_in_stack(file.resolve(), stack)
+    where = f"{shown(file, run.root)}, line {found[0]}, in {found[1]}" if found else shown(file, run.root)
     what = f"{run.testing} got" if run.testing else "loading the file gave"
     return f"{where}: {what} no answer, and was ended. Look there for a loop without an end."
 
