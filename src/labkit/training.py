@@ -133,12 +133,18 @@ class Training:
         return self.train_set[list(self.sampler)[self.batch * share :][:share]]
 
     def step(self) -> None:
-        """Trains on the next batch."""
+        """Trains on the next batch.
+
+        Raises:
+            LabError: `train_step` returned something else than a loss and whether the step was skipped.
+        """
         batch = self.next_batch()
         scale = self.trainer.scaler.get_scale()
-        loss, skipped = self.trainer.train_step(batch, self.optimizer, self.criterion, self.settings.max_grad_norm)
-        loss, samples = self._of_all_ranks(float(loss), len(batch[1]))
-        self.history.append(StepRecord(loss, bool(skipped), scale, samples))
+        gave = self.trainer.train_step(batch, self.optimizer, self.criterion, self.settings.max_grad_norm)
+        if not isinstance(gave, tuple) or [type(part) for part in gave] != [float, bool]:  # no banner of wrong numbers
+            raise LabError(f"train_step returned {gave!r}, not (loss, step_skipped), a float and a bool: see its tests")
+        loss, samples = self._of_all_ranks(gave[0], len(batch[1]))
+        self.history.append(StepRecord(loss, gave[1], scale, samples))
         self.batch += 1
         if self.batch == self.batches_per_epoch:
             self.epoch, self.batch = self.epoch + 1, 0

@@ -198,6 +198,7 @@ def test_without_a_terminal_it_is_plain_text(course: Course) -> None:
     process = subprocess.Popen(
         WATCH, cwd=course.root, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )  # fmt: skip
     said = ""
     while "Stuck?" not in said:
