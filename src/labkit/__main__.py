@@ -253,8 +253,8 @@ def main() -> None:
     except click.Abort:  # Ctrl-C
         sys.exit(130)
     except (LabError, click.ClickException) as error:
-        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"labkit: {' '.join(text.split())}", err=True)
+        said = " ".join(error.format_message().split()) if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"labkit: {said}", err=True)
         sys.exit(error.exit_code)
 
 

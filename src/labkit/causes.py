@@ -27,7 +27,7 @@ CAUSES = (
     (r"positional argument|unexpected keyword argument|required (positional|keyword-only)|multiple values for argument",
      "this call and the signature of what it calls differ; the lab's own functions keep the skeleton's"),
     (r"NameError|UnboundLocalError", "that name is not set there: misspelt, not imported, or set on one path only"),
-    (r"'NoneType'", "something is None there: an argument left out, a function without return, or a missing gradient"),
+    (r"NoneType", "something is None there: an argument left out, a function without return, or a missing gradient"),
     (r"'GradScaler' object has no attribute '_",
      "a scaler that is off has none of its numbers: get_scale() is 1.0 then, and state_dict() is empty"),
     (r"has no attribute '\w+'; it has '", "that name is not there, but one like it is: misspelt?"),
@@ -36,10 +36,11 @@ CAUSES = (
 )  # fmt: skip
 # The same for an exception that arose after the code under test had returned, where a test goes on with what it gave.
 CAUSES_AFTERWARDS = (
-    (r"'NoneType' object", "nothing came back, or None: does every path end in a return?"),
+    (r"NoneType", "nothing came back, or None: does every path end in a return?"),
     (r"'(Tensor|Parameter|tuple|list|dict|str|bool|int|float)' object",
      "what came back is of another type than the skeleton's: compare with its -> and its docstring"),
     (r"object has no attribute", "the tests ask for that name: misspelt, or not set in __init__?"),
+    (r"died without an answer", "your code ended Python itself there"),
     (r"does not require grad",
      "what came back has lost its graph: no detach, .data, .item(), float() or no_grad on the way"),
     (r"unpack", "another number of values came back than the skeleton's return has"),

@@ -6,7 +6,6 @@ Whatever waits for another rank has an end: `TIMEOUT`, or the end of torchrun it
 import json
 import os
 import sys
-import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from labkit.errors import LabError
+from labkit.processes import end_with
 
 TIMEOUT = timedelta(seconds=60)  # for one wait for the other ranks
 GRACE = 5.0  # seconds: torchrun ends the other ranks within a fraction of one once the first has failed
@@ -37,7 +37,7 @@ class Ranks:
         self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         self.local_rank, self.local_size = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
         self._store: dist.Store | None = None
-        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        end_with(os.getppid())  # torchrun
 
     def meet(self) -> None:
         """Reaches the store that all ranks share. Raises LabError if nobody is there within `TIMEOUT`."""
@@ -153,10 +153,3 @@ def _tell_torchrun(line: str, code: int) -> None:
     path = os.environ.get("TORCHELASTIC_ERROR_FILE")
     if path:
         Path(path).write_text(json.dumps({"message": line, "timestamp": int(time.time()), "exit_code": code}))
-
-
-def _end_with(parent: int) -> None:
-    """Ends this process once `parent` has gone: torchrun, if it was killed itself, leaves nobody to end its ranks."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)

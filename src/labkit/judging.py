@@ -11,7 +11,9 @@ from labkit.records import EVERY_NAME, NO_EXCEPTION, Record
 from labkit.values import Raised
 
 LOOP = "look for a loop without an end"
-DEADLOCK = "a rank waits for another one there: does every rank make the same calls on the group, in the same order?"
+DEADLOCK = (
+    "a loop without an end, or ranks that wait for each other: each makes the same calls on the group, in one order"
+)
 TIMEOUT = 30.0  # seconds for one graded test; the slowest takes about two
 
 

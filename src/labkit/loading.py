@@ -66,7 +66,7 @@ def line_in(path: str, error: BaseException) -> str:
 def line_in_stack(path: Path, stack: str) -> tuple[int, str] | None:
     """Line and function in the file at `path`, innermost, out of a stack that `faulthandler` wrote."""
     name = str(path).encode("ascii", "backslashreplace").decode()
-    found = re.search(rf'File "{re.escape(name)}", line (\d+) in (\S+)', stack)
+    found = re.search(rf'File "{re.escape(name)}", line (\d{{1,7}}) in (\S+)', stack)
     return (int(found[1]), found[2]) if found else None
 
 
@@ -90,7 +90,7 @@ def _compiled(path: Path) -> CodeType:
         raise LabError(f"{path}, line {line}: that is not {error.encoding}; save the file as UTF-8") from None
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
-        text = f": {error.text.strip()}" if error.text else ""
+        text = f": {error.text.strip()}" if error.text else "" if error.lineno else "; save the file as UTF-8"
         raise LabError(f"{path}{where}: {error.msg}{text}") from None
     except (OSError, ValueError, MemoryError, RecursionError) as error:
         raise LabError(f"{path}: cannot be read as Python: {str(error) or type(error).__name__}") from None

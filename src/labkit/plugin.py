@@ -38,7 +38,7 @@ class GradedSuite:
         self.observers: dict[str, Observer] = {}
         self.paths: dict[str, Path] = {}
         self.servers: list[RankServer] = []
-        self.fingerprints: dict[str, str] = {}
+        self.fingerprints: dict[str, progress.Fingerprint] = {}
         self.records: list[Record] = []
         self.returned: dict[str, list[object]] = {}
         self.replayed = json.loads(Path(self.option.replay).read_text()) if self.option.replay else None

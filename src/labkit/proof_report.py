@@ -2,13 +2,16 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+from labkit.diagnosis import Misconception
 from labkit.diagnosis import misconceptions as misconceptions_of
 from labkit.files import make_folder, write_whole
 from labkit.manifest import Lab
 from labkit.proof import Graded, first_seed, misconceptions, needless
 
+SYMPTOMS_ALIKE = 0.95  # the share that has to be as it was written
 MARK = {"passed": ".", "failed": "F", "timeout": "T", "todo": "t", "blocked": "b"}
 
 
@@ -56,15 +59,23 @@ def write_pages(lab: Lab, results: list[Graded]) -> list[Path]:
 
 
 def stale_pages(lab: Lab, results: list[Graded]) -> list[str]:
-    """The pages that are not what the proof would write; a line each. Symptoms may differ from machine to machine."""
-    same = {one.name: (one.says, one.steps, set(one.fails)) for one in misconceptions_of(lab)} == {
-        name: (entry["says"], tuple(entry["steps"]), set(entry["fails"]))
-        for name, entry in misconceptions(lab, results).items()
-    }
+    """The pages that are not what the proof would write; a line each."""
     page = lab.folder / "misconceptions.md"
-    told = page.exists() and page.read_text(encoding="utf-8") == instructor_page(lab, results)
-    stale = [name for name, fresh in (("misconceptions.json", same), (page.name, told)) if not fresh]
-    return [f"{name} is out of date: make proof-{lab.name}" for name in stale]
+    fresh = {
+        "misconceptions.json": _same(misconceptions_of(lab), misconceptions(lab, results)),
+        page.name: page.exists() and page.read_text(encoding="utf-8") == instructor_page(lab, results),
+    }
+    return [f"{name} is out of date: make proof-{lab.name}" for name, is_fresh in fresh.items() if not is_fresh]
+
+
+def _same(written: list[Misconception], found: dict[str, dict[str, object]]) -> bool:
+    """Whether the same mistakes fail the same tests, and nearly all alike: machines may differ."""
+    now = {name: Misconception(name, one["says"], tuple(one["steps"]), one["fails"]) for name, one in found.items()}
+    tests = [{one.name: replace(one, fails=set(one.fails)) for one in bank} for bank in (written, now.values())]
+    if tests[0] != tests[1]:
+        return False
+    alike = [how == now[one.name].fails[test] for one in written for test, how in one.fails.items()]
+    return sum(alike) >= SYMPTOMS_ALIKE * len(alike)
 
 
 def draw_matrix(lab: Lab, results: list[Graded], path: Path) -> None:

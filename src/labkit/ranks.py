@@ -24,6 +24,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from labkit.loading import line_in_stack
+from labkit.processes import end_with
 from labkit.values import Raised, encode
 
 DEADLINE = 20.0  # seconds for one run of all ranks
@@ -37,19 +38,22 @@ Work = Callable[[str], str]  # job (JSON) -> what a scenario returned (JSON); ru
 class RankServer:
     """Answers `run(job, size)`: what `work(job)` gives on each of `size` ranks."""
 
-    def __init__(self, work: Work, device: str, clean: bool, path: Path | None = None) -> None:
+    def __init__(
+        self, work: Work, device: str, clean: bool, path: Path | None = None, deadline: float = DEADLINE
+    ) -> None:
         """
         Args:
             work: a function of module level, or an object of such a class, run in every rank.
             device: "cpu" (gloo) or "cuda" (nccl).
             clean: this process has only imported and may fork; on CUDA, and on other systems than Linux, it never does.
             path: the file in which a rank that gives no answer is said to wait.
+            deadline: seconds for one run of all ranks.
         """
         fork = clean and device == "cpu" and sys.platform == "linux"
         context = multiprocessing.get_context("fork" if fork else "spawn")
         self.connection, other = context.Pipe()
         inherited = self.connection if fork else None
-        self.process = context.Process(target=_serve, args=(other, inherited, work, device, path))
+        self.process = context.Process(target=_serve, args=(other, inherited, work, device, path, deadline))
         self.process.start()
         other.close()
         self.number = 0  # of the last job: whoever stopped waiting for one must not be given its answers later
@@ -70,7 +74,9 @@ class RankServer:
             self.process.join()
 
 
-def _serve(connection: Connection, inherited: Connection | None, work: Work, device: str, path: Path | None) -> None:
+def _serve(
+    connection: Connection, inherited: Connection | None, work: Work, device: str, path: Path | None, deadline: float
+) -> None:
     if inherited is not None:
         inherited.close()  # or this process would keep the pipe open that tells it when to end
     import torch._dynamo
@@ -79,7 +85,7 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
     import labkit.run  # noqa: F401  (what a lab file imports)
 
     context = multiprocessing.get_context("fork" if device == "cpu" and hasattr(os, "fork") else "spawn")
-    group = functools.partial(_Ranks, context, work, device, path)
+    group = functools.partial(_Ranks, context, work, device, path, deadline)
     ranks = group(2)  # one stands ready before it is asked for
     try:
         while True:
@@ -98,10 +104,13 @@ def _serve(connection: Connection, inherited: Connection | None, work: Work, dev
 
 
 class _Ranks:
-    """Processes that have formed a group, and wait for jobs; `broken` if one of them failed in its last job."""
+    """Processes that have formed a group, and wait for jobs; `broken` once the group cannot be relied on any more."""
 
-    def __init__(self, context: BaseContext, work: Work, device: str, path: Path | None, size: int) -> None:
-        self.path, self.size, self.processes, self.connections, self.broken = path, size, [], [], False
+    def __init__(
+        self, context: BaseContext, work: Work, device: str, path: Path | None, deadline: float, size: int
+    ) -> None:
+        self.path, self.deadline, self.size, self.broken = path, deadline, size, False
+        self.processes, self.connections = [], []
         self.folder = tempfile.TemporaryDirectory(prefix="labkit-ranks-")
         for rank in range(size):
             ours, theirs = context.Pipe()
@@ -113,28 +122,34 @@ class _Ranks:
             self.connections.append(ours)
 
     def run(self, job: str) -> list[str]:
-        """The ranks' answers to `job`, as far as they come before the deadline."""
+        """The ranks' answers to `job`, as far as they come before the deadline.
+
+        A rank that raised, died or gave none breaks the group; so does one that has made other calls on it than the
+        rest, or has taken it apart: the next job would meet what it left there.
+        """
         for connection in self.connections:
             with contextlib.suppress(BrokenPipeError):  # it has died, as its missing answer will say
                 connection.send(job)
         answers: dict[int, str] = {}
-        deadline = time.monotonic() + DEADLINE
+        calls: set[int | None] = set()  # that the ranks have made on the group
+        deadline = time.monotonic() + self.deadline
         while len(answers) < self.size and (left := deadline - time.monotonic()) > 0:
             for ready in wait([self.connections[rank] for rank in range(self.size) if rank not in answers], left):
                 rank = self.connections.index(ready)
                 try:
-                    answers[rank] = ready.recv()
+                    answers[rank], made = ready.recv()
+                    calls.add(made)
                 except (EOFError, ConnectionResetError):
                     answers[rank] = _raised("ChildProcessError", f"rank {rank} died without an answer")
                 if '"$": "raised"' in answers[rank][:20]:
                     self.broken = True
                     deadline = min(deadline, time.monotonic() + GRACE)
-        self.broken |= len(answers) < self.size
-        late = f"no answer within {DEADLINE:g} s: it waits for another rank, or for ever"
-        return [
-            answers.get(rank) or _raised(RANK_TIMEOUT, f"rank {rank} gave {late}", self._where(rank))
-            for rank in range(self.size)
-        ]
+        late = [rank for rank in range(self.size) if rank not in answers]
+        where = dict.fromkeys(late, "") if self.broken else {rank: self._where(rank) for rank in late}
+        for rank in late:
+            answers[rank] = _raised(RANK_TIMEOUT, f"rank {rank} gave no answer in time", where[rank])
+        self.broken |= bool(late) or len(calls) > 1 or None in calls
+        return [answers[rank] for rank in range(self.size)]
 
     def _where(self, rank: int) -> str:
         """The line of the file in which the rank is now, if it can tell: it writes its stack when it is signalled."""
@@ -142,7 +157,7 @@ class _Ranks:
         if self.path is None or not stack.exists():
             return ""
         os.kill(self.processes[rank].pid, signal.SIGUSR1)
-        end = time.monotonic() + GRACE
+        end = time.monotonic() + GRACE / 2
         while time.monotonic() < end and not (found := line_in_stack(self.path, stack.read_text(errors="replace"))):
             time.sleep(0.05)
         return f"line {found[0]}: {linecache.getline(str(self.path), found[0]).strip()}" if found else ""
@@ -166,12 +181,13 @@ def _rank(connection: Connection, work: Work, device: str, rank: int, size: int,
     import torch
     import torch.distributed as dist
 
+    end_with(server)  # the other ranks may hold this rank's pipe open
     silence = os.open(os.devnull, os.O_WRONLY)  # gloo, the profiler and two voices at once: only values count here
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     if hasattr(signal, "SIGUSR1"):  # Windows has none
         stack = open(f"{folder}/stack-{rank}", "w")  # noqa: SIM115  (as long as the process)
-        faulthandler.register(signal.SIGUSR1, stack, all_threads=True)
+        faulthandler.register(signal.SIGUSR1, stack)
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
     if device == "cuda":
@@ -184,11 +200,13 @@ def _rank(connection: Connection, work: Work, device: str, rank: int, size: int,
         timeout=timedelta(seconds=DEADLINE),
     )
     while True:
-        while not connection.poll(1.0):
-            if os.getppid() != server:  # it was killed; the other ranks may hold this pipe open
-                os._exit(1)
+        job = connection.recv()
         try:
-            answer = work(connection.recv())
+            answer = work(job)
         except Exception as error:
             answer = json.dumps(encode(Raised.of(error)))
-        connection.send(answer)
+        try:
+            calls = dist.group.WORLD._get_sequence_number_for_group()
+        except Exception:  # the job has taken the group apart
+            calls = None
+        connection.send((answer, calls))

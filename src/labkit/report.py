@@ -94,10 +94,10 @@ def graded(lab: Lab, file: Path) -> list[Record]:
     Raises:
         LabError: there are none, since the file cannot be loaded, or ended Python.
     """
-    graded = graded_apart(lab, ROOT, "--impl", str(file.parent))
-    if len(graded.records) < len(lab.behaviours):
-        raise LabError(f"no report: {why_it_did_not_run(graded.output, graded.code)}")
-    return graded.records
+    ran = graded_apart(lab, ROOT, "--impl", str(file.parent))
+    if len(ran.records) < len(lab.behaviours):
+        raise LabError(f"no report: {why_it_did_not_run(ran.output, ran.code)}")
+    return ran.records
 
 
 def measured(lab: Lab, file: Path, records: list[Record], name: str) -> Part:

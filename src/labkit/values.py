@@ -37,10 +37,10 @@ class Raised:
     @classmethod
     def of(cls, error: BaseException, where: str = "") -> "Raised":
         try:
-            message = f"{error}{_like(error)}"
+            message = str(error)
         except Exception:
             message = "(its message cannot be read)"
-        return cls(type(error).__name__, message, where)
+        return cls(type(error).__name__, f"{message}{_like(error)}", where)
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}{f', {self.where}' if self.where else ''}"
@@ -50,7 +50,10 @@ def _like(error: BaseException) -> str:
     """Of a name that an object or a module lacks: the one like it that it has."""
     if not isinstance(error, AttributeError) or not error.name or error.obj is None:
         return ""
-    close = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+    try:
+        close = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+    except BaseException:  # its own __dir__ may do anything
+        return ""
     return f"; it has '{close[0]}'" if close else ""
 
 

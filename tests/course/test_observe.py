@@ -237,6 +237,8 @@ def test_file_that_python_would_not_read_is_refused(tmp_path: Path) -> None:
     """Although `compile` takes the bytes: a comment in Latin-1."""
     with pytest.raises(LabError, match=r"lab\.py, line 4: that is not utf-8; save the file as UTF-8$"):
         load(tmp_path, b"x = 1\n\n\n# caf\xe9\n")
+    with pytest.raises(LabError, match=r"lab\.py: invalid or missing encoding declaration.*; save the file as UTF-8$"):
+        load(tmp_path, b"# caf\xe9\nx = 1\n")
 
 
 def test_dataclass_in_the_file_finds_its_module(tmp_path: Path) -> None:

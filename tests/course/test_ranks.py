@@ -16,6 +16,7 @@ RUNS: list[str] = []  # in a rank: the jobs that it has done
 
 def work(job: str) -> str:
     """What a rank does in these tests."""
+    import torch
     import torch.distributed as dist
 
     RUNS.append(job)
@@ -28,6 +29,16 @@ def work(job: str) -> str:
         return json.dumps({"pid": os.getpid()})
     if job == "fail":
         raise KeyError("nowhere")
+    if job == "wait" and rank == 0:
+        dist.barrier()
+    if job == "loop":
+        while True:
+            pass
+    if job == "leave a call behind" and rank == 0:
+        dist.all_reduce(torch.ones(1), async_op=True)
+    if job == "take the group apart":
+        dist.destroy_process_group()
+        return "1"
     if job.startswith(("die", "raise")):
         dist.barrier()
     return json.dumps([rank, dist.get_world_size(), RUNS])
@@ -35,7 +46,7 @@ def work(job: str) -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RankServer]:
-    started = RankServer(work, "cpu", clean=False, path=Path(__file__))
+    started = RankServer(work, "cpu", clean=False, path=Path(__file__), deadline=8.0)
     yield started
     pids = [started.process.pid, *children(started.process.pid)]
     started.close()
@@ -65,7 +76,7 @@ def test_the_same_ranks_do_one_job_after_another(server: RankServer, size: int) 
         assert [json.loads(answer) for answer in answers] == [[rank, size, runs] for rank in range(size)]
 
 
-@pytest.mark.parametrize("job", ["raise on 1", "die on 0", "fail"])
+@pytest.mark.parametrize("job", ["raise on 1", "die on 0", "fail", "leave a call behind", "take the group apart"])
 def test_fresh_ranks_follow_a_failure(server: RankServer, job: str) -> None:
     server.run(job, 2)
     answers = server.run("answer", 2)
@@ -76,6 +87,11 @@ def test_one_that_raises_does_not_let_the_others_wait(server: RankServer) -> Non
     raised, waited = (json.loads(answer) for answer in server.run("raise on 0", 2))
     assert (raised["type"], raised["message"]) == ("ValueError", "no")
     assert waited["$"] == "raised" and waited["type"] == RANK_TIMEOUT
+
+
+def test_one_that_waits_is_told_with_its_line(server: RankServer) -> None:
+    waited, done = (json.loads(answer) for answer in server.run("wait", 2))
+    assert (waited["type"], done[0]) == (RANK_TIMEOUT, 1)
     assert waited["where"].endswith(": dist.barrier()")
 
 
@@ -90,9 +106,12 @@ def test_one_that_dies_is_named(server: RankServer) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the ranks' pids are read in /proc, which only Linux has")
-def test_ranks_end_with_a_server_that_is_killed() -> None:
+@pytest.mark.parametrize("job", ["answer", "loop"])
+def test_ranks_end_with_a_server_that_is_killed(job: str) -> None:
     server = RankServer(work, "cpu", clean=False)
     ranks = [json.loads(answer)["pid"] for answer in server.run("pid", 2)]
+    server.connection.send((2, job, 2))  # nobody waits for the answer
+    time.sleep(0.5)
     server.process.kill()
     server.process.join()
     assert all(ended(pid) for pid in ranks)

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,12 +149,25 @@ def test_test_that_gives_no_answer_ends_the_run(course: Course) -> None:
     assert course.labkit("status").out == said
 
 
-@pytest.mark.parametrize("how", ["exit code 3", "SIGKILL"])
-def test_code_that_ends_python_is_named(course: Course, how: str) -> None:
-    ends = "os._exit(3)" if how == "exit code 3" else "os.kill(os.getpid(), 9)"
-    course.file.write_text("import os\n" + re.sub("raise NotImplementedError.*", ends, STUBS))
+def test_timeout_of_a_later_step_hides_no_earlier_one(course: Course) -> None:
+    course.file.write_text(ONE_STEP)
+    under = progress.fingerprint(course.lab, course.root)
+    first, second = records_of(course)
+    second = replace(second, state="timeout")
+    progress.remember(course.lab, under, [second], root=course.root)
+    assert not status.known(course.lab, course.root).whole
+    progress.remember(course.lab, under, [first], root=course.root)
+    assert status.known(course.lab, course.root).whole
+
+
+@pytest.mark.parametrize("written", [STUBS, ONE_STEP], ids=["first test", "after a test that passed"])
+@pytest.mark.parametrize(
+    ("ends", "how"), [("_exit(3)", "exit code 3"), ("kill(os.getpid(), 9)", "SIGKILL"), ("abort()", "SIGABRT")]
+)
+def test_code_that_ends_python_is_named(course: Course, written: str, ends: str, how: str) -> None:
+    course.file.write_text("import os\n" + re.sub("raise NotImplementedError.*", f"os.{ends}", written))
     said = course.labkit("status", TORCH="yes").out
-    assert f"Next: Python itself was ended ({how}); make watch-lab07 shows where" in said
+    assert f"Next: your code ended Python itself ({how}); make watch shows where" in said
 
 
 def test_what_the_machine_lacked_is_not_kept(course: Course) -> None:
@@ -165,6 +179,7 @@ def test_what_the_machine_lacked_is_not_kept(course: Course) -> None:
     path = os.pathsep.join([str(broken.parent), str(course.root / "src")])
     said = course.labkit("status", TORCH="yes", PYTHONPATH=path).out
     assert "Next: the tests did not run:" in said and "libcudart.so.12" in said
+    assert said.rstrip().endswith("make doctor")
     assert "points   7 of   7" in course.labkit("status", TORCH="yes").out
 
 

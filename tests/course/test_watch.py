@@ -86,16 +86,6 @@ def test_h_hints_one_rung_more_each_time(course: Course, terminal: Terminal) -> 
     assert "the idea" in terminal.wait_for("1 more: h")
 
 
-def test_arrow_is_no_key_of_ours(course: Course, terminal: Terminal) -> None:
-    """What a terminal sends for Home and F3 ends in an H and an R."""
-    save(course, terminal, BOTH_STEPS + "# arrows\n")
-    for key in ("\x1b[H", "\x1bOR", "n"):
-        terminal.press(key)
-        time.sleep(0.2)
-    said = terminal.wait_for(rf"--- .*{IDLE}")
-    assert "a question" not in said and "reset to the skeleton" not in said
-
-
 def test_syntax_error_is_a_line(course: Course, terminal: Terminal) -> None:
     said = save(course, terminal, ONE_STEP + "\nx = (\n")
     assert "src/tiny.py, line 13: '(' was never closed: x = (" in said
@@ -148,15 +138,13 @@ def test_r_asks_and_keeps_the_file(course: Course, terminal: Terminal) -> None:
     assert any(path.read_text() == ONE_STEP + "# mine\n" for path in (course.root / "backups").iterdir())
 
 
-def test_text_that_is_pasted_resets_nothing(course: Course, terminal: Terminal) -> None:
-    """Nor does one that is typed into the wrong window, and Esc says no."""
-    save(course, terminal, ONE_STEP + "# pasted\n")
-    terminal.press("for each entry")
-    time.sleep(0.2)
-    for key in ("r", "y", "r", "\x1b"):
-        terminal.press(key)
-        terminal.wait_for("any other key no" if key == "r" else IDLE)
-    assert course.file.read_text() == ONE_STEP + "# pasted\n"
+def test_esc_says_no(course: Course, terminal: Terminal) -> None:
+    save(course, terminal, ONE_STEP + "# escaped\n")
+    terminal.press("r")
+    terminal.wait_for("y yes, any other key no")
+    terminal.press("\x1b")
+    terminal.wait_for(IDLE)
+    assert course.file.read_text() == ONE_STEP + "# escaped\n"
 
 
 def test_folder_in_the_files_place_is_said(course: Course, terminal: Terminal) -> None:
@@ -231,3 +219,30 @@ def test_footer_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     ):
         footer.set(*texts)
         assert footer.text in texts and len(footer.text) < columns
+
+
+@pytest.mark.parametrize(
+    ("sent", "keys_read"),
+    [
+        (b"n", "n"),
+        (b"\x1b[H", keys.ESC),  # what a terminal sends for Home ends in an H
+        (b"\x1bOR", keys.ESC),
+        (b"\x1b", keys.ESC),
+        (b"for each entry", ""),  # pasted, or typed while watch was busy
+        (b"x" * 64 + b"q", ""),
+        (b"ab\x03", keys.INTERRUPT),
+        (b"", keys.END),
+    ],
+)
+def test_keys_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch, sent: bytes, keys_read: str) -> None:
+    monkeypatch.setattr(os, "read", lambda descriptor, size: sent[:size])
+    assert keys.Keys().read() == keys_read
+
+
+def test_yes_that_comes_with_the_question_was_not_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The r and the y of a word that is typed into the wrong window."""
+    watching = watch.Watch.__new__(watch.Watch)
+    watching.asked = 100.0
+    monkeypatch.setattr(watch.time, "monotonic", lambda: 100.0 + watch.PAUSE / 2)
+    watching._press("y")  # would fail: there is no file to reset
+    assert watching.asked is None

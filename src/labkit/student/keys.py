@@ -32,7 +32,6 @@ class Keys:
             self.before = termios.tcgetattr(0)
             signal.signal(signal.SIGCONT, lambda *_: self._set())
             self._set()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -49,7 +48,7 @@ class Keys:
         Of several at once, a text that was pasted, only those that end everything count.
         """
         try:
-            pressed = os.read(0, 64).decode(errors="replace")
+            pressed = os.read(0, 4096).decode(errors="replace")
         except OSError:
             return END
         pressed = re.sub(ESCAPE, ESC, pressed) or END

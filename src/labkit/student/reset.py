@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labkit import progress
 from labkit.errors import LabError
-from labkit.files import shown, write_whole
+from labkit.files import shown, sync_folder, write_whole
 from labkit.manifest import ROOT, Lab
 from labkit.student import hints
 
@@ -69,6 +69,7 @@ def _fill(backup: Path, kept: bytes) -> None:
             file.write(kept)
             file.flush()
             os.fsync(file.fileno())
+        sync_folder(backup.parent)
         if backup.read_bytes() != kept:
             raise OSError("it reads back as something else")
     except OSError:

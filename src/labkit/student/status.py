@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,9 +33,12 @@ class Standing:
 
     @property
     def whole(self) -> bool:
-        """Whether there is a verdict on everything, or one that stands in the way of all others."""
-        hangs = any(record.state == "timeout" for record in self.records)
-        return hangs or len(self.records) == len(self.lab.behaviours)
+        """Whether there is a verdict on everything, or on all up to a test that gave no answer."""
+        states = {record.id: record.state for record in self.records}
+        for behaviour in self.lab.behaviours:
+            if states.get(behaviour.id, "timeout") == "timeout":
+                return behaviour.id in states
+        return True
 
     def passed(self, number: int) -> bool:
         """Whether everything of the step has been run and has passed."""
@@ -137,22 +141,20 @@ def _stub_record(lab: Lab, behaviour: Behaviour) -> Record:
 def _tested(lab: Lab, root: Path) -> Standing:
     """Runs the suite in a process of its own; it remembers its verdicts itself."""
     file, under = shown(progress.student_file(lab, root), root), progress.fingerprint(lab, root)
-    graded = graded_apart(lab, root, "--one-timeout")
+    ran = graded_apart(lab, root, "--one-timeout")
     if progress.fingerprint(lab, root) != under:
         return Standing(lab, error=f"{file} was saved while it was tested: make status again")
-    stand = Standing(lab, graded.records)
+    stand = Standing(lab, ran.records)
     if stand.whole:
         return stand
-    error = why_it_did_not_run(graded.output, graded.code, root)
+    error = why_it_did_not_run(ran.output, ran.code, root)
     if error.startswith(f"mend {file}"):  # what the machine lacked today is not kept
         progress.remember(lab, under, [], error, root)
-    elif not error.startswith("mend "):
-        error += f"; make watch-{lab.name} shows where"
     return Standing(lab, error=error)
 
 
 @dataclass(frozen=True)
-class Graded:
+class Apart:
     """A run of a suite in a process of its own: its records, none where the file cannot be loaded, and how it ended."""
 
     records: list[Record]
@@ -160,7 +162,7 @@ class Graded:
     code: int
 
 
-def graded_apart(lab: Lab, root: Path, *options: str) -> Graded:
+def graded_apart(lab: Lab, root: Path, *options: str) -> Apart:
     """Runs the suite in a process of its own, which leaves nothing behind."""
     with TemporaryDirectory(prefix="labkit-graded-", ignore_cleanup_errors=True) as folder:
         report = Path(folder) / "records.json"
@@ -170,18 +172,21 @@ def graded_apart(lab: Lab, root: Path, *options: str) -> Graded:
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | own
         ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, errors="replace")
         found = json.loads(report.read_text(encoding="utf-8"))["records"] if report.exists() else []
-    return Graded([Record.of(record) for record in found], ran.stdout + ran.stderr, ran.returncode)
+    return Apart([Record.of(record) for record in found], ran.stdout + ran.stderr, ran.returncode)
 
 
 def why_it_did_not_run(output: str, code: int | None, root: Path = ROOT) -> str:
     """Why a run of the suite gave no verdict: what to mend in the course, or what happened to the run."""
-    errors = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.startswith("ERROR: ")]
+    errors = re.findall(r"^ERROR:? (.*)", output, re.MULTILINE)
     mend = [error for error in errors if error.startswith(f"{root}{os.sep}")]
     if mend:
         return f"mend {mend[0].replace(f'{root}{os.sep}', '')}"
-    if errors or output.strip():
-        return f"the tests did not run: {(errors or output.strip().splitlines())[-1]}"
-    return f"Python itself was ended ({ending(code)})"
+    said = errors or [
+        line for line in output.splitlines() if re.search(r"[A-Za-z]", line)
+    ]  # not the dots of passed tests
+    if said and code is not None and code > 0:
+        return f"the tests did not run: {said[-1]}; make doctor"
+    return f"your code ended Python itself ({ending(code)}); make watch shows where"
 
 
 def ending(code: int | None) -> str:

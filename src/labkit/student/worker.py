@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labkit import manifest, progress
+from labkit.loading import line_in_stack
 from labkit.manifest import Lab
 from labkit.processes import kill_group
 from labkit.suite import run_suite
@@ -88,11 +89,10 @@ class _Children:
         self._ended(None)
 
     def _wait_for_stack(self) -> None:
-        """Until the child has written where it is: something, and no more of it for a moment."""
-        end, before = time.monotonic() + GRACE, -1
-        while time.monotonic() < end and not 0 < before == len(_read(self.stack)):
-            before = len(_read(self.stack))
-            time.sleep(0.1)
+        """Until the child has written where in the student's file it is."""
+        file, end = progress.student_file(self.lab).resolve(), time.monotonic() + GRACE
+        while time.monotonic() < end and not line_in_stack(file, _read(self.stack)):
+            time.sleep(0.05)
 
     def _ended(self, code: int | None) -> None:
         kill_group(self.pid)  # what the run left behind
