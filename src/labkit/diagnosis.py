@@ -14,6 +14,7 @@ from labkit.records import LOST, Record
 
 NEAR = 0.75  # likeness (tests that fail alike, of all that fail in either) from which a mistake is worth a "perhaps"
 NUMBER = r"-?\b\d+(\.\d+)?(e[-+]?\d+)?\b"
+ORDER = r"unscale_\(\) (has|is)|step\(\) has|No inf checks"  # what a scaler says of calls out of order
 NAMED = 3  # mistakes that are named at most when several fit exactly; of those that come near, one
 
 
@@ -52,8 +53,8 @@ def diagnose(records: list[Record], known: list[Misconception]) -> str:
     """
     step = min((record.step for record in records if record.state in LOST), default=None)
     own = [record for record in records if record.step == step]
-    if any(record.is_slip for record in own):
-        return ""  # a misspelt name fails the same tests as many a misconception
+    if any(record.is_slip or re.search(ORDER, record.got) for record in own):
+        return ""  # a misspelt name fails the same tests as many a misconception; the scaler says itself what it lacks
     judged = [record.id for record in own if record.state in ("passed", *LOST)]
     seen = {record.id: symptom(record) for record in own if record.state in LOST}
     scores = [(one.says, _likeness(seen, one.fails, judged)) for one in known if step in one.steps]

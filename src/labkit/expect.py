@@ -146,8 +146,8 @@ def _cause_of_kind(seen: object, wanted: object, why: str) -> str:
         return "a tensor came back where a Python number is asked for: .item() makes one"
     if type(seen) is bool and type(wanted) is float:
         return "True or False came back where a number is asked for: are the two in the other order?"
-    if seen is None and wanted is not None:
-        return "nothing came back there, or None: does every path end in a return?"
+    if seen is None and type(wanted) is bool:
+        return "None came back where True or False is asked for: does every path end in a return?"
     return why
 
 

@@ -10,6 +10,7 @@ from labkit.ranks import DEADLINE, RANK_TIMEOUT
 from labkit.records import EVERY_NAME, NO_EXCEPTION, Record
 from labkit.values import Raised
 
+FORM = "what came back has another form than the skeleton's docstring says: compare names, types and order"
 LOOP = "look for a loop without an end"
 DEADLOCK = (
     "a loop without an end, or ranks that wait for each other: each makes the same calls on the group, in one order"
@@ -36,7 +37,7 @@ def verdict(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, observed: lis
     if isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout"):
         return _timed_out(base, TIMEOUT, "", LOOP)
     return base.but(
-        state="failed", got=f"{type(error).__name__}: {error}", expected="a value that can be judged", why=behaviour.why
+        state="failed", got=f"{type(error).__name__}: {error}", expected="a value that can be judged", why=FORM
     )
 
 

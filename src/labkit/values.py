@@ -51,7 +51,7 @@ def _like(error: BaseException) -> str:
     if not isinstance(error, AttributeError) or not error.name or error.obj is None:
         return ""
     try:
-        close = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+        close = difflib.get_close_matches(error.name, dir(error.obj), n=1, cutoff=0.75)
     except BaseException:  # its own __dir__ may do anything
         return ""
     return f"; it has '{close[0]}'" if close else ""

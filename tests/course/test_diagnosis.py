@@ -56,7 +56,11 @@ def test_a_misspelt_name_is_no_misconception() -> None:
     assert diagnose([slip], [known("scale", "a")]) == ""
     said = "RuntimeError: unscale_() has already been called on this optimizer"
     of_the_scaler = replace(slip, got=f"{said}, line 9: scaler.unscale_(optimizer)")
-    assert diagnose([of_the_scaler], [known("scale", "a", how=said)]) == "This looks like: scale is wrong."
+    assert diagnose([of_the_scaler], [known("scale", "a", how=said)]) == "", "its own cause says it better"
+    of_dtypes = replace(slip, got="RuntimeError: expected m1 and m2 to have the same dtype, line 9: model(inputs)")
+    assert diagnose(
+        [of_dtypes], [known("scale", "a", how="RuntimeError: expected m1 and m2 to have the same dtype")]
+    ) == ("This looks like: scale is wrong.")
 
 
 def test_the_way_of_failing_tells_mistakes_of_one_test_apart() -> None:

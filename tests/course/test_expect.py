@@ -97,16 +97,21 @@ def test_special_numbers_are_close_to_nothing_else(seen: float, expected: float)
     ids=str,
 )
 def test_another_shape_dtype_or_type_is_not_close(seen: object) -> None:
-    failure(expect(seen).close_to, torch.ones(2), LOOSE, cause="every path" if seen is None else "the cause")
+    failure(expect(seen).close_to, torch.ones(2), LOOSE, cause="the cause")
 
 
 @pytest.mark.parametrize(
     ("seen", "cause"),
-    [(True, "in the other order"), ("1.0", "the cause"), (None, "every path end in a return"), ([1.0], "the cause")],
+    [(True, "in the other order"), ("1.0", "the cause"), (None, "the cause"), ([1.0], "the cause")],
 )
 def test_only_a_number_is_close_to_a_number(seen: object, cause: str) -> None:
     failure(expect(seen).close_to, 1.0, LOOSE, cause=cause)
     failure(expect(seen).less_than, 2.0)
+
+
+def test_a_missing_verdict_is_said() -> None:
+    failure(expect(None, "returned").equals, True, cause="does every path end in a return")
+    failure(expect([None], "returned").equals, [False], cause="does every path end in a return")
 
 
 def test_a_tensor_is_no_number_and_the_cause_says_so() -> None:
