@@ -2,8 +2,8 @@
 
 A `RankServer` is a process that has imported torch and computed nothing, so that it can fork ranks. They stand ready
 before they are asked for, and do one job after another: what sharding pays once in a process, it pays once. After a run
-in which a rank raised, died or did not answer, nobody knows what the others wait for: fresh ranks follow. The server is
-itself forked from a process that has only imported, or spawned where that is unknown.
+that may have left something in the group, fresh ranks follow. The server is itself forked from a process that has only
+imported, or spawned where that is unknown.
 """
 
 import contextlib

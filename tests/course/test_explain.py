@@ -26,7 +26,7 @@ def test_everything_about_one_test(course: Course) -> None:
         "test_halve_is_half (step 2: Halving, 4 points)",
         "  behaviour:    halve is half",
         "  the test:     What halve makes of `x`.",
-        "  asks of you:  divide ... numbers by two",
+        "  if it fails:  divide ... numbers by two",
         "  in practice:  Halves add up.",
         "  read:         docs/07_tiny.md#halving (line 7)",
         "  your code:    not written yet",
@@ -90,5 +90,5 @@ def test_every_test_of_the_course_says_all_of_it(lab: manifest.Lab, behaviour: B
     said = [line.text.strip() for line in explain(lab, behaviour.id)]
     labels = [text.partition(":")[0] for text in said[1:]]
     labels = [label for label in labels if label != "the test"]  # a scenario whose name says it all needs no docstring
-    assert labels == ["behaviour", "asks of you", "in practice", "read", "your code", "run it alone"]
+    assert labels == ["behaviour", "if it fails", "in practice", "read", "your code", "run it alone"]
     assert "(line " in said[-3]

@@ -30,7 +30,7 @@ def explain(lab: Lab, name: str | None, root: Path = ROOT) -> list[Line]:
     rows = [
         ("behaviour", _sentence(behaviour)),
         ("the test", _scenario(lab, behaviour, root)),
-        ("asks of you", _whys(lab, behaviour, root)),
+        ("if it fails", _whys(lab, behaviour, root)),
         ("in practice", behaviour.why),
         ("read", _where(lab, behaviour, root)),
         ("your code", _state(record)),
