@@ -107,7 +107,8 @@ def test_one_that_dies_is_named(server: RankServer) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the ranks' pids are read in /proc, which only Linux has")
 @pytest.mark.parametrize("job", ["answer", "loop"])
-def test_ranks_end_with_a_server_that_is_killed(job: str) -> None:
+def test_ranks_end_with_a_server_that_is_killed(job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # what it cannot clear away
     server = RankServer(work, "cpu", clean=False)
     ranks = [json.loads(answer)["pid"] for answer in server.run("pid", 2)]
     server.connection.send((2, job, 2))  # nobody waits for the answer
