@@ -97,7 +97,7 @@ def test_special_numbers_are_close_to_nothing_else(seen: float, expected: float)
     ids=str,
 )
 def test_another_shape_dtype_or_type_is_not_close(seen: object) -> None:
-    failure(expect(seen).close_to, torch.ones(2), LOOSE, cause="the cause")
+    failure(expect(seen).close_to, torch.ones(2), LOOSE)
 
 
 @pytest.mark.parametrize(

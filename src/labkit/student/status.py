@@ -181,9 +181,8 @@ def why_it_did_not_run(output: str, code: int | None, root: Path = ROOT) -> str:
     mend = [error for error in errors if error.startswith(f"{root}{os.sep}")]
     if mend:
         return f"mend {mend[0].replace(f'{root}{os.sep}', '')}"
-    said = errors or [
-        line for line in output.splitlines() if re.search(r"[A-Za-z]", line)
-    ]  # not the dots of passed tests
+    words = [line for line in output.splitlines() if re.search(r"[A-Za-z]", line)]  # not the dots of passed tests
+    said = errors or words
     if said and code is not None and code > 0:
         return f"the tests did not run: {said[-1]}; make doctor"
     return f"your code ended Python itself ({ending(code)}); make watch shows where"

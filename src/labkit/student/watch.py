@@ -227,12 +227,12 @@ class Watch:
         self.headed = True
         return [Line(""), Line(f"--- {datetime.now():%H:%M:%S}  {run.title()} ".ljust(screen.width() - 1, "-"), "bold")]
 
-    def _foot(self) -> tuple[str, str]:
+    def _foot(self) -> tuple[str, ...]:
         """The footer, and one for a narrow terminal."""
         if self.asked is not None:
             return RESET, RESET_SHORT
         if not self.ready:
-            return "warming up, some seconds (once)", "warming up"
+            return ("warming up, some seconds (once)",)
         state = f"step {self.step}"
         if self.run is not None:
             seconds = int(self.run.seconds)
