@@ -55,7 +55,7 @@ $(BENCH): $(COURSE)
 # The student
 
 demo: $(READY) ## train a real network in fp32, fp16 and bf16, and draw what happens
-	@$(PY) -m labkit demo
+	@$(PY) -m labkit demo lab04
 
 test-lab%: $(READY) ## test your Lab 04 (STEP=2 one step, IMPL=solutions or a folder, SEED=, DEVICE=cuda)
 	@$(PY) -m pytest -q --no-header tests/test_$(call stem,$*).py $(OPTIONS)
@@ -88,10 +88,10 @@ audit: $(READY) ## which operation of a training step ran in which dtype (IMPL=s
 	@$(PY) '$(IMPL)/mixed_precision.py' --audit
 
 ddp: $(READY) ## train your Lab 04 on many processes, each with all weights (NPROC=2, IMPL=solutions)
-	@$(PY) -m labkit launch ddp --nproc $(NPROC) --impl '$(IMPL)'
+	@$(PY) -m labkit run lab04 --nproc $(NPROC) --impl '$(IMPL)' --strategy ddp
 
 fsdp: $(READY) ## the same with the weights spread over the processes (NPROC=2, IMPL=solutions)
-	@$(PY) -m labkit launch fsdp --nproc $(NPROC) --impl '$(IMPL)'
+	@$(PY) -m labkit run lab04 --nproc $(NPROC) --impl '$(IMPL)' --strategy fsdp
 
 # The course
 
@@ -102,7 +102,7 @@ figures: $(READY) ## every figure of the pages, measured and drawn anew on this 
 	@$(PY) -m labkit figures
 
 bench: $(if $(filter cuda,$(DEVICE)),$(READY),$(BENCH)) ## speed and memory against the limits that this course sets itself (DEVICE=cuda)
-	@$(PY) -m labkit bench $(if $(DEVICE),--device $(DEVICE))
+	@PYTHONPATH=src:tests $(PY) -m bench.bench $(if $(DEVICE),--device $(DEVICE))
 
 solutions: $(READY) ## every graded suite on the reference solutions
 	@$(PY) -m pytest -q --no-header tests/test_*.py --impl solutions

@@ -1,8 +1,8 @@
-"""Options of the graded suites; what they do stands in `labkit.plugin`."""
+"""Options of the graded suites; what they do stands in `labkit.judge.plugin`."""
 
 import pytest
 
-pytest_plugins = ["labkit.plugin"]
+pytest_plugins = ["labkit.judge.plugin"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labkit.banner import milestone_banner
-from labkit.data import digits
-from labkit.expect import Tolerance, expect
-from labkit.models import SimpleModel
-from labkit.values import Raised
+from labkit.judge.expect import Tolerance, expect
+from labkit.labs.mixed_precision.banner import milestone_banner
+from labkit.observe.values import Raised
+from labkit.toolbox.datasets import digits
+from labkit.toolbox.models import SimpleModel
 from references.mixed_precision import (
     INF,
     NAN,

@@ -15,10 +15,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # finds labkit when it is not installed
 
-import labkit.run
-from labkit.data import SimpleDataset
-from labkit.measure import check_amp_available
-from labkit.models import SimpleModel
+from labkit.toolbox.datasets import SimpleDataset
+from labkit.toolbox.measure import check_amp_available
+from labkit.toolbox.models import SimpleModel
 
 __all__ = [
     "MixedPrecisionTrainer",
@@ -304,4 +303,6 @@ def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module
 
 
 if __name__ == "__main__":
-    labkit.run.main(sys.modules[__name__])
+    from labkit.labs.mixed_precision.commands import main
+
+    main(sys.modules[__name__])

@@ -5,9 +5,9 @@ import io
 from dataclasses import dataclass
 from types import ModuleType
 
-import labkit.run
-from labkit.loading import load_implementation
-from labkit.manifest import ROOT
+import labkit.labs.mixed_precision.commands
+from labkit.course.loading import load_implementation
+from labkit.course.manifest import ROOT
 
 SOLUTION = ROOT / "solutions" / "mixed_precision.py"
 
@@ -29,7 +29,7 @@ def run(lab: ModuleType, *args: object) -> Finished:
     out, err, code = io.StringIO(), io.StringIO(), 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            labkit.run.main(lab, [str(arg) for arg in args])
+            labkit.labs.mixed_precision.commands.main(lab, [str(arg) for arg in args])
         except SystemExit as error:
             code = error.code
     return Finished(code, out.getvalue(), err.getvalue())

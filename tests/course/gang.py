@@ -19,9 +19,9 @@ from typing import Any
 from commandline import ROOT, SOLUTION, Finished
 from torch.distributed import TCPStore
 
-import labkit.run
-from labkit import distributed
-from labkit.loading import load_implementation
+import labkit.labs.mixed_precision.commands
+from labkit.course.loading import load_implementation
+from labkit.toolbox import distributed
 
 DEADLINE = 60.0  # seconds for one run of all ranks
 
@@ -72,7 +72,9 @@ def _context() -> ForkServerContext:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parent)])
     try:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["gang", "labkit.sharded", "torch._dynamo", "torch.distributed.fsdp"])
+        context.set_forkserver_preload(
+            ["gang", "labkit.labs.mixed_precision.sharded_checkpoint", "torch._dynamo", "torch.distributed.fsdp"]
+        )
         process = context.Process(target=time.sleep, args=(0,))
         process.start()
         process.join()
@@ -108,4 +110,4 @@ def _rank(rank: int, size: int, port: int, folder: str, work: Callable[..., None
 def _command_line(file: Path, args: list[str], timeout: float | None) -> None:
     if timeout:
         distributed.TIMEOUT = type(distributed.TIMEOUT)(seconds=timeout)
-    labkit.run.main(load_implementation(file), args)
+    labkit.labs.mixed_precision.commands.main(load_implementation(file), args)

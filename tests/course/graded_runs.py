@@ -63,8 +63,8 @@ def grader() -> Iterator[Grader]:
 def serve() -> None:
     import pytest
 
-    from labkit import judging
-    from labkit.forked import run_forked
+    from labkit.judge import verdicts
+    from labkit.observe.forked import run_forked
 
     with TemporaryDirectory(prefix="labkit-graded-runs-") as folder:
         scratch = Path(folder)
@@ -72,7 +72,7 @@ def serve() -> None:
             request = json.loads(line)
 
             def run_pytest(_: int, request: dict = request) -> None:
-                judging.TIMEOUT = request["timeout"] or judging.TIMEOUT
+                verdicts.TIMEOUT = request["timeout"] or verdicts.TIMEOUT
                 (scratch / "code").write_text(str(int(pytest.main(request["arguments"]))))
 
             (scratch / "code").write_text("-1")  # of a child that dies before it can say its own

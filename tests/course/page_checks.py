@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.manifest import ROOT
+from labkit.course.manifest import ROOT
 
 ENVIRONMENT = os.environ | {
     "PYTHONPATH": str(ROOT / "src"),

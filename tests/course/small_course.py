@@ -10,8 +10,8 @@ from pathlib import Path
 from commandline import Finished
 from page_checks import ENVIRONMENT, ROOT
 
-from labkit import manifest
-from labkit.manifest import Lab
+from labkit.course import manifest
+from labkit.course.manifest import Lab
 
 MANIFEST = """\
 number = 7
@@ -92,7 +92,7 @@ def halved(lab, x):
     "tests/test_tiny.py": '''\
 """The graded suite of Lab 07."""
 
-from labkit.expect import Tolerance, expect
+from labkit.judge.expect import Tolerance, expect
 from scenarios import tiny as lab07
 
 EXACT = Tolerance("only the exponent moves", atol=0.0)

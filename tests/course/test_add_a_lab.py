@@ -57,7 +57,7 @@ def _sum(x: Tensor, y: Tensor) -> Tensor:
 
 from torch import Tensor
 
-from labkit.observe import Lab
+from labkit.observe.local import Lab
 
 
 def doubled(lab: Lab, x: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ def doubled(lab: Lab, x: Tensor) -> Tensor:
     "tests/test_tiny.py": '''\
 """The graded suite of Lab 01."""
 
-from labkit.expect import Tolerance, expect
+from labkit.judge.expect import Tolerance, expect
 from scenarios import tiny as lab01
 
 EXACT = Tolerance("doubling moves the exponent only", atol=0.0)
@@ -87,7 +87,7 @@ RUNNER = """
 import json, sys, tempfile
 from pathlib import Path
 import pytest
-from labkit.forked import run_forked
+from labkit.observe.forked import run_forked
 
 runs = json.load(sys.stdin)
 with tempfile.TemporaryDirectory() as scratch:

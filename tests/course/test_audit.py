@@ -4,8 +4,8 @@ import pytest
 import torch
 from commandline import run, solution
 
-from labkit.audit import Operation, audit_step, conclusions
-from labkit.training import Settings
+from labkit.labs.mixed_precision.audit import Operation, audit_step, conclusions
+from labkit.labs.mixed_precision.training import Settings
 
 
 def dtypes(operations: list[Operation], name: str, part: str = "model") -> set[str]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.causes import cause
-from labkit.values import Raised
+from labkit.judge.causes import cause
+from labkit.observe.values import Raised
 
 LINE = "line 12: the student's"
 

@@ -14,10 +14,10 @@ import pytest
 import torch
 from commandline import SOLUTION, refused, run, solution
 
-from labkit import checkpoint
-from labkit.errors import LabError
-from labkit.files import write_whole
-from labkit.training import Settings, Training
+from labkit.course.errors import LabError
+from labkit.course.files import write_whole
+from labkit.labs.mixed_precision import checkpoint
+from labkit.labs.mixed_precision.training import Settings, Training
 
 SETTINGS = ("--dtype", "fp16", "--init-scale", 2.0**20, "--lr", 1e-3, "--batch-size", 300)
 

@@ -8,8 +8,8 @@ import torch
 from commandline import run, solution
 from torch import nn
 
-import labkit.compare
-from labkit.compare import Comparison, Row, Subject, Workload, compare, print_comparison
+import labkit.labs.mixed_precision.compare
+from labkit.labs.mixed_precision.compare import Comparison, Row, Subject, Workload, compare, print_comparison
 
 TINY = Workload(
     name="tiny",
@@ -53,7 +53,7 @@ def test_the_table_gives_percent_and_ratio_of_fp32() -> None:
     [(True, "slower here, measured"), (False, "slower: no fp16 arithmetic\non this CPU, emulated")],
 )
 def test_a_slower_format_says_so_and_why(native: bool, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labkit.compare, "check_amp_available", lambda dtype, device: native)
+    monkeypatch.setattr(labkit.labs.mixed_precision.compare, "check_amp_available", lambda dtype, device: native)
     _, _, speed, _ = cells(Comparison(TINY, "cpu", 512, rows(1.0)))
     assert speed[1] == f"0.01x (1000.0 ms)\n{reason}"
     assert "slower" not in speed[0] + speed[2]
@@ -102,7 +102,12 @@ def test_the_printed_tables_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -
 
 def test_the_command_compares_both_models(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(labkit.compare, "print_comparison", lambda lab, device: seen.append((lab.__name__, device)))
+    monkeypatch.setattr(
+        labkit.labs.mixed_precision.compare, "print_comparison", lambda lab, device: seen.append((lab.__name__, device))
+    )
     assert run(solution(), "--compare").code == 0
     assert seen == [("labkit_implementation_mixed_precision", "cpu")]
-    assert [workload.model.__name__ for workload in labkit.compare.WORKLOADS] == ["SmallTransformer", "WideMLP"]
+    assert [workload.model.__name__ for workload in labkit.labs.mixed_precision.compare.WORKLOADS] == [
+        "SmallTransformer",
+        "WideMLP",
+    ]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.data import DIGITS_FILE, DIGITS_SHA256, SimpleDataset, digits, digits_split
-from labkit.errors import LabError
+from labkit.course.errors import LabError
+from labkit.toolbox.datasets import DIGITS_FILE, DIGITS_SHA256, SimpleDataset, digits, digits_split
 
 
 def test_the_digits_are_the_file_that_the_course_ships() -> None:

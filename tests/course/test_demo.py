@@ -10,25 +10,29 @@ from commandline import SOLUTION, solution
 from test_compare import TINY
 from torch.nn import functional as F
 
-import labkit.compare
-import labkit.demo
-from labkit.demo import DeepRun, notice, run_demo
-from labkit.emulation import EmulatedHalf
-from labkit.errors import LabError
-from labkit.models import DeepSigmoid
-from labkit.training import Settings, StepRecord, Training
+import labkit.labs.mixed_precision.compare
+import labkit.labs.mixed_precision.demo
+from labkit.course.errors import LabError
+from labkit.labs.mixed_precision.demo import DeepRun, notice, run_demo
+from labkit.labs.mixed_precision.training import Settings, StepRecord, Training
+from labkit.toolbox.emulation import EmulatedHalf
+from labkit.toolbox.models import DeepSigmoid
 
 
 @pytest.fixture
 def small_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labkit.demo, "print_comparison", partial(labkit.compare.print_comparison, workloads=(TINY,)))
+    monkeypatch.setattr(
+        labkit.labs.mixed_precision.demo,
+        "print_comparison",
+        partial(labkit.labs.mixed_precision.compare.print_comparison, workloads=(TINY,)),
+    )
 
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_the_demo_runs_and_leaves_a_picture(
     quick: bool, tmp_path: Path, small_comparison: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(labkit.demo, "_float16_is_quick", lambda lab, steps: quick)
+    monkeypatch.setattr(labkit.labs.mixed_precision.demo, "_float16_is_quick", lambda lab, steps: quick)
     picture = run_demo(SOLUTION, tmp_path / "runs", deep_steps=3, budget=0.5)
     out = capsys.readouterr().out
     assert picture == tmp_path / "runs" / "demo.png" and picture.read_bytes().startswith(b"\x89PNG")

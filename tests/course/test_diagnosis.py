@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import manifest
-from labkit.diagnosis import Misconception, diagnose, misconceptions, symptom
-from labkit.errors import LabError
-from labkit.records import NO_EXCEPTION, Record
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.records import NO_EXCEPTION, Record
+from labkit.judge.diagnosis import Misconception, diagnose, misconceptions, symptom
 
 
 def known(name: str, *fails: str, steps: tuple[int, ...] = (1,), how: str = "x = #") -> Misconception:

@@ -9,9 +9,9 @@ import torch
 from commandline import SOLUTION, refused, run, solution
 from gang import learnt, torchrun
 
-from labkit import distributed
-from labkit.errors import LabError
-from labkit.launch import launch
+from labkit.course.errors import LabError
+from labkit.toolbox import distributed
+from labkit.toolbox.launch import launch
 
 QUICK = ("--epochs", 1, "--batch-size", 480)
 
@@ -131,4 +131,4 @@ def test_a_busy_port_is_one_line_before_anything_starts() -> None:
         busy.listen()
         port = busy.getsockname()[1]
         with pytest.raises(LabError, match=f"port {port}: Address already in use; give another one, or none"):
-            launch(SOLUTION, "ddp", 2, port=port)
+            launch(SOLUTION, 2, ["--strategy=ddp"], port=port)

@@ -10,8 +10,9 @@ from commandline import refused, run, solution
 from gang import on_ranks, torchrun
 from test_checkpoint import same
 
-from labkit import distributed, sharded
-from labkit.training import Settings, Training
+from labkit.labs.mixed_precision import sharded_checkpoint as sharded
+from labkit.labs.mixed_precision.training import Settings, Training
+from labkit.toolbox import distributed
 
 # Three steps an epoch, a batch that 1 to 4 ranks can share, and overflows at the beginning.
 SETTINGS = ("--dtype", "fp16", "--init-scale", 2.0**24, "--batch-size", 480)
@@ -126,10 +127,12 @@ def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(saved: tuple[str
 def go_on_with_a_full_disk(folder: Path, strategy: str) -> None:
     import os
 
-    import labkit.run
+    import labkit.labs.mixed_precision.commands
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     os.fsync = full
-    labkit.run.main(solution(), ["--epochs", "4", "--strategy", strategy, "--checkpoint", str(folder)])
+    labkit.labs.mixed_precision.commands.main(
+        solution(), ["--epochs", "4", "--strategy", strategy, "--checkpoint", str(folder)]
+    )

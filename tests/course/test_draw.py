@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from labkit.draw import Draw
+from labkit.judge.draw import Draw
 
 KINDS = {
     "normal": lambda draw: draw.normal(3, 4, scale=2.0, dtype=torch.bfloat16),

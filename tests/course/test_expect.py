@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from labkit.expect import Tolerance, Unexpected, expect
-from labkit.values import Raised
+from labkit.judge.expect import Tolerance, Unexpected, expect
+from labkit.observe.values import Raised
 
 INF, NAN = math.inf, math.nan
 HALF, BRAIN, SINGLE = torch.float16, torch.bfloat16, torch.float32

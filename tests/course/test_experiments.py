@@ -8,8 +8,10 @@ import pytest
 from page_checks import ROOT
 from rich.console import Console
 
-from labkit.experiments import NAMES, running
+from labkit.course import manifest
+from labkit.experiments import running
 
+NAMES = running.names(manifest.find("lab04"))
 SOLUTION = ROOT / "solutions" / "mixed_precision.py"
 FIGURES = ROOT / "docs" / "figures"
 
@@ -57,15 +59,23 @@ def test_committed_figure_is_of_a_real_run_of_the_solution(name: str) -> None:
 
 
 def test_no_figure_stands_that_no_command_makes() -> None:
-    made = [*NAMES, "who_holds_which_bytes"]
+    made = running.owners()
     assert sorted(path.name for path in FIGURES.iterdir()) == sorted(
         f"{n}.{kind}" for n in made for kind in ("json", "png")
     )
 
 
 def test_a_folder_that_cannot_be_is_a_line(tmp_path: Path) -> None:
-    from labkit.errors import LabError
+    from labkit.course.errors import LabError
 
     (tmp_path / "file").write_text("")
     with pytest.raises(LabError, match=r"--out .*cannot be made"):
         running.run("accumulate", SOLUTION, tmp_path / "file" / "folder", Console())
+
+
+def test_fsdp_holds_half_of_what_ddp_holds_and_the_page_shows_what_is_measured() -> None:
+    held = running.measure("bytes-per-rank", SOLUTION)["data"]
+    assert held == json.loads((FIGURES / "bytes-per-rank.json").read_text())["data"]
+    assert held["DDP"] == held["one process"] * 2
+    for ddp, fsdp in zip(held["DDP"], held["FSDP2"], strict=True):
+        assert all(fsdp[part] <= 0.55 * ddp[part] for part in ddp)

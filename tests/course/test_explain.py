@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from small_course import ONE_STEP, WRONG, Course, small_course
 
-from labkit import manifest, progress
-from labkit.errors import LabError
-from labkit.manifest import Behaviour
-from labkit.records import Record
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.manifest import Behaviour
+from labkit.course.records import Record
+from labkit.judge import progress
 from labkit.student.explain import explain, find
 
 LAB04 = manifest.find("lab04")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit import forked
-from labkit.forked import run_forked
+from labkit.observe import forked
+from labkit.observe.forked import run_forked
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 

@@ -12,11 +12,13 @@ import torch
 from page_checks import ROOT
 from rich.console import Console
 
-from labkit import __main__, bench, gpu_bench, gpu_steps, measure
-from labkit.errors import LabError
+from bench import bench
+from labkit.course.errors import LabError
+from labkit.course.loading import load_implementation
 from labkit.experiments.style import saved, themed
-from labkit.gpu_workloads import MLP, Transformer
-from labkit.loading import load_implementation
+from labkit.labs.mixed_precision import gpu_bench, gpu_steps
+from labkit.labs.mixed_precision.gpu_workloads import MLP, Transformer
+from labkit.toolbox import measure
 
 TRANSFORMER = Transformer(dim=32, layers=2, heads=2, length=16, batch_size=8)
 WIDE = MLP(width=64, layers=3, inputs=32, batch_size=64)
@@ -182,7 +184,7 @@ def test_limits_are_judged_on_bf16(ran: tuple) -> None:
 def test_data_are_the_report_with_machine_and_date(ran: tuple) -> None:
     report, said, folder = ran
     data = json.loads((folder / "bench-cpu.json").read_text())
-    assert data.pop("made by") == "python -m labkit bench --device cpu"
+    assert data.pop("made by") == "make bench DEVICE=cpu"
     assert data == json.loads(json.dumps(asdict(report)))
     assert data["machine"]["torch"] == torch.__version__ and "tf32" not in data["machine"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", data["date"]) and f"Measured on {report.heading()}" in said
@@ -204,13 +206,9 @@ def test_picture_has_a_bar_for_each_row_and_panel(ran: tuple) -> None:
 
 def test_no_gpu_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(sys, "argv", ["labkit", "bench", "--device", "cuda"])
-    with pytest.raises(SystemExit) as stopped:
-        __main__.main()
-    assert stopped.value.code
-    out, err = capsys.readouterr()
-    assert not out
-    assert len(err.splitlines()) == 1 and "torch finds no CUDA GPU" in err
+    with pytest.raises(LabError, match="torch finds no CUDA GPU"):
+        bench.main(["--device", "cuda"])
+    assert not capsys.readouterr().out
 
 
 def test_rivals_that_are_not_installed_are_said(

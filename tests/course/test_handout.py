@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from page_checks import ENVIRONMENT, ROOT, Block, load
 
-from labkit import manifest
-from labkit.errors import LabError
-from labkit.handout import BEGIN, END, handout_of, table, write_handout
-from labkit.manifest import Lab
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.handout import BEGIN, END, handout_of, table, write_handout
+from labkit.course.manifest import Lab
 
 LABS = manifest.load_all()
 RUNS = [

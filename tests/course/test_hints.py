@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from small_course import Course, small_course
 
-from labkit import manifest
-from labkit.errors import LabError
-from labkit.manifest import HINTS, ROOT, Lab, Step
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.manifest import HINTS, ROOT, Lab, Step
 from labkit.student import hints
 
 STEPS = [(lab, step) for lab in manifest.load_all() for step in lab.steps]

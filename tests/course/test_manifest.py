@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit import manifest
-from labkit.errors import LabError
-from labkit.manifest import ROOT, Lab
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.manifest import ROOT, Lab
 
 LABS = manifest.load_all()
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit import measure
-from labkit.measure import FORMATS, StepMemory, check_amp_available, interleaved_medians, step_memory
-from labkit.models import SmallCNN
+from labkit.toolbox import measure
+from labkit.toolbox.measure import FORMATS, StepMemory, check_amp_available, interleaved_medians, step_memory
+from labkit.toolbox.models import SmallCNN
 
 FLOAT = 4  # bytes of a float32
 

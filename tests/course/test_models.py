@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.models import CausalAttention, DeepSigmoid, SimpleModel, SmallCNN, SmallTransformer, WideMLP
+from labkit.toolbox.models import CausalAttention, DeepSigmoid, SimpleModel, SmallCNN, SmallTransformer, WideMLP
 
 
 def _tokens(batch: int, length: int) -> Tensor:

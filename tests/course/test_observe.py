@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from labkit.errors import LabError
-from labkit.loading import load_implementation
-from labkit.observe import Lab, Observer, Recorder, Replay, SubmissionRaised, attempt, observe_with
-from labkit.values import Raised
+from labkit.course.errors import LabError
+from labkit.course.loading import load_implementation
+from labkit.observe.local import Lab, Observer, Recorder, Replay, SubmissionRaised, attempt, observe_with
+from labkit.observe.values import Raised
 
 STUDENT = '''\
 """A student's file."""

@@ -13,8 +13,8 @@ import torch
 from graded_runs import Grader, grader
 from page_checks import ROOT
 
-from labkit import manifest
-from labkit.diagnosis import misconceptions
+from labkit.course import manifest
+from labkit.judge.diagnosis import misconceptions
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked; this system cannot")
 

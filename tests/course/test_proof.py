@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from labkit import manifest
-from labkit.manifest import ROOT, Lab
+from labkit.course import manifest
+from labkit.course.manifest import ROOT, Lab
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the proof forks; this system cannot")
 
@@ -27,7 +27,7 @@ def test_suite_is_proven(lab: Lab):
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
 def test_banks_are_large_enough(lab: Lab):
-    from labkit.proof import overlays
+    from labkit.proof.prove import overlays
 
     mistakes, alternatives = overlays(lab, "mistake"), overlays(lab, "alternative")
     assert len(mistakes) >= len(lab.behaviours)
@@ -46,7 +46,7 @@ def test_banks_are_large_enough(lab: Lab):
     ],
 )
 def test_an_answer_meets_what_its_functions_may_change(kind: str, tests: str, steps: set[int]) -> None:
-    from labkit.proof import Answer, with_tests
+    from labkit.proof.prove import Answer, with_tests
 
     lab = manifest.find("lab04")
     answer = with_tests(lab, Answer("name", kind, "says", frozenset({2}), ()), tests)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from page_checks import ROOT
 from torch import Tensor, nn
 
-from labkit.expect import Tolerance, expect
-from labkit.loading import load_implementation
+from labkit.course.loading import load_implementation
+from labkit.judge.expect import Tolerance, expect
 from references.mixed_precision import follow, layer_norm64, scales_after
 from scenarios.mixed_precision import given_loss
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.ranks import RANK_TIMEOUT, RankServer
+from labkit.observe.ranks import RANK_TIMEOUT, RankServer
 
 RUNS: list[str] = []  # in a rank: the jobs that it has done
 

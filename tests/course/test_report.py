@@ -13,11 +13,15 @@ from commandline import SOLUTION
 from page_checks import ROOT
 from small_course import STUBS, small_course
 
-from labkit import experiments, manifest, report, report_parts
-from labkit.errors import LabError
-from labkit.manifest import Behaviour
-from labkit.records import Record
-from labkit.report_parts import Part
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.kits import kit_folder
+from labkit.course.manifest import Behaviour
+from labkit.course.records import Record
+from labkit.experiments import running
+from labkit.report import page as pages
+from labkit.report import parts
+from labkit.report.parts import Part
 
 LAB = manifest.find("lab04")
 NASTY = '<script>alert("1")</script><img src="http://example.org/x.png">'
@@ -42,13 +46,13 @@ def records(**states: str) -> list[Record]:
 def page() -> str:
     """A page with something of every kind; its one figure is measured."""
     wide = {"title": "Wide", "rows": [["Format", "Memory"], ["fp32", f"{'0 ' * 200}\nsecond line"]]}
-    parts = [
+    measured = [
         Part("banner", {"title": "Milestone!", "lines": [["Precision", "float16"]]}, "with src/mixed_precision.py"),
         Part("comparison", {"tables": [wide]}, "with src/mixed_precision.py"),
-        Part("accumulate", report_parts.measured("accumulate", SOLUTION), "with the reference solution"),
+        Part("accumulate", parts.measured("accumulate", SOLUTION), "with the reference solution"),
         Part("underflow", None, f"could not be measured: {NASTY}"),
     ]
-    return report.page(LAB, SOLUTION, records(step2="failed", step4="todo"), parts, ROOT / "reports")
+    return pages.page(LAB, SOLUTION, records(step2="failed", step4="todo"), measured, ROOT / "reports")
 
 
 class Elements(html.parser.HTMLParser):
@@ -140,7 +144,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
         calls.append((name, file.parent.name))
         return ({"title": name}, "") if file == SOLUTION else (None, "TypeError: no")
 
-    monkeypatch.setattr(report_parts, "ask", ask)
+    monkeypatch.setattr(parts, "ask", ask)
     return calls
 
 
@@ -148,19 +152,19 @@ STUDENT = ROOT / "src" / "mixed_precision.py"
 
 
 def test_parts_that_need_a_step_are_left_out(asked: list) -> None:
-    part = report.measured(LAB, STUDENT, records(step2="failed", step3="todo"), "banner")
+    part = pages.measured(LAB, STUDENT, records(step2="failed", step3="todo"), "banner")
     assert part == Part("banner", None, "needs step 2 (Loss scaling) and step 3 (The trainer)")
     assert asked == []
 
 
 def test_figures_that_need_a_step_come_from_the_reference(asked: list) -> None:
-    part = report.measured(LAB, STUDENT, records(step4="todo"), "sensitive")
+    part = pages.measured(LAB, STUDENT, records(step4="todo"), "sensitive")
     assert asked == [("sensitive", "solutions")] and part.data
     assert part.note.endswith("(with src/mixed_precision.py it needs step 4 (Precision-sensitive operations))")
 
 
 def test_figures_whose_measurement_fails_come_from_the_reference(asked: list) -> None:
-    part = report.measured(LAB, STUDENT, records(), "memory")
+    part = pages.measured(LAB, STUDENT, records(), "memory")
     assert asked == [("memory", "src"), ("memory", "solutions")] and part.data
     assert (
         part.note == "with the reference solution (with src/mixed_precision.py it could not be measured: TypeError: no)"
@@ -169,23 +173,23 @@ def test_figures_whose_measurement_fails_come_from_the_reference(asked: list) ->
 
 def test_every_step_that_an_experiment_uses_is_asked_for() -> None:
     owner = {function.partition(".")[0]: step.number for step in LAB.steps for function in step.todo}
-    for name in experiments.NAMES:
-        source = (ROOT / "src" / "labkit" / "experiments" / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    for name in running.names(LAB):
+        source = (kit_folder(LAB) / "experiments" / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
         used = {owner[function] for function in re.findall(r"\blab\.(\w+)", source) if function in owner}
-        assert used <= set(report_parts.NEEDED.get(name, report_parts.TRAINER)), name
+        assert used <= set(parts.needed(LAB)[name]), name
 
 
 def test_code_that_raises_or_hangs_gives_a_reason(tmp_path: Path) -> None:
     file = tmp_path / "mixed_precision.py"
     file.write_text("raise KeyError('no\\nsuch')\n")
-    data, why = report_parts.ask("banner", file)
+    data, why = parts.ask("banner", file)
     assert data is None and why.startswith(f"{file}, line 1: ") and "KeyError" in why
-    assert report_parts.ask("banner", file, limit=0.05) == (None, "no answer within 0.05 s")
+    assert parts.ask("banner", file, limit=0.05) == (None, "no answer within 0.05 s")
 
 
 def test_unknown_part_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="--only speeed: there is no such part; there is banner, comparison, accumulate"):
-        report.write_report(LAB, "solutions", tmp_path, ["speeed"])
+        pages.write_report(LAB, "solutions", tmp_path, ["speeed"])
     assert list(tmp_path.iterdir()) == []
 
 

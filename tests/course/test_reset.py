@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_course import ONE_STEP, STUBS, Course, small_course
 
-from labkit.errors import LabError
+from labkit.course.errors import LabError
 from labkit.student import hints, reset
 
 

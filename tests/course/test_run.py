@@ -13,8 +13,8 @@ import torch
 from commandline import SOLUTION, refused, run, solution
 from torch.utils.data import TensorDataset
 
-import labkit.training
-from labkit.loading import load_implementation
+import labkit.labs.mixed_precision.training
+from labkit.course.loading import load_implementation
 
 QUICK = ("--epochs", 2)
 
@@ -25,7 +25,7 @@ def lab_file(tmp_path: Path):
 
     def make(code: str):
         path = tmp_path / "mixed_precision.py"
-        path.write_text(f"from labkit.models import SimpleModel\n{code}\n")
+        path.write_text(f"from labkit.toolbox.models import SimpleModel\n{code}\n")
         return load_implementation(path)
 
     return make
@@ -115,7 +115,7 @@ def test_cuda_without_a_gpu_is_one_line_with_a_way_out(more: list[str]) -> None:
 
 def test_an_empty_data_set_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     empty = TensorDataset(torch.zeros(0, 64), torch.zeros(0, dtype=torch.int64))
-    monkeypatch.setattr(labkit.training, "digits_split", lambda: (empty, empty))
+    monkeypatch.setattr(labkit.labs.mixed_precision.training, "digits_split", lambda: (empty, empty))
     assert "the training data is empty" in refused(run(solution()))
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import manifest
-from labkit.errors import LabError
-from labkit.manifest import ROOT, Lab, Step
-from labkit.skeleton import skeleton_of, write_skeletons
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.manifest import ROOT, Lab, Step
+from labkit.course.skeleton import skeleton_of, write_skeletons
 
 LABS = manifest.load_all()
 each_lab = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)

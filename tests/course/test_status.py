@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from small_course import BOTH_STEPS, ONE_STEP, STUBS, Course, small_course
 
-from labkit import progress
-from labkit.records import Record
+from labkit.course.records import Record
+from labkit.judge import progress
 from labkit.student import status
 
 
@@ -72,7 +72,7 @@ def test_tests_that_a_student_runs_are_remembered(course: Course) -> None:
         "tests/scenarios/tiny.py",
         "tests/references/tiny.py",
         "labs/lab07_tiny/lab.toml",
-        "src/labkit/expect.py",
+        "src/labkit/judge/expect.py",
         "conftest.py",
     ],
 )
@@ -98,7 +98,7 @@ def test_machinery_is_what_this_process_began_with(course: Course) -> None:
     """Watch imports labkit once: verdicts of its runs are not those of a labkit that was edited since."""
     progress.machinery(course.root)
     under = progress.fingerprint(course.lab, course.root)
-    path = course.root / "src/labkit/expect.py"
+    path = course.root / "src/labkit/judge/expect.py"
     path.write_text(path.read_text() + "\n# changed\n")
     assert progress.fingerprint(course.lab, course.root) == under
 
@@ -141,7 +141,7 @@ def test_file_that_is_saved_while_it_is_tested_has_no_verdict(course: Course) ->
 
 def test_test_that_gives_no_answer_ends_the_run(course: Course) -> None:
     """The others would wait as long; and while the file is as it is, nobody waits again."""
-    judging = course.root / "src/labkit/judging.py"
+    judging = course.root / "src/labkit/judge/verdicts.py"
     judging.write_text(re.sub(r"TIMEOUT = [\d.]+", "TIMEOUT = 1.0", judging.read_text()))
     course.file.write_text(re.sub("raise NotImplementedError.*", "while True:\n        pass", STUBS))
     said = course.labkit("status", TORCH="yes").out

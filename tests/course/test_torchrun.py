@@ -20,7 +20,7 @@ from commandline import ROOT, SOLUTION
 from gang import learnt, torchrun
 from test_distributed_checkpoint import SETTINGS, equal
 
-from labkit import sharded
+from labkit.labs.mixed_precision import sharded_checkpoint as sharded
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 
@@ -85,13 +85,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+RUN = ("run", "lab04", "--nproc", "2", "--strategy")
+
+
 def labkit(*args: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "labkit", *map(str, args)]
     return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=DEADLINE)
 
 
 def test_make_target_shows_the_training_alone() -> None:
-    finished = labkit("launch", "fsdp", "--impl", "solutions", *SETTINGS, "--epochs", 1)
+    finished = labkit(*RUN, "fsdp", "--impl", "solutions", *SETTINGS, "--epochs", 1)
     assert (finished.returncode, finished.stderr) == (0, "")
     assert learnt(finished.stdout) == learnt(torchrun(2, *SETTINGS, "--epochs", 1, "--strategy", "fsdp").out)
 
@@ -99,7 +102,7 @@ def test_make_target_shows_the_training_alone() -> None:
 def test_make_target_shows_an_unsolved_step_alone(tmp_path: Path) -> None:
     lab = (ROOT / "labs/lab04_mixed_precision/skeleton.py").read_text()
     (tmp_path / "mixed_precision.py").write_text(lab)
-    finished = labkit("launch", "ddp", "--impl", tmp_path)
+    finished = labkit(*RUN, "ddp", "--impl", tmp_path)
     assert (finished.returncode, finished.stdout) == (2, "")
     assert re.fullmatch(r"Step \d is still to be solved: write .*; read docs/.*\n", finished.stderr)
 
@@ -107,7 +110,7 @@ def test_make_target_shows_an_unsolved_step_alone(tmp_path: Path) -> None:
 def test_make_target_shows_what_is_wrong_with_a_broken_file(tmp_path: Path) -> None:
     broken = tmp_path / "mixed_precision.py"
     broken.write_text("import torch\nx = = 1\n")
-    finished = labkit("launch", "ddp", "--impl", tmp_path)
+    finished = labkit(*RUN, "ddp", "--impl", tmp_path)
     assert (finished.returncode, finished.stdout) == (1, "")
     assert finished.stderr == f"{broken}, line 2: invalid syntax: x = = 1\n"
 
@@ -130,7 +133,20 @@ def test_ranks_end_when_torchrun_is_killed(tmp_path: Path) -> None:
 
 def test_torchrun_ends_with_the_command_that_started_it(tmp_path: Path) -> None:
     program = (sys.executable, "-m", "labkit")
-    with started(tmp_path, "launch", "ddp", "--impl", "solutions", "--epochs", 100000, program=program) as process:
+    with started(
+        tmp_path,
+        "run",
+        "lab04",
+        "--nproc",
+        "2",
+        "--strategy",
+        "ddp",
+        "--impl",
+        "solutions",
+        "--epochs",
+        100000,
+        program=program,
+    ) as process:
         process.stdout.readline()
         process.terminate()
     assert process.returncode == 128 + signal.SIGTERM

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from labkit.values import DTYPES, MAX_BYTES, MAX_DEPTH, NotAValue, Raised, decode, encode
+from labkit.observe.values import DTYPES, MAX_BYTES, MAX_DEPTH, NotAValue, Raised, decode, encode
 
 quick = settings(deadline=None, derandomize=True, max_examples=50, database=None)
 

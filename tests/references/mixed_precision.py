@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labkit.draw import Draw
-from labkit.models import SimpleModel
+from labkit.judge.draw import Draw
+from labkit.toolbox.models import SimpleModel
 from scenarios import mixed_precision as lab04
 
 INF, NAN = math.inf, math.nan

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from labkit.measure import step_memory
-from labkit.models import SimpleModel
-from labkit.observe import Lab, attempt
+from labkit.observe.local import Lab, attempt
+from labkit.toolbox.measure import step_memory
+from labkit.toolbox.models import SimpleModel
 
 # Step 1: autocast
 

@@ -6,7 +6,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from labkit.errors import LabError
+from labkit.course.errors import LabError
 
 
 def check_writable(path: Path, option: str) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from labkit.errors import LabError
-from labkit.files import write_whole
-from labkit.manifest import ROOT, Lab, Step
+from labkit.course.errors import LabError
+from labkit.course.files import write_whole
+from labkit.course.manifest import ROOT, Lab, Step
 
 BEGIN = "<!-- steps: made by make skeletons -->"
 END = "<!-- end -->"

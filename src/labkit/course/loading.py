@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from labkit.errors import LabError
+from labkit.course.errors import LabError
 
 IMPLEMENTATION = "labkit_implementation_"  # how the names of loaded lab files begin
 

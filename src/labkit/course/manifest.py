@@ -4,9 +4,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.errors import LabError
+from labkit.course.errors import LabError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HINTS = 3  # rungs of every step: a question, the idea, nearly the code
 
 
@@ -38,8 +38,85 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Paths:
+    """Where the files of a lab are: the only place where its stem becomes a path.
+
+    `suite`, `scenarios` and `references` are a file each, or are split by step in the folder of the same name: the
+    path that students run, `suite`, then imports the steps' tests from `suites`.
+    """
+
+    root: Path
+    folder: Path  # of the manifest
+    stem: str
+    reading: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "lab.toml"
+
+    @property
+    def handout(self) -> Path:
+        return self.folder / "README.md"
+
+    @property
+    def skeleton(self) -> Path:
+        return self.folder / "skeleton.py"
+
+    @property
+    def misconceptions(self) -> Path:
+        return self.folder / "misconceptions.json"
+
+    @property
+    def misconceptions_page(self) -> Path:
+        return self.folder / "misconceptions.md"
+
+    @property
+    def student(self) -> Path:
+        """The one file that a student edits."""
+        return self.root / "src" / f"{self.stem}.py"
+
+    @property
+    def solution(self) -> Path:
+        return self.root / "solutions" / f"{self.stem}.py"
+
+    @property
+    def suite(self) -> Path:
+        return self.root / "tests" / f"test_{self.stem}.py"
+
+    @property
+    def suites(self) -> Path:
+        return self.root / "tests" / "suites" / self.stem
+
+    @property
+    def scenarios(self) -> Path:
+        return self._file_or_folder("scenarios")
+
+    @property
+    def references(self) -> Path:
+        return self._file_or_folder("references")
+
+    @property
+    def mistakes(self) -> Path:
+        return self.root / "tests" / "mistakes" / self.stem
+
+    @property
+    def alternatives(self) -> Path:
+        return self.root / "tests" / "alternatives" / self.stem
+
+    def graded_by(self) -> list[Path]:
+        """Every Python file of the suite: its tests, scenarios and references."""
+        folders = (self.suites, self.scenarios, self.references)
+        files = [path for folder in folders for path in ([folder] if folder.suffix else folder.rglob("*.py"))]
+        return sorted(path for path in (self.suite, *files) if path.is_file())
+
+    def _file_or_folder(self, kind: str) -> Path:
+        folder = self.root / "tests" / kind / self.stem
+        return folder if folder.is_dir() else folder.with_suffix(".py")
+
+
+@dataclass(frozen=True)
 class Lab:
-    """A lab as its manifest describes it. `stem` names its file in every wing of the repository."""
+    """A lab as its manifest describes it. `stem` names its file in every directory of the repository."""
 
     number: int
     title: str
@@ -49,6 +126,11 @@ class Lab:
     folder: Path
     steps: tuple[Step, ...]
     behaviours: tuple[Behaviour, ...]
+
+    @property
+    def paths(self) -> Paths:
+        root = self.folder.parents[1]
+        return Paths(root, self.folder, self.stem, root / self.reading)
 
     @property
     def name(self) -> str:

@@ -52,6 +52,13 @@ def show(lines: Iterable[Line | str]) -> None:
             console.print(Text(piece, style=line.style), soft_wrap=True)
 
 
+def progress(text: str) -> None:
+    """Writes one line on a terminal over the one before; nothing elsewhere."""
+    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+
 def plain() -> bool:
     """Whether to write nothing but text: no terminal, one that can do no more, or NO_COLOR (https://no-color.org)."""
     return not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")

@@ -9,9 +9,9 @@ from pathlib import Path
 import libcst as cst
 import libcst.matchers as m
 
-from labkit.errors import LabError
-from labkit.files import write_whole
-from labkit.manifest import ROOT, Lab
+from labkit.course.errors import LabError
+from labkit.course.files import write_whole
+from labkit.course.manifest import ROOT, Lab
 
 KEPT_DECORATORS = ("property", "staticmethod")
 

@@ -10,10 +10,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from labkit import experiments
-from labkit.experiments.running import Measured, module
-from labkit.files import write_whole
-from labkit.manifest import ROOT
+from labkit.course.files import write_whole
+from labkit.course.manifest import ROOT
+from labkit.experiments.running import Measured, module, owners
 
 FIGURES = ROOT / "docs" / "figures"
 BEGIN = "<!-- machine: made by make figures -->"
@@ -31,7 +30,7 @@ def pages() -> list[Path]:
 
 def measured(figures: Path = FIGURES) -> dict[str, Measured]:
     """What each experiment's JSON file in `figures` holds, by its name."""
-    return {name: json.loads((figures / f"{name}.json").read_text("utf-8")) for name in experiments.NAMES}
+    return {name: json.loads((figures / f"{name}.json").read_text("utf-8")) for name in owners()}
 
 
 def brought_up_to_date(text: str, found: dict[str, Measured]) -> str:

@@ -1,6 +1,5 @@
 """Runs an experiment: measures, prints table and sentence, writes the data and the picture."""
 
-import importlib
 import json
 import textwrap
 import time
@@ -12,18 +11,39 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from labkit.course.errors import LabError
+from labkit.course.files import check_writable, make_folder, write_json, write_whole
+from labkit.course.kits import kit, kit_folder
+from labkit.course.loading import load_implementation
+from labkit.course.manifest import ROOT, Lab, load_all
 from labkit.experiments.style import saved, themed
-from labkit.files import check_writable, make_folder, write_json, write_whole
-from labkit.loading import load_implementation
-from labkit.manifest import ROOT
-from labkit.measure import hardware
+from labkit.toolbox.measure import hardware
 
 Measured = dict[str, Any]  # what a JSON file of an experiment holds: its data, and on what they were measured
 
 
+def names(lab: Lab) -> list[str]:
+    """The lab's experiments, in alphabetical order."""
+    files = (kit_folder(lab) / "experiments").glob("[!_]*.py")
+    return sorted(path.stem.replace("_", "-") for path in files)
+
+
+def owners() -> dict[str, Lab]:
+    """Every experiment of the course and its lab."""
+    return {name: lab for lab in load_all() for name in names(lab)}
+
+
+def owner(name: str) -> Lab:
+    """The lab that has the experiment `name`. Raises LabError if there is none."""
+    all_names = owners()
+    if name not in all_names:
+        raise LabError(f"there is no experiment {name!r}; there is {', '.join(all_names)}")
+    return all_names[name]
+
+
 def module(name: str) -> ModuleType:
-    """The module of the experiment `name`, one of `experiments.NAMES`."""
-    return importlib.import_module(f"labkit.experiments.{name.replace('-', '_')}")
+    """The module of the experiment `name`. Raises LabError if no lab has it, or if importing it raised."""
+    return kit(owner(name), f"experiments.{name.replace('-', '_')}")
 
 
 def measure(name: str, file: Path) -> Measured:

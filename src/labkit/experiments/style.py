@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from labkit import plots
-from labkit.plots import BLUE, GREEN, VERMILION
+from labkit.toolbox import plots
+from labkit.toolbox.plots import BLUE, GREEN, VERMILION
 
 # More of Okabe and Ito's colours than `plots` needs, and a grey that shows on white and on black.
 GREY, ORANGE, SKY, PURPLE = "#8c8c8c", "#E69F00", "#56B4E9", "#CC79A7"

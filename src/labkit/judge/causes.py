@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from labkit.values import Raised
+from labkit.observe.values import Raised
 
 # A pattern of "Type: message", and what is behind it; the first that is found counts.
 CAUSES = (

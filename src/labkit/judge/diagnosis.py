@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labkit.errors import LabError
-from labkit.manifest import Lab
-from labkit.records import LOST, Record
+from labkit.course.errors import LabError
+from labkit.course.manifest import Lab
+from labkit.course.records import LOST, Record
 
 NEAR = 0.75  # likeness (tests that fail alike, of all that fail in either) from which a mistake is worth a "perhaps"
 NUMBER = r"-?\b\d+(\.\d+)?(e[-+]?\d+)?\b"

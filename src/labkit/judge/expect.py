@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from labkit.causes import cause
-from labkit.values import Raised
+from labkit.judge.causes import cause
+from labkit.observe.values import Raised
 
 SHOWN = 6  # items of a list or tensor that a failure shows
 

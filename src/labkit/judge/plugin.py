@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 import torch
 
-from labkit import judging, manifest, progress, summary
-from labkit.draw import Draw
-from labkit.errors import LabError
-from labkit.files import write_json
-from labkit.loading import implementation_path, load_implementation
-from labkit.manifest import ROOT, Behaviour, Lab
-from labkit.observe import Observer, RankWork, Recorder, Replay, observe_with
-from labkit.ranks import RankServer
-from labkit.records import LOST, Record
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.files import write_json
+from labkit.course.loading import implementation_path, load_implementation
+from labkit.course.manifest import ROOT, Behaviour, Lab
+from labkit.course.records import LOST, Record
+from labkit.judge import progress, summary, verdicts
+from labkit.judge.draw import Draw
+from labkit.observe.local import Observer, RankWork, Recorder, Replay, observe_with
+from labkit.observe.ranks import RankServer
 
 PRINTED = 2000  # characters of what a failed test printed that are kept, the last ones
 
@@ -137,7 +138,7 @@ class _Hooks:
         report = yield
         if _behaviour in item.stash and (call.when == "call" or call.excinfo):
             lab, behaviour = item.stash[_lab], item.stash[_behaviour]
-            record = judging.verdict(lab, behaviour, call, item.stash.get(_observed, []))
+            record = verdicts.verdict(lab, behaviour, call, item.stash.get(_observed, []))
             record = record.but(
                 note=dict(item.user_properties).get("note", ""),
                 printed=report.capstdout[-PRINTED:] if record.state in LOST else "",
@@ -203,7 +204,7 @@ def _mark(item: pytest.Item, lab: Lab) -> None:
             f"{lab.folder / 'lab.toml'}: behaviours: {item.name} is missing; {item.path.name} has such a test"
         )
     item.stash[_lab], item.stash[_behaviour] = lab, behaviour
-    item.add_marker(pytest.mark.timeout(judging.TIMEOUT))
+    item.add_marker(pytest.mark.timeout(verdicts.TIMEOUT))
     if lab.step(behaviour.step).ranks > 1:
         item.add_marker(pytest.mark.many_ranks)
 

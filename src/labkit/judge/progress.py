@@ -16,10 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-from labkit.errors import LabError
-from labkit.files import shown, write_json
-from labkit.manifest import ROOT, Lab
-from labkit.records import Record
+from labkit.course.errors import LabError
+from labkit.course.files import shown, write_json
+from labkit.course.manifest import ROOT, Lab
+from labkit.course.records import Record
 
 FOLDER = ".labkit"  # below the root; ignored by git, and nothing in it is missed
 

@@ -4,11 +4,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from labkit.manifest import ROOT, Lab
+from labkit.course.manifest import ROOT, Lab
 
 # What such a run does without: caches, plugins and rewritten asserts that a graded suite does not use.
 UNUSED = ("cacheprovider", "hypothesispytest", "unraisableexception", "xdist", "xdist.looponfail")
 LEAN = ("-q", *(f"-pno:{plugin}" for plugin in UNUSED), "--assert=plain")
+
+
+def import_once() -> None:
+    """Imports what a run of a suite needs, so that the children of this process need not."""
+    import torch._dynamo  # noqa: F401  (the first optimizer would import it: 0.7 s in every child)
+
+    import labkit.judge.plugin
+    import labkit.toolbox.datasets
+    import labkit.toolbox.models  # noqa: F401  (what a lab file imports)
 
 
 def run_suite(

@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.diagnosis import diagnose, misconceptions
-from labkit.errors import LabError
-from labkit.files import shown
-from labkit.manifest import ROOT, Lab
-from labkit.records import LOST, Record
+from labkit.course.errors import LabError
+from labkit.course.files import shown
+from labkit.course.manifest import ROOT, Lab
+from labkit.course.records import LOST, Record
+from labkit.judge.diagnosis import diagnose, misconceptions
 
 if TYPE_CHECKING:
     import pytest  # `make status` reads this file too, and need not wait for pytest

@@ -2,13 +2,13 @@
 
 import pytest
 
-from labkit.causes import SLIPS, cause, raised_in
-from labkit.expect import Unexpected
-from labkit.manifest import Behaviour, Lab
-from labkit.observe import MissingName, SubmissionRaised
-from labkit.ranks import DEADLINE, RANK_TIMEOUT
-from labkit.records import EVERY_NAME, NO_EXCEPTION, Record
-from labkit.values import Raised
+from labkit.course.manifest import Behaviour, Lab
+from labkit.course.records import EVERY_NAME, NO_EXCEPTION, Record
+from labkit.judge.causes import SLIPS, cause, raised_in
+from labkit.judge.expect import Unexpected
+from labkit.observe.local import MissingName, SubmissionRaised
+from labkit.observe.ranks import DEADLINE, RANK_TIMEOUT
+from labkit.observe.values import Raised
 
 FORM = "what came back has another form than the skeleton's docstring says: compare names, types and order"
 LOOP = "look for a loop without an end"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from labkit.processes import kill_group, usable_cores
+from labkit.course.processes import kill_group, usable_cores
 
 TIME_LIMIT = 300.0  # seconds for one job
 
@@ -17,14 +17,9 @@ TIME_LIMIT = 300.0  # seconds for one job
 def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Iterator[tuple[int, str]]:
     """Runs `job(0)` to `job(count - 1)` on all cores; yields each number with what it printed, as they end.
 
-    This process must not have computed with torch before: threads do not survive a fork, and a child would wait for
-    them for ever. A job that takes longer than `TIME_LIMIT` is killed; whatever it started ends with it.
+    This process must only have imported torch, never computed with it: threads do not survive a fork, and a child
+    would wait for them for ever. A job that takes longer than `TIME_LIMIT` is killed; whatever it started ends with it.
     """
-    import pytest  # noqa: F401  (imported here once, so that the children need not)
-    import torch._dynamo  # noqa: F401  (the first optimizer would import it: 0.7 s in every child)
-
-    import labkit.plugin  # noqa: F401
-
     workers, waiting, running = usable_cores(), list(range(count)), {}
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
     try:

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from labkit import values
-from labkit.loading import line_in, line_in_implementation, load_implementation
-from labkit.ranks import RANK_TIMEOUT, RankServer
-from labkit.values import NotAValue, Raised
+from labkit.course.loading import line_in, line_in_implementation, load_implementation
+from labkit.observe import values
+from labkit.observe.ranks import RANK_TIMEOUT, RankServer
+from labkit.observe.values import NotAValue, Raised
 
 Scenario = Callable[..., object]
 

@@ -23,9 +23,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
-from labkit.loading import line_in_stack
-from labkit.processes import end_with
-from labkit.values import Raised, encode
+from labkit.course.loading import line_in_stack
+from labkit.course.processes import end_with
+from labkit.observe.values import Raised, encode
 
 DEADLINE = 20.0  # seconds for one run of all ranks
 GRACE = 2.0  # seconds that the others have when one rank has raised: they may wait for it
@@ -82,7 +82,9 @@ def _serve(
     import torch._dynamo
     import torch.distributed.fsdp  # noqa: F401  (what optimizers and sharding import, once for all ranks to come)
 
-    import labkit.run  # noqa: F401  (what a lab file imports)
+    import labkit.toolbox.datasets
+    import labkit.toolbox.measure
+    import labkit.toolbox.models  # noqa: F401  (what a lab file imports)
 
     context = multiprocessing.get_context("fork" if device == "cpu" and hasattr(os, "fork") else "spawn")
     group = functools.partial(_Ranks, context, work, device, path, deadline)

@@ -5,11 +5,11 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from labkit.diagnosis import Misconception
-from labkit.diagnosis import misconceptions as misconceptions_of
-from labkit.files import make_folder, write_whole
-from labkit.manifest import Lab
-from labkit.proof import Graded, first_seed, misconceptions, needless
+from labkit.course.files import make_folder, write_whole
+from labkit.course.manifest import Lab
+from labkit.judge.diagnosis import Misconception
+from labkit.judge.diagnosis import misconceptions as misconceptions_of
+from labkit.proof.prove import Graded, first_seed, misconceptions, needless
 
 SYMPTOMS_ALIKE = 0.95  # the share that has to be as it was written
 MARK = {"passed": ".", "failed": "F", "timeout": "T", "todo": "t", "blocked": "b"}
@@ -82,7 +82,7 @@ def draw_matrix(lab: Lab, results: list[Graded], path: Path) -> None:
     """Draws the mistakes (rows, sorted by the first test that catches them) against the tests (columns)."""
     from matplotlib import pyplot as plt
 
-    from labkit.plots import saved
+    from labkit.toolbox.plots import saved
 
     tests = [test for group in _tests_by_step(lab) for test in group]
     rows = [graded for graded in first_seed(results) if graded.answer.kind == "mistake"]

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labkit.diagnosis import misconceptions as misconceptions_of
-from labkit.diagnosis import symptom
-from labkit.errors import LabError
-from labkit.forked import run_forked
-from labkit.manifest import ROOT, Lab
-from labkit.records import LOST, Record
-from labkit.suite import run_suite
+from labkit.course.errors import LabError
+from labkit.course.manifest import ROOT, Lab
+from labkit.course.records import LOST, Record
+from labkit.judge.diagnosis import misconceptions as misconceptions_of
+from labkit.judge.diagnosis import symptom
+from labkit.judge.suite import import_once, run_suite
+from labkit.observe.forked import run_forked
 
 KINDS = ("mistake", "alternative")  # of overlays
 OTHER_SEED = 1000  # the replay answers with values recorded under seed + OTHER_SEED
@@ -165,6 +165,7 @@ def _grade(lab: Lab, jobs: list[tuple[Answer, int]], scratch: Path) -> Iterator[
         options = [*answer.options, "--seed", str(seed), "--json", str(scratch / f"report-{index}.json")]
         run_suite(lab, options, answer.tests)
 
+    import_once()
     for index, output in run_forked(grade, len(jobs), scratch):
         answer, seed = jobs[index]
         report = scratch / f"report-{index}.json"

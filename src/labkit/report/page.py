@@ -9,17 +9,17 @@ from pathlib import Path
 
 import jinja2
 
-from labkit import report_parts
-from labkit.errors import LabError
-from labkit.files import check_writable, make_folder, shown, write_whole
-from labkit.loading import implementation_path
-from labkit.manifest import ROOT, Lab, Step
-from labkit.records import LOST, Record
-from labkit.report_parts import Part
+from labkit.course.errors import LabError
+from labkit.course.files import check_writable, make_folder, shown, write_whole
+from labkit.course.loading import implementation_path
+from labkit.course.manifest import ROOT, Lab, Step
+from labkit.course.records import LOST, Record
+from labkit.judge.summary import diagnosis_of, next_record, next_thing, states
+from labkit.report import parts as measuring
+from labkit.report.parts import Part
 from labkit.student.status import graded_apart, why_it_did_not_run
-from labkit.summary import diagnosis_of, next_record, next_thing, states
 
-TEMPLATE = "report.html.jinja"
+TEMPLATE = "page.html.jinja"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def write_report(
     line, and a page that was made before stays as it is.
 
     Args:
-        only: names out of `report_parts.NAMES`; what is measured, by default all.
+        only: names of the lab's parts; what is measured, by default all.
         say: is told what happens; all of it takes some minutes.
 
     Raises:
@@ -82,10 +82,11 @@ def write_report(
 
 
 def _asked(lab: Lab, only: Collection[str]) -> list[str]:
-    unknown = [name for name in only if name not in report_parts.NAMES]
+    names = list(measuring.needed(lab))
+    unknown = [name for name in only if name not in names]
     if unknown:
-        raise LabError(f"--only {unknown[0]}: there is no such part; there is {', '.join(report_parts.NAMES)}")
-    return [name for name in report_parts.NAMES if name in only or not only] if lab.stem == report_parts.STEM else []
+        raise LabError(f"--only {unknown[0]}: there is no such part; there is {', '.join(names) or 'none'}")
+    return [name for name in names if name in only or not only]
 
 
 def graded(lab: Lab, file: Path) -> list[Record]:
@@ -102,12 +103,12 @@ def graded(lab: Lab, file: Path) -> list[Record]:
 
 def measured(lab: Lab, file: Path, records: list[Record], name: str) -> Part:
     """The part `name`; a figure comes from the reference solution where the file is not far enough for it."""
-    needed = report_parts.NEEDED.get(name, report_parts.TRAINER)
+    needed = measuring.needed(lab)[name]
     missing = [row.step for row in _rows(lab, records) if row.step.number in needed and not row.passed]
     if missing:
         data, problem = None, _needs(missing)
     else:
-        data, why = report_parts.ask(name, file)
+        data, why = measuring.ask(name, file)
         problem = f"could not be measured: {why}"
     if data or name in ("banner", "comparison"):
         return Part(name, data, _used(file, needed) if data else problem)
@@ -116,7 +117,7 @@ def measured(lab: Lab, file: Path, records: list[Record], name: str) -> Part:
     except LabError:
         return Part(name, None, problem)
     if reference != file:
-        data, _ = report_parts.ask(name, reference)
+        data, _ = measuring.ask(name, reference)
     return Part(name, data, f"with the reference solution (with {shown(file, ROOT)} it {problem})" if data else problem)
 
 
@@ -162,7 +163,7 @@ def page(lab: Lab, file: Path, records: list[Record], parts: list[Part], folder:
 
 def _machine() -> dict[str, str]:
     """The machine and the versions, under the names that the page gives them."""
-    from labkit.measure import hardware  # imports torch: a file that cannot be loaded is told without
+    from labkit.toolbox.measure import hardware  # imports torch: a file that cannot be loaded is told without
 
     found = hardware()
     return {

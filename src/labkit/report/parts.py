@@ -10,16 +10,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labkit import experiments
-from labkit.errors import LabError
-from labkit.files import write_json
-from labkit.manifest import ROOT
+from labkit.course.errors import LabError
+from labkit.course.files import write_json
+from labkit.course.kits import kit
+from labkit.course.manifest import ROOT, Lab, find
 
-STEM = "mixed_precision"  # the lab that there is something to measure of
-NAMES = ("banner", "comparison", *experiments.NAMES)
-NEEDED = {"accumulate": (), "underflow": (1,), "sensitive": (4,)}  # steps; what is not named here trains
-TRAINER = (1, 2, 3)
 TIME_LIMIT = 300.0  # seconds for one part; the longest takes about one minute
+
+
+def needed(lab: Lab) -> dict[str, tuple[int, ...]]:
+    """The parts of the lab's report, in order, each with the steps that it needs; none where the lab has no kit."""
+    own = kit(lab, "report")
+    return own.NEEDED if own else {}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def ask(name: str, file: Path, limit: float = TIME_LIMIT) -> tuple[dict[str, Any
     """The part `name` measured with the lab file at `file`; or None, and in a line why there is nothing."""
     with TemporaryDirectory(prefix="labkit-report-") as folder:
         out = Path(folder) / "part.json"
-        command = [sys.executable, "-m", "labkit.report_parts", name, str(file), str(out)]
+        command = [sys.executable, "-m", "labkit.report.parts", name, str(file), str(out)]
         try:
             ran = subprocess.run(
                 command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "utf-8"}, capture_output=True,
@@ -51,37 +53,8 @@ def ask(name: str, file: Path, limit: float = TIME_LIMIT) -> tuple[dict[str, Any
 
 def measured(name: str, file: Path) -> dict[str, Any]:
     """The part `name`, measured here and now, as the page shows it."""
-    if name == "banner":
-        return _banner(file)
-    return _comparison(file) if name == "comparison" else _figure(name, file)
-
-
-def _banner(file: Path) -> dict[str, Any]:
-    """The milestone of a training on digits in float16: its title, and its lines as pairs."""
-    from labkit.banner import RULE
-    from labkit.loading import load_implementation
-    from labkit.training import Settings, Training
-
-    training = Training(load_implementation(file), Settings())
-    while not training.finished:
-        training.step()
-    title, *lines = [line for line in training.banner().splitlines() if line != RULE]
-    return {"title": title, "lines": [line.split(": ", 1) for line in lines]}
-
-
-def _comparison(file: Path) -> dict[str, Any]:
-    """What `--compare` prints: a table for each workload."""
-    from labkit.compare import WORKLOADS, compare, one_thread
-    from labkit.loading import load_implementation
-
-    lab, tables = load_implementation(file), []
-    for workload in WORKLOADS:
-        with one_thread():
-            comparison = compare(lab, workload)
-        columns = comparison.table().columns
-        rows = list(zip(*(column.cells for column in columns), strict=True))
-        tables.append({"title": comparison.title(), "rows": [[column.header for column in columns], *rows]})
-    return {"tables": tables}
+    own = kit(find(file.stem), "report").MEASURED.get(name)
+    return own(file) if own else _figure(name, file)
 
 
 def _figure(name: str, file: Path) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit import progress
-from labkit.manifest import ROOT
-from labkit.processes import usable_cores
-from labkit.student.screen import Line
+from labkit.course.manifest import ROOT
+from labkit.course.processes import usable_cores
+from labkit.course.screen import Line
+from labkit.judge import progress
 
 PYTHONS = ((3, 11), (3, 13))
 NEEDED = ("torch", "numpy", "matplotlib", "click", "jinja2", "rich", "pytest", "pytest-timeout")

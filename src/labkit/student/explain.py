@@ -5,12 +5,12 @@ import difflib
 import re
 from pathlib import Path
 
-from labkit.errors import LabError
-from labkit.manifest import ROOT, Behaviour, Lab
-from labkit.records import Record
+from labkit.course.errors import LabError
+from labkit.course.manifest import ROOT, Behaviour, Lab
+from labkit.course.records import Record
+from labkit.course.screen import Line
+from labkit.judge.summary import LOST, next_record, points
 from labkit.student import status
-from labkit.student.screen import Line
-from labkit.summary import LOST, next_record, points
 
 LABEL = 14  # columns
 NO_JUDGES = ("expect", "Tolerance")  # their last text is a name, or a tolerance's reason

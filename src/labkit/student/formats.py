@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from labkit.measure import float32_products, interleaved_medians
+from labkit.toolbox.measure import float32_products, interleaved_medians
 
 SLACK = 1.25  # a format that takes at most so many times as long as fp32 counts as native
 SIZES = {"cpu": 256, "cuda": 4096}  # of the square matrices: a CPU that emulates may be 100 times slower

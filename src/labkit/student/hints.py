@@ -4,11 +4,11 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from labkit import progress
-from labkit.errors import LabError
-from labkit.files import write_json
-from labkit.manifest import ROOT, Lab
-from labkit.student.screen import Line
+from labkit.course.errors import LabError
+from labkit.course.files import write_json
+from labkit.course.manifest import ROOT, Lab
+from labkit.course.screen import Line
+from labkit.judge import progress
 
 RUNGS = ("a question", "the idea", "nearly the code")
 

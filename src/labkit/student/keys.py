@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from labkit.student import screen
+from labkit.course import screen
 
 try:
     import termios

@@ -6,10 +6,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from labkit import progress
-from labkit.errors import LabError
-from labkit.files import shown, sync_folder, write_whole
-from labkit.manifest import ROOT, Lab
+from labkit.course.errors import LabError
+from labkit.course.files import shown, sync_folder, write_whole
+from labkit.course.manifest import ROOT, Lab
+from labkit.judge import progress
 from labkit.student import hints
 
 BACKUPS = "backups"  # below the root; ignored by git, and `make clean` leaves it alone

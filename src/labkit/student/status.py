@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labkit import progress
-from labkit.errors import LabError
-from labkit.files import shown
-from labkit.manifest import ROOT, Behaviour, Lab
-from labkit.records import Record
-from labkit.student.screen import Line
-from labkit.summary import bar, help_for, needed_step, next_record, next_thing, states, to_read
+from labkit.course.errors import LabError
+from labkit.course.files import shown
+from labkit.course.manifest import ROOT, Behaviour, Lab
+from labkit.course.records import Record
+from labkit.course.screen import Line
+from labkit.judge import progress
+from labkit.judge.summary import bar, help_for, needed_step, next_record, next_thing, states, to_read
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.files import shown
-from labkit.loading import line_in_stack
-from labkit.manifest import Lab
-from labkit.records import Record
-from labkit.student.screen import Line
-from labkit.student.status import ending, why_it_did_not_run
-from labkit.summary import (
+from labkit.course.files import shown
+from labkit.course.loading import line_in_stack
+from labkit.course.manifest import Lab
+from labkit.course.records import Record
+from labkit.course.screen import Line
+from labkit.judge.summary import (
     LOST,
     bar,
     diagnosis_of,
@@ -23,6 +22,7 @@ from labkit.summary import (
     states,
     to_read,
 )
+from labkit.student.status import ending, why_it_did_not_run
 
 
 @dataclass

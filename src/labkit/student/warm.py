@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
-from labkit.errors import LabError
-from labkit.manifest import ROOT, Lab
+from labkit.course.errors import LabError
+from labkit.course.manifest import ROOT, Lab
 
 
 class Worker:

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from labkit import progress
-from labkit.errors import LabError
-from labkit.files import shown
-from labkit.manifest import ROOT, Lab
-from labkit.student import hints, keys, screen, status
+from labkit.course import screen
+from labkit.course.errors import LabError
+from labkit.course.files import shown
+from labkit.course.manifest import ROOT, Lab
+from labkit.course.screen import Line
+from labkit.judge import progress
+from labkit.student import hints, keys, status
 from labkit.student.reset import reset
-from labkit.student.screen import Line
 from labkit.student.verdict import Run, end_lines, failure_lines
 from labkit.student.warm import Worker
 

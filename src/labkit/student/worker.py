@@ -20,22 +20,19 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labkit import manifest, progress
-from labkit.loading import line_in_stack
-from labkit.manifest import Lab
-from labkit.processes import kill_group
-from labkit.suite import run_suite
+from labkit.course import manifest
+from labkit.course.loading import line_in_stack
+from labkit.course.manifest import Lab
+from labkit.course.processes import kill_group
+from labkit.judge import progress
+from labkit.judge.suite import import_once, run_suite
 
 GRACE = 3.0  # seconds for a child to say where it hangs, at most
 
 
 def serve(lab: Lab) -> None:
     """Answers requests until its input ends, and leaves no child behind."""
-    import torch._dynamo  # what the first optimizer imports
-
-    import labkit.plugin
-    import labkit.run  # noqa: F401  (what a lab file imports)
-
+    import_once()
     if any(step.ranks > 1 for step in lab.steps):
         import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
     progress.machinery(manifest.ROOT)  # of the code imported just now: a labkit that is edited later is not what ran

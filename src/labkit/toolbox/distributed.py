@@ -15,8 +15,8 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from labkit.errors import LabError
-from labkit.processes import end_with
+from labkit.course.errors import LabError
+from labkit.course.processes import end_with
 
 TIMEOUT = timedelta(seconds=60)  # for one wait for the other ranks
 GRACE = 5.0  # seconds: torchrun ends the other ranks within a fraction of one once the first has failed
@@ -149,7 +149,7 @@ def lost_another(error: BaseException) -> str | None:
 
 
 def _tell_torchrun(line: str, code: int) -> None:
-    """Leaves the reason where torchrun looks for it: its closing report, and `labkit.launch`, show the line then."""
+    """Leaves the reason where torchrun looks for it: its closing report, and `launch`, show the line then."""
     path = os.environ.get("TORCHELASTIC_ERROR_FILE")
     if path:
         Path(path).write_text(json.dumps({"message": line, "timestamp": int(time.time()), "exit_code": code}))

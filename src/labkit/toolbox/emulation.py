@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.models import DeepSigmoid
+from labkit.toolbox.models import DeepSigmoid
 
 
 class _RoundToHalf(torch.autograd.Function):

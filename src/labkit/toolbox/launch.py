@@ -11,18 +11,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit.errors import LabError
+from labkit.course.errors import LabError
 
 ENDING = 15.0  # seconds that torchrun has to end its ranks after Ctrl-C
 
 
-def launch(file: Path, strategy: str, ranks: int, arguments: Sequence[str] = (), port: int | None = None) -> None:
+def launch(file: Path, ranks: int, arguments: Sequence[str] = (), port: int | None = None) -> None:
     """Trains with the lab file at `file` on `ranks` processes; what rank 0 prints goes to stdout as it comes.
 
     What ranks and torchrun write to stderr is kept back: the reason for a failure is told in one line.
 
     Args:
-        strategy, arguments: the lab file's --strategy, and its other options.
+        arguments: the lab file's own options.
         port: where the ranks meet on this machine; None takes a free one.
 
     Raises:
@@ -33,7 +33,7 @@ def launch(file: Path, strategy: str, ranks: int, arguments: Sequence[str] = (),
     meeting = ["--standalone"] if port is None else ["--master_addr=127.0.0.1", f"--master_port={port}"]
     with tempfile.TemporaryDirectory(prefix="labkit-launch-") as folder:
         command = [sys.executable, "-m", "torch.distributed.run", *meeting, f"--nproc_per_node={ranks}"]
-        command += [f"--log-dir={folder}", "--redirects=2", str(file), f"--strategy={strategy}", *arguments]
+        command += [f"--log-dir={folder}", "--redirects=2", str(file), *arguments]
         # Each rank one thread, as torchrun has it; the second keeps restarts on one machine from meeting old ranks.
         environment = {"OMP_NUM_THREADS": "1", **os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
         report = Path(folder, "torchrun.txt")
@@ -68,7 +68,7 @@ def _reason(folder: Path, report: str, file: Path, otherwise: str) -> LabError:
         error = json.loads(path.read_text())
         if isinstance(error["message"], str):
             return LabError(error["message"], error["exit_code"])
-    from labkit.loading import load_implementation
+    from labkit.course.loading import load_implementation
 
     try:
         load_implementation(file)  # it may not get as far as its last line, where our own reports begin

@@ -14,9 +14,9 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from labkit.errors import LabError
-from labkit.files import check_writable, write_whole
-from labkit.training import StepRecord, Training
+from labkit.course.errors import LabError
+from labkit.course.files import check_writable, write_whole
+from labkit.toolbox.history import StepRecord
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -34,11 +34,6 @@ class Curve:
     colour: str
     line: str = "-"
     width: float = 2.0
-
-    @classmethod
-    def of(cls, training: Training) -> "Curve":
-        settings = training.settings
-        return cls(f"{settings.dtype}, {settings.model}", training.history, COLOURS[settings.dtype])
 
 
 def check_plot(path: Path) -> None:

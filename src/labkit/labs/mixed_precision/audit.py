@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from torch.utils.hooks import RemovableHandle
 
-from labkit.training import DTYPES, Settings, Training
+from labkit.labs.mixed_precision.training import DTYPES, Settings, Training
 
 # These make or copy values and compute nothing with them.
 MOVES = {"_to_copy", "clone", "copy_", "empty_like", "fill_", "full", "ones_like", "zero_", "zeros_like"}

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from labkit.errors import LabError
-from labkit.files import check_writable, write_whole
-from labkit.training import Settings, Training
+from labkit.course.errors import LabError
+from labkit.course.files import check_writable, write_whole
+from labkit.labs.mixed_precision.training import Settings, Training
 
 FORMAT = "labkit training checkpoint"
 VERSION = 2

@@ -1,4 +1,4 @@
-"""The command line of a lab file: `labkit.run.main(sys.modules[__name__])` is the file's last line."""
+"""The command line of Lab 04's file, whose last line is `main(sys.modules[__name__])`, and its demo."""
 
 import math
 import re
@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import click
 
-from labkit import distributed, manifest
-from labkit.checkpoint import settings_of
-from labkit.distributed import Ranks
-from labkit.errors import LabError
-from labkit.files import shown
-from labkit.loading import line_in
-from labkit.training import DTYPES, MODELS, STRATEGIES, Settings, Training, check_device
+from labkit.course import manifest
+from labkit.course.errors import LabError
+from labkit.course.files import shown
+from labkit.course.loading import line_in
+from labkit.labs.mixed_precision.checkpoint import settings_of
+from labkit.labs.mixed_precision.training import DTYPES, MODELS, STRATEGIES, Settings, Training, check_device
+from labkit.toolbox import distributed
+from labkit.toolbox.distributed import Ranks
 
 UNSOLVED = 2  # exit code of a step that is still to be written
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
@@ -135,12 +136,12 @@ def command(context: click.Context, /, device: str, compare: bool, audit: bool, 
         raise click.UsageError("--compare and --audit measure one process: leave torchrun out")
     if compare:
         _only(given, "--compare", allowed=set())
-        from labkit.compare import print_comparison
+        from labkit.labs.mixed_precision.compare import print_comparison
 
         print_comparison(lab, device)
     elif audit:
         _only(given, "--audit", allowed={"dtype", "model", "batch_size", "seed"})
-        from labkit.audit import print_audit
+        from labkit.labs.mixed_precision.audit import print_audit
 
         print_audit(lab, Settings(**given), device)
     else:
@@ -165,15 +166,15 @@ def _train(
         target = f"torchrun --nproc_per_node=2 {_file(lab)} --strategy {given['strategy']}"
         raise click.UsageError(f"--strategy is for many processes, and this is one: {target}")
     if plot:
-        from labkit.plots import check_plot
+        from labkit.toolbox.plots import check_plot
 
         check_plot(plot)
     if checkpoint_every and not checkpoint:
         raise click.UsageError("--checkpoint-every needs --checkpoint PATH")
     if ranks:
-        from labkit import sharded as checkpoints
+        from labkit.labs.mixed_precision import sharded_checkpoint as checkpoints
     else:
-        from labkit import checkpoint as checkpoints
+        from labkit.labs.mixed_precision import checkpoint as checkpoints
     if checkpoint:
         checkpoints.check(checkpoint)  # a file of another kind is not written over
     if ranks and checkpoint and checkpoints.newest(checkpoint):
@@ -208,9 +209,10 @@ def _train(
     if checkpoint:
         say(f"saved: {checkpoint}; --resume {checkpoint} with more --epochs goes on")
     if plot and first:
-        from labkit.plots import Curve, draw_trainings
+        from labkit.toolbox.plots import COLOURS, Curve, draw_trainings
 
-        draw_trainings([Curve.of(training)], plot)
+        label = f"{settings.dtype}, {settings.model}"
+        draw_trainings([Curve(label, training.history, COLOURS[settings.dtype])], plot)
         say(f"drawn: {plot}")
 
 
@@ -251,3 +253,10 @@ def _file(module: ModuleType) -> str:
 
 def _one_line(message: str) -> str:
     return " ".join(message.split())
+
+
+def demo(solution: Path, out: Path) -> None:
+    """`make demo`: trains the reference solution in every format, and draws what happens."""
+    from labkit.labs.mixed_precision.demo import run_demo
+
+    run_demo(solution, out)

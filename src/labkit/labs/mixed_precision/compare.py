@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from labkit.measure import check_amp_available, hardware, interleaved_medians, step_memory
-from labkit.models import SmallTransformer, WideMLP
-from labkit.training import DTYPES, check_device
+from labkit.labs.mixed_precision.training import DTYPES, check_device
+from labkit.toolbox.measure import check_amp_available, hardware, interleaved_medians, step_memory
+from labkit.toolbox.models import SmallTransformer, WideMLP
 
 TURNS = (3, 20)  # fewest and most timed turns of the formats
 BUDGET = 20.0  # seconds for each workload

@@ -10,12 +10,18 @@ from types import ModuleType
 import torch
 from rich.console import Console
 
-from labkit.compare import Comparison, one_thread, print_comparison
-from labkit.experiments.formats import accuracy_on_test_digits, float16_step_seconds, train_deep, zeros
-from labkit.files import check_writable, make_folder
-from labkit.loading import load_implementation
-from labkit.plots import BLUE, GREEN, GREY, VERMILION, Curve, draw_trainings
-from labkit.training import DTYPES, Settings, StepRecord, Training, mean_loss
+from labkit.course.files import check_writable, make_folder
+from labkit.course.loading import load_implementation
+from labkit.labs.mixed_precision.compare import Comparison, one_thread, print_comparison
+from labkit.labs.mixed_precision.experiments.formats import (
+    accuracy_on_test_digits,
+    float16_step_seconds,
+    train_deep,
+    zeros,
+)
+from labkit.labs.mixed_precision.training import DTYPES, Settings, Training
+from labkit.toolbox.history import StepRecord, mean_loss
+from labkit.toolbox.plots import BLUE, GREEN, GREY, VERMILION, Curve, draw_trainings
 
 EPOCHS = 17  # 102 steps
 HIGH_SCALE = 2.0**24  # the first gradients overflow with it

@@ -13,15 +13,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from labkit.course.files import check_writable, make_folder, write_json, write_whole
+from labkit.course.loading import load_implementation
+from labkit.course.manifest import ROOT
 from labkit.experiments.style import FORMATS, saved, themed
-from labkit.files import check_writable, make_folder, write_json, write_whole
-from labkit.gpu_steps import Result, has_fp8, measure_what_fits, plain_products
-from labkit.gpu_workloads import MLP, Transformer, Workload
-from labkit.limits import Measured
-from labkit.loading import load_implementation
-from labkit.manifest import ROOT
-from labkit.measure import hardware
-from labkit.training import check_device
+from labkit.labs.mixed_precision.gpu_steps import Result, has_fp8, measure_what_fits, plain_products
+from labkit.labs.mixed_precision.gpu_workloads import MLP, Transformer, Workload
+from labkit.labs.mixed_precision.training import check_device
+from labkit.toolbox.limits import Measured
+from labkit.toolbox.measure import hardware
 
 REPEATS = 10  # timed turns of each format; medians
 PRODUCT_SIZE = 8192  # rows of the plain product's matrices: 1.1 TFLOP
@@ -90,7 +90,7 @@ def run_gpu_bench(
     for result in results:
         for measured in limits(result):
             say(str(measured))
-    write_json(paths[0], asdict(report) | {"made by": f"python -m labkit bench --device {device}"})
+    write_json(paths[0], asdict(report) | {"made by": f"make bench DEVICE={device}"})
     with themed():
         write_whole(paths[1], saved(draw(report)))
     say(f"Picture: {paths[1]}, data: {paths[0].name}")

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from labkit.errors import LabError
-from labkit.gpu_workloads import Workload
-from labkit.measure import check_amp_available, float32_products, interleaved_medians, step_memory
+from labkit.course.errors import LabError
+from labkit.labs.mixed_precision.gpu_workloads import Workload
+from labkit.toolbox.measure import check_amp_available, float32_products, interleaved_medians, step_memory
 
 PRODUCTS = 8  # plain products in a timed turn, so that one's launch hides behind another's work
 LEARNING_RATE = 1e-5  # all formats train the same weights, on noise: nothing should blow up

@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from labkit.compare import TokenCrossEntropy
-from labkit.models import SmallTransformer
+from labkit.labs.mixed_precision.compare import TokenCrossEntropy
+from labkit.toolbox.models import SmallTransformer
 
 
 @dataclass(frozen=True)

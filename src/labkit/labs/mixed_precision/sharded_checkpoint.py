@@ -19,10 +19,10 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
-from labkit import checkpoint
-from labkit.errors import LabError
-from labkit.files import check_writable, sync_folder, write_whole
-from labkit.training import Training
+from labkit.course.errors import LabError
+from labkit.course.files import check_writable, sync_folder, write_whole
+from labkit.labs.mixed_precision import checkpoint
+from labkit.labs.mixed_precision.training import Training
 
 FORMAT = "labkit sharded training checkpoint"
 _STEP, _PARTIAL, _OLD = "step-", ".partial-", ".old-"

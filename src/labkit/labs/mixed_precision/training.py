@@ -6,18 +6,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DistributedSampler
 
-from labkit.banner import milestone_banner
-from labkit.data import digits_split
-from labkit.distributed import Ranks
-from labkit.errors import LabError
-from labkit.measure import step_memory
-from labkit.models import SimpleModel, SmallCNN
+from labkit.course.errors import LabError
+from labkit.labs.mixed_precision.banner import milestone_banner
+from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.distributed import Ranks
+from labkit.toolbox.history import StepRecord, mean_loss
+from labkit.toolbox.measure import step_memory
+from labkit.toolbox.models import SimpleModel, SmallCNN
 
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 MODELS: dict[str, Callable[[], nn.Module]] = {
@@ -44,18 +45,6 @@ class Settings:
     max_grad_norm: float | None = None
     seed: int = 0
     strategy: str | None = None
-
-
-class StepRecord(NamedTuple):
-    """One step: its unscaled loss, whether it was skipped, the loss scale it used (1.0 without scaling), samples.
-
-    Loss and samples are those of all ranks, without the ranks whose own loss was inf or nan.
-    """
-
-    loss: float
-    skipped: bool
-    scale: float
-    samples: int
 
 
 class Training:
@@ -227,13 +216,6 @@ def check_device(device: str) -> None:
 def accuracy(logits: Tensor, labels: Tensor) -> float:
     """The share of (N, classes) `logits` whose largest one stands at the label; `labels` are (N,) on the CPU."""
     return (logits.argmax(dim=1).cpu() == labels).float().mean().item()
-
-
-def mean_loss(records: list[StepRecord]) -> float:
-    """The mean loss over samples; steps whose loss is inf or nan are left out, nan if all are."""
-    finite = [record for record in records if math.isfinite(record.loss)]
-    samples = sum(record.samples for record in finite)
-    return sum(record.loss * record.samples for record in finite) / samples if samples else math.nan
 
 
 def memory_reduction(lab: ModuleType, settings: Settings, device: str = "cpu", ranks: Ranks | None = None) -> float:

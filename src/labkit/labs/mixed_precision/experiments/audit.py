@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.utils._pytree import tree_iter
 
-from labkit.audit import MOVES, Recorder
-from labkit.compare import TokenCrossEntropy
 from labkit.experiments.style import FORMATS, ORANGE
-from labkit.models import SmallTransformer
-from labkit.training import DTYPES
+from labkit.labs.mixed_precision.audit import MOVES, Recorder
+from labkit.labs.mixed_precision.compare import TokenCrossEntropy
+from labkit.labs.mixed_precision.training import DTYPES
+from labkit.toolbox.models import SmallTransformer
 
 TITLE = "Who computes in which dtype: a training step of a transformer block under fp16 autocast"
 DTYPE = "fp16"

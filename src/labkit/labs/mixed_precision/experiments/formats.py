@@ -10,13 +10,14 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from torch import nn
 
-from labkit.compare import one_thread
-from labkit.data import digits_split
-from labkit.emulation import EmulatedHalf
 from labkit.experiments.style import FORMATS
-from labkit.measure import interleaved_medians
-from labkit.models import DeepSigmoid
-from labkit.training import StepRecord, accuracy, mean_loss
+from labkit.labs.mixed_precision.compare import one_thread
+from labkit.labs.mixed_precision.training import accuracy
+from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.emulation import EmulatedHalf
+from labkit.toolbox.history import StepRecord, mean_loss
+from labkit.toolbox.measure import interleaved_medians
+from labkit.toolbox.models import DeepSigmoid
 
 TITLE = "Six sigmoid layers learn digits in each format"
 STEPS = 500

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from labkit.compare import one_thread
 from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from labkit.training import Settings, Training, mean_loss
+from labkit.labs.mixed_precision.compare import one_thread
+from labkit.labs.mixed_precision.training import Settings, Training
+from labkit.toolbox.history import mean_loss
 
 TITLE = "The loss scale finds its value, wherever it starts (fp16, small MLP on digits)"
 POWERS = (10, 16, 20, 24, 32)  # the trainings start at a loss scale of 2^power

@@ -9,9 +9,9 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from labkit.compare import WORKLOADS, Subject, Workload, one_thread
 from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
-from labkit.measure import StorageCounter
+from labkit.labs.mixed_precision.compare import WORKLOADS, Subject, Workload, one_thread
+from labkit.toolbox.measure import StorageCounter
 
 TITLE = "What a training step holds, in float32 and under bf16 autocast"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

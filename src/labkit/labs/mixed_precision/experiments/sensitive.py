@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from labkit.compare import one_thread
 from labkit.experiments.style import FORMATS, SKY, VERMILION
+from labkit.labs.mixed_precision.compare import one_thread
 
 TITLE = "Sensitive operations in 16 bits: the largest error, as a share of the largest right value"
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}

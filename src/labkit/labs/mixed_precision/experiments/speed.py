@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from torch import Tensor, nn
 
-from labkit.compare import one_thread
 from labkit.experiments.style import FORMATS, ORANGE
-from labkit.measure import check_amp_available, interleaved_medians
-from labkit.training import DTYPES
+from labkit.labs.mixed_precision.compare import one_thread
+from labkit.labs.mixed_precision.training import DTYPES
+from labkit.toolbox.measure import check_amp_available, interleaved_medians
 
 TITLE = "Where 16 bits begin to pay: time against width, on one thread"
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048)

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.compare import one_thread
-from labkit.data import digits_split
 from labkit.experiments.style import FORMATS, ORANGE
-from labkit.models import DeepSigmoid
+from labkit.labs.mixed_precision.compare import one_thread
+from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.models import DeepSigmoid
 
 TITLE = "The gradients of six sigmoid layers and a linear one, and what fp16 keeps of them"
 BATCH = 1024

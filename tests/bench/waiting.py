@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labkit import manifest
-from labkit.limits import Measured
-from labkit.manifest import ROOT
+from labkit.course import manifest
+from labkit.course.manifest import ROOT
 from labkit.student.warm import Worker
 from labkit.student.watch import SETTLED, TICK
+from labkit.toolbox.limits import Measured
 
 
 def suite() -> list[Measured]:

@@ -3,23 +3,40 @@
 Each line gives what was measured, the limit, and whether it is kept. Machines are noisy, so no test asserts any of it.
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import Any
 
+import click
 import torch
 from torch import Tensor, nn
 
-from labkit import bench_commands
-from labkit.compare import TokenCrossEntropy
-from labkit.limits import Measured
-from labkit.loading import load_implementation
-from labkit.manifest import ROOT
-from labkit.measure import check_amp_available, hardware, interleaved_medians, step_memory
-from labkit.models import SmallTransformer
+from bench import waiting
+from labkit.course.errors import LabError
+from labkit.course.loading import load_implementation
+from labkit.course.manifest import ROOT
+from labkit.labs.mixed_precision.compare import TokenCrossEntropy
+from labkit.toolbox.limits import Measured
+from labkit.toolbox.measure import check_amp_available, hardware, interleaved_medians, step_memory
+from labkit.toolbox.models import SmallTransformer
 
 TURNS = 60  # timed turns of each step; medians
+
+
+@click.command()
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="cuda: sizes that fill a GPU.  [cpu]")
+def main(device: str) -> None:
+    """Measure the limits of speed and memory that the course sets itself."""
+    if device == "cuda":
+        from rich.console import Console
+
+        from labkit.labs.mixed_precision.gpu_bench import run_gpu_bench
+
+        run_gpu_bench(Console(highlight=False))
+    else:
+        run_bench(click.echo)
 
 
 def run_bench(say: Callable[[str], None] = print) -> None:
@@ -29,7 +46,7 @@ def run_bench(say: Callable[[str], None] = print) -> None:
     for part in (transformer, trainer_overhead, partial(rivals, say=say)):
         for measured in part(lab):
             say(str(measured))
-    for part in (bench_commands.suite, bench_commands.comparison, bench_commands.watching, bench_commands.status):
+    for part in (waiting.suite, waiting.comparison, waiting.watching, waiting.status):
         for measured in part():
             say(str(measured))
 
@@ -159,3 +176,10 @@ def runner_step(
         return loss.item()
 
     return step
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LabError as error:
+        sys.exit(f"bench: {error}")

@@ -1,0 +1,75 @@
+"""The commands of the student's loop."""
+
+import sys
+
+import click
+
+from labkit.course import manifest, screen
+
+
+@click.command()
+@click.argument("lab", required=False)
+def status(lab: str | None) -> None:
+    """Where you are in every lab (or in LAB), and the one next thing to do."""
+    from labkit.student import status
+
+    for number, found in enumerate([manifest.find(lab)] if lab else manifest.load_all()):
+        stand = status.standing(found, say=screen.progress)
+        screen.progress("")
+        screen.show(([""] if number else []) + status.lines(stand))
+
+
+@click.command()
+@click.argument("lab")
+@click.option("--step", type=int, help="Begin with this step instead of the first that is not passed.")
+@click.option("--limit", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds for one test.")
+def watch(lab: str, step: int | None, limit: float) -> None:
+    """Test your file of LAB on every save."""
+    from labkit.student.watch import watch
+
+    watch(manifest.find(lab), step, limit)
+
+
+@click.command()
+@click.argument("lab")
+@click.option("--step", type=int, help="The step; by default the one that you are at.")
+def hint(lab: str, step: int | None) -> None:
+    """One rung more of a step's hints each time; never the solution."""
+    from labkit.student import hints, status
+
+    found = manifest.find(lab)
+    screen.show(hints.next_hint(found, status.current_step(found) if step is None else step))
+
+
+@click.command()
+@click.argument("lab")
+def reset(lab: str) -> None:
+    """The skeleton again; your file is kept in backups/."""
+    from labkit.student.reset import reset
+
+    for line in reset(manifest.find(lab)):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("lab")
+@click.option("--test", help="Its name, or a part of it; by default the one to work on now.")
+def explain(lab: str, test: str | None) -> None:
+    """What a test asks for, why that matters in practice, and where to read about it."""
+    from labkit.student import explain
+
+    screen.show(explain.explain(manifest.find(lab), test))
+
+
+@click.command()
+def doctor() -> None:
+    """What this machine brings to the course, and what to do about what is missing."""
+    from labkit.student import doctor
+
+    findings = doctor.examine()
+    screen.show(doctor.lines(findings))
+    screen.show(["", *doctor.formats(findings)])
+    sys.exit(1 if any(finding.needed and finding.remedy for finding in findings) else 0)
+
+
+COMMANDS = (status, watch, hint, reset, explain, doctor)
