@@ -20,6 +20,7 @@ from pathlib import Path
 from labkit.course import pages
 from labkit.course.manifest import ROOT
 
+LIMIT = 400  # seconds for the blocks of a page; on an idle core they take about 10
 ENVIRONMENT = os.environ | {
     "PYTHONPATH": str(ROOT / "src"),
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -147,7 +148,7 @@ def wrong_outputs(page: Page) -> list[str]:
         text=True,
         cwd=ROOT,
         env=ENVIRONMENT,
-        timeout=100,
+        timeout=LIMIT,
     )
     if ran.returncode:
         return [f"the blocks of {page.path} ended Python: {ran.stderr[-1000:]}"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_checks import failed_runs, unknown_commands
-from page_checks import ROOT, Page, broken_link, broken_links, leftovers, load, parse, wrong_outputs
+from page_checks import LIMIT, ROOT, Page, broken_link, broken_links, leftovers, load, parse, wrong_outputs
 
 from labkit.course import manifest, pages
 from labkit.course.manifest import Lab
@@ -37,6 +37,7 @@ def test_every_link_lands(path: str) -> None:
     assert broken_links(load(path)) == []
 
 
+@pytest.mark.timeout(LIMIT + 20)
 @every_page
 def test_python_blocks_print_what_the_page_says(path: str) -> None:
     problems = wrong_outputs(load(path))
