@@ -6,25 +6,13 @@ from labkit.judge.expect import Tolerance, expect
 from labkit.observe.values import Raised
 
 HALVES = (torch.float16, torch.bfloat16)
-
-
 FORMATS = (*HALVES, torch.float32)
-
-
 EXACT = Tolerance("nothing is rounded on the way", atol=0.0)
-
-
 FLOAT32 = Tolerance("a few float32 roundings of 2^-24 each", rtol=1e-5, atol=1e-6)
-
-
 ONE_ULP = Tolerance(
     "computed wider and rounded once; the kernel's order of sums may move it by one", ulps=1.01, atol=1e-7
 )
-
-
 HALF_LINEAR = Tolerance("rounding of a bias and of a product to half precision", ulps=2.01, atol=2e-3)
-
-
 HALF_TRAINING = Tolerance("half-precision rounding of activations and gradients, below 1 % each", rtol=0.03, atol=1e-12)
 
 

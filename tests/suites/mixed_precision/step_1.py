@@ -22,6 +22,7 @@ def expect_linear(seen: object, what: str, dtype: torch.dtype, inputs: Tensor, w
 
 
 def test_linear_layers_compute_in_the_dtype(observe, draw):
+    """A Linear inside the model computes in the dtype that was asked for."""
     weight, inputs = draw.normal(5, 8), draw.normal(4, 8)
     dtypes = draw.shuffled(FORMATS)
     seen = observe(scenarios.forward_in_each, weight=weight, inputs=inputs, dtypes=dtypes)
@@ -30,12 +31,14 @@ def test_linear_layers_compute_in_the_dtype(observe, draw):
 
 
 def test_default_dtype_is_float16(observe, draw):
+    """Without dtype=, a Linear inside the model computes in float16."""
     weight, inputs = draw.normal(5, 8), draw.normal(4, 8)
     (seen,) = observe(scenarios.forward_in_each, weight=weight, inputs=inputs, dtypes=[None])
     expect_linear(seen, "inner Linear without dtype=", torch.float16, inputs, weight)
 
 
 def test_half_inputs_are_accepted(observe, draw):
+    """Inputs in one half format run under autocast in the other."""
     dtype, other = draw.shuffled(HALVES)
     weight, inputs = draw.normal(5, 8), draw.normal(4, 8, dtype=other)
     (seen,) = observe(scenarios.forward_in_each, weight=weight, inputs=inputs, dtypes=[dtype])
@@ -43,6 +46,7 @@ def test_half_inputs_are_accepted(observe, draw):
 
 
 def test_elementwise_operations_keep_float32(observe, draw):
+    """A product of float32 tensors inside the model stays float32 and unrounded."""
     dtype = draw.choice(HALVES)
     scale, weight, inputs = draw.normal(8), draw.normal(5, 8), draw.normal(4, 8)
     seen = observe(scenarios.forward_with_elementwise, scale=scale, weight=weight, inputs=inputs, dtype=dtype)
@@ -56,6 +60,7 @@ def test_elementwise_operations_keep_float32(observe, draw):
 
 
 def test_output_comes_back(observe, draw):
+    """The output is what the model computed, an overflow to inf included."""
     weight, inputs = draw.normal(5, 8), draw.normal(4, 8) * draw.away_from_zero(4, 1, low=1.0, high=4.0)
     inputs[draw.integer(0, 3)] *= 1e6
     seen = observe(scenarios.forward_returns, weight=weight, inputs=inputs, dtype=torch.float16)
@@ -68,6 +73,7 @@ def test_output_comes_back(observe, draw):
 
 
 def test_other_dtypes_are_refused(observe, draw):
+    """float64 or int8 as dtype is a ValueError that names the three legal formats."""
     weight, inputs = draw.normal(5, 8), draw.normal(4, 8)
     dtypes = draw.shuffled([*FORMATS, torch.float64, torch.int8])
     seen = observe(scenarios.forward_in_each, weight=weight, inputs=inputs, dtypes=dtypes)
@@ -89,6 +95,7 @@ def leaves_behind(observe, draw) -> tuple[list[Tensor], list[bool], dict]:
 
 
 def test_parameters_are_left_alone(observe, draw):
+    """A forward pass leaves every parameter float32 and unrounded."""
     weights, _, seen = leaves_behind(observe, draw)
     why = "autocast casts copies; the parameters are the float32 master weights, so neither dtype nor value may change"
     for index, weight in enumerate(weights):
@@ -96,6 +103,7 @@ def test_parameters_are_left_alone(observe, draw):
 
 
 def test_training_mode_is_left_alone(observe, draw):
+    """A forward pass leaves every layer in the mode it was in, train or eval."""
     weights, modes, seen = leaves_behind(observe, draw)
     why = "a forward pass decides on precision alone; train() and eval() are the caller's business"
     expect(seen["during"], "training mode of the layers in the forward pass").equals(modes, why)
@@ -104,6 +112,7 @@ def test_training_mode_is_left_alone(observe, draw):
 
 
 def test_gradients_flow_to_the_parameters(observe, draw):
+    """Backward from the output reaches parameters and inputs, in float32."""
     dtype = draw.choice(HALVES)
     weights, inputs, cotangent = [draw.normal(6, 8), draw.normal(3, 6)], draw.normal(4, 8), draw.normal(4, 3)
     seen = observe(scenarios.forward_gradients, weights=weights, inputs=inputs, cotangent=cotangent, dtype=dtype)
@@ -125,6 +134,7 @@ def test_gradients_flow_to_the_parameters(observe, draw):
 
 
 def test_autocast_ends_with_the_forward_pass(observe, draw):
+    """After the call autocast is off again, also if the model raised."""
     weight, inputs = draw.normal(5, 8), [draw.normal(4, 8) for _ in range(4)]
     fails = draw.pattern(4, share=0.5)
     dtype = draw.choice(HALVES)
@@ -137,6 +147,7 @@ def test_autocast_ends_with_the_forward_pass(observe, draw):
 
 
 def test_autocast_state_of_the_caller_is_kept(observe, draw):
+    """The caller's own autocast region goes on as it was before the call."""
     weight, inputs = draw.normal(5, 8), draw.normal(4, 8)
     outer, dtype = draw.shuffled(HALVES)
     seen = observe(scenarios.products_around_forward, weight=weight, inputs=inputs, outer=outer, dtype=dtype)
@@ -148,6 +159,7 @@ def test_autocast_state_of_the_caller_is_kept(observe, draw):
 
 
 def test_token_ids_stay_integers(observe, draw):
+    """Integer inputs reach the model exactly as they are."""
     table, weight, tokens = draw.normal(5000, 4), draw.normal(3, 4), draw.integers(6, low=2049, high=5000)
     dtype = draw.choice(HALVES)
     seen = observe(scenarios.token_ids_seen, table=table, weight=weight, tokens=tokens, dtype=dtype)

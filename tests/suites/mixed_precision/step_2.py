@@ -19,6 +19,7 @@ from suites.mixed_precision.common import EXACT, FLOAT32
 
 
 def test_scaler_takes_every_setting(observe, draw):
+    """init_scale, growth_factor, backoff_factor and growth_interval reach the scaler."""
     settings = {
         "init_scale": draw.number(100.0, 1000.0),
         "growth_factor": draw.number(1.5, 4.0),
@@ -41,6 +42,7 @@ def test_scaler_takes_every_setting(observe, draw):
 
 
 def test_scaler_is_made_for_the_device(observe, draw):
+    """The scaler is made for the device that was asked for."""
     devices, loss, scale = draw.shuffled(["cpu", "cuda"] * 3), draw.away_from_zero(1), draw.number(100.0, 1000.0)
     seen = observe(scenarios.scalers_on, devices=devices, loss=loss, init_scale=scale)
     for device, scaled in zip(devices, seen, strict=True):
@@ -50,6 +52,7 @@ def test_scaler_is_made_for_the_device(observe, draw):
 
 
 def test_scaler_works_here_without_arguments(observe, draw):
+    """Without arguments the scaler is on, with PyTorch's default settings."""
     loss = draw.away_from_zero(1)
     (seen,) = observe(scenarios.scalers, settings=[{}], loss=loss)
     expected = {
@@ -65,6 +68,7 @@ def test_scaler_works_here_without_arguments(observe, draw):
 
 
 def test_scaler_is_off_when_asked(observe, draw):
+    """With enabled=False the scaler passes a loss through unscaled."""
     enabled, loss = draw.pattern(8, share=0.5), draw.away_from_zero(1)
     settings = [{"init_scale": 2.0 ** (index + 3), "enabled": on} for index, on in enumerate(enabled)]
     seen = observe(scenarios.scalers, settings=settings, loss=loss)
@@ -83,6 +87,7 @@ def expect_weights(seen: list, weights: list[Tensor], gradients: list, why: str,
 
 
 def test_step_follows_the_true_gradient(observe, draw):
+    """The optimizer makes one step along the unscaled gradient."""
     weights, gradients = normal_weights(draw), normal_gradients(draw, norm=3.0)
     scaler = {"init_scale": drawn_scale(draw, 300, 3000)}
     seen = observe(scenarios.backward_steps, weights=weights, gradients=[gradients], scaler=scaler)
@@ -92,6 +97,7 @@ def test_step_follows_the_true_gradient(observe, draw):
 
 
 def test_loss_is_scaled_before_backward(observe, draw):
+    """Gradients too small for float16 arrive, because the loss is scaled first."""
     gradient = draw.away_from_zero(6, low=1.0, high=4.0) * 2.0**-30
     seen = observe(scenarios.backward_through_half, gradient=gradient, init_scale=2.0**20)
     expect(seen["moved"], "what the weight moved by").close_to(
@@ -102,6 +108,7 @@ def test_loss_is_scaled_before_backward(observe, draw):
 
 
 def test_clipping_limits_the_true_norm(observe, draw):
+    """max_grad_norm limits the 2-norm of all unscaled gradients together."""
     weights, gradients = normal_weights(draw), normal_gradients(draw, norm=5.0)
     limit, scaler = draw.number(0.5, 2.0), {"init_scale": drawn_scale(draw, 300, 3000)}
     seen = observe(scenarios.backward_steps, weights=weights, gradients=[gradients], scaler=scaler, max_grad_norm=limit)
@@ -110,6 +117,7 @@ def test_clipping_limits_the_true_norm(observe, draw):
 
 
 def test_clipping_spares_gradients_below_the_limit(observe, draw):
+    """Gradients whose norm is below the limit are left as they are."""
     weights, gradients = normal_weights(draw), normal_gradients(draw, norm=5.0)
     limit, scaler = draw.number(5.5, 6.5), {"init_scale": drawn_scale(draw, 300, 3000)}
     seen = observe(scenarios.backward_steps, weights=weights, gradients=[gradients], scaler=scaler, max_grad_norm=limit)
@@ -118,6 +126,7 @@ def test_clipping_spares_gradients_below_the_limit(observe, draw):
 
 
 def test_limit_of_zero_is_a_limit(observe, draw):
+    """A limit of 0.0 clips every gradient to zero."""
     weights, gradients = normal_weights(draw), normal_gradients(draw, norm=5.0)
     seen = observe(
         scenarios.backward_steps,
@@ -146,6 +155,7 @@ def expect_history(
 
 
 def test_overflow_skips_the_step(observe, draw):
+    """One inf or nan in any gradient skips the step, and False is returned."""
     weights = normal_weights(draw)
     pattern, gradients = overflowing(draw, steps=12)
     seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler={"init_scale": 1024.0})
@@ -154,6 +164,7 @@ def test_overflow_skips_the_step(observe, draw):
 
 
 def test_scale_backs_off_and_grows(observe, draw):
+    """The scale backs off at every skip and grows after good steps in a row."""
     weights = normal_weights(draw)
     pattern, gradients = overflowing(draw, steps=12, good=4)
     growth, backoff, interval = draw.number(1.5, 3.0), draw.number(0.2, 0.7), draw.integer(2, 3)
@@ -172,6 +183,7 @@ def test_scale_backs_off_and_grows(observe, draw):
 
 
 def test_gradients_decide_on_a_skip(observe, draw):
+    """Gradients decide whether a step is skipped, whatever the loss is."""
     weights = normal_weights(draw)
     pattern, gradients = overflowing(draw, steps=12)
     losses = [draw.choice((1.0, INF, NAN)) for _ in pattern]
@@ -183,6 +195,7 @@ def test_gradients_decide_on_a_skip(observe, draw):
 
 
 def test_large_gradients_are_no_overflow(observe, draw):
+    """Large finite gradients are clipped and stepped with."""
     weights, size = normal_weights(draw), 2.0 ** draw.integer(30, 40)
     gradients = normal_gradients(draw, norm=size)
     limit = draw.number(0.5, 2.0)
@@ -194,6 +207,7 @@ def test_large_gradients_are_no_overflow(observe, draw):
 
 
 def test_skip_leaves_the_optimizer_state(observe, draw):
+    """A skipped step leaves the optimizer's state as it was."""
     for scaler in draw.shuffled(({"init_scale": 1024.0}, {"enabled": False})):
         weights = normal_weights(draw)
         pattern, gradients = overflowing(draw, steps=8)
@@ -215,6 +229,7 @@ def test_skip_leaves_the_optimizer_state(observe, draw):
 
 
 def test_clipping_survives_an_overflow(observe, draw):
+    """With a limit set, a step whose norm is inf or nan is still just skipped."""
     weights, limit = normal_weights(draw), draw.number(0.5, 1.5)
     pattern, gradients = overflowing(draw, steps=10)
     seen = observe(
@@ -233,6 +248,7 @@ def test_clipping_survives_an_overflow(observe, draw):
 
 
 def test_disabled_scaler_steps_plainly(observe, draw):
+    """With a disabled scaler a step is backward, clipping and the optimizer's step."""
     weights, limit = normal_weights(draw), draw.number(0.5, 1.5)
     gradients = [normal_gradients(draw, norm=2.0) for _ in range(3)]
     why = "with a disabled scaler: plain backward, clip if asked, step"
@@ -248,6 +264,7 @@ def test_disabled_scaler_steps_plainly(observe, draw):
 
 
 def test_disabled_scaler_keeps_nan_from_the_weights(observe, draw):
+    """With a disabled scaler an inf or nan gradient still skips the step."""
     weights, limit = normal_weights(draw), draw.number(0.5, 1.5)
     pattern, gradients = overflowing(draw, steps=10)
     why = "a disabled scaler checks nothing (it keeps no found_inf): look at the gradients yourself before the step"
@@ -263,6 +280,7 @@ def test_disabled_scaler_keeps_nan_from_the_weights(observe, draw):
 
 
 def test_frozen_parameters_are_passed_over(observe, draw):
+    """A frozen parameter stays as it is and counts in no norm."""
     weights, norm = [*normal_weights(draw), draw.normal(3)], 4.0
     frozen = draw.integer(0, 3)
     flat = draw.vector(14 - len(weights[frozen].view(-1)), norm)
@@ -281,6 +299,7 @@ def test_frozen_parameters_are_passed_over(observe, draw):
 
 
 def test_parameters_without_gradient_are_passed_over(observe, draw):
+    """A parameter that took no part in the loss keeps grad None."""
     weights, second = normal_weights(draw), [None, *normal_gradients(draw, norm=3.0)[1:]]
     gradients = [normal_gradients(draw, norm=3.0), second]
     for scaler in ({"init_scale": 512.0}, {"enabled": False}):
@@ -292,6 +311,7 @@ def test_parameters_without_gradient_are_passed_over(observe, draw):
 
 
 def test_gradients_accumulate_and_stay(observe, draw):
+    """Gradients from before are added to, and none is zeroed."""
     weights, earlier, gradients = (
         normal_weights(draw),
         normal_gradients(draw, norm=3.0),

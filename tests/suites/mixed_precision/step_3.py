@@ -46,6 +46,7 @@ def modest(dtype: torch.dtype) -> dict | None:
 
 
 def test_scaler_is_on_for_float16_only(observe, draw):
+    """Loss scaling is on for float16 only, unless use_scaler says otherwise."""
     asked = [{"dtype": dtype, "use_scaler": use} for dtype in FORMATS for use in (None, True, False)]
     asked, loss = draw.shuffled([*asked, {}]), draw.away_from_zero(1)
     seen = observe(scenarios.trainers_of, state=drawn_state(draw), loss=loss, asked=asked)
@@ -61,6 +62,7 @@ def test_scaler_is_on_for_float16_only(observe, draw):
 
 
 def test_trainer_refuses_other_dtypes(observe, draw):
+    """A trainer of any other dtype is a ValueError."""
     asked, loss = (
         draw.shuffled([{"dtype": dtype} for dtype in (*HALVES, torch.float64, torch.int32)]),
         draw.away_from_zero(1),
@@ -77,6 +79,7 @@ def test_trainer_refuses_other_dtypes(observe, draw):
 
 
 def test_step_trains_in_each_format(observe, draw):
+    """train_step trains like a plain loop under autocast, in each format."""
     state, batches = drawn_state(draw), drawn_batches(draw, count=3)
     for dtype in draw.shuffled(FORMATS):
         seen = observe(scenarios.train_steps, state=state, batches=batches, dtype=dtype, lr=0.1, scalers=modest(dtype))
@@ -92,6 +95,7 @@ def test_step_trains_in_each_format(observe, draw):
 
 
 def test_step_computes_in_the_dtype(observe, draw):
+    """The forward pass of train_step runs in the trainer's dtype."""
     state, batches = drawn_state(draw), drawn_batches(draw, count=1)
     for dtype in draw.shuffled(FORMATS):
         seen = observe(scenarios.train_steps, state=state, batches=batches, dtype=dtype, lr=0.1)
@@ -103,6 +107,7 @@ def test_step_computes_in_the_dtype(observe, draw):
 
 
 def test_loss_is_computed_in_float32(observe, draw):
+    """The criterion runs under autocast too, so the loss has all its digits."""
     state, batches = drawn_state(draw), drawn_batches(draw, count=2)
     for dtype, batch in zip(draw.shuffled(HALVES), batches, strict=True):
         seen = observe(scenarios.losses_and_outputs, state=state, batch=batch, dtype=dtype)
@@ -113,6 +118,7 @@ def test_loss_is_computed_in_float32(observe, draw):
 
 
 def test_master_weights_keep_small_updates(observe, draw):
+    """Updates too small for half precision add up in the float32 weights."""
     state, batches, dtype = drawn_state(draw), drawn_batches(draw, count=2) * 4, draw.choice(HALVES)
     seen = observe(scenarios.train_steps, state=state, batches=batches, dtype=dtype, lr=1e-4, scalers=modest(dtype))
     scale = MODEST_SCALE if dtype == torch.float16 else 1.0
@@ -131,6 +137,7 @@ def test_master_weights_keep_small_updates(observe, draw):
 
 
 def test_gradients_are_fresh_in_every_step(observe, draw):
+    """Every train_step starts from fresh gradients."""
     state, batches = drawn_state(draw), drawn_batches(draw, count=3)
     stale = draw.number(5.0, 9.0)
     seen = observe(scenarios.train_steps, state=state, batches=batches, dtype=torch.bfloat16, lr=0.1, stale=stale)
@@ -142,6 +149,7 @@ def test_gradients_are_fresh_in_every_step(observe, draw):
 
 
 def test_skipped_steps_are_reported(observe, draw):
+    """train_step returns the unscaled loss and whether its step was skipped."""
     state, pattern = drawn_state(draw), draw.pattern(10)
     batches, scaler = linear_batches(draw, pattern), {"init_scale": 2.0 ** draw.integer(8, 11)}
     seen = observe(
@@ -168,6 +176,7 @@ def test_skipped_steps_are_reported(observe, draw):
 
 
 def test_assigned_scaler_is_used(observe, draw):
+    """The next step uses whatever scaler was assigned to trainer.scaler."""
     state, pattern = drawn_state(draw), draw.pattern(8, share=0.3)
     scales = [2.0 ** draw.integer(4, 11) for _ in pattern]
     scalers = {str(step): {"init_scale": scale} for step, scale in enumerate(scales)}
@@ -195,6 +204,7 @@ def test_assigned_scaler_is_used(observe, draw):
 
 
 def test_step_clips_if_asked(observe, draw):
+    """train_step passes max_grad_norm on, 0.0 too."""
     state, batches = drawn_state(draw), drawn_batches(draw, count=2)
     for limit in draw.shuffled((draw.number(0.05, 0.15), 0.0)):
         seen = observe(
@@ -212,6 +222,7 @@ def test_step_clips_if_asked(observe, draw):
 
 
 def test_step_runs_in_train_mode(observe, draw):
+    """Every train_step runs the model in train mode."""
     weight, modes = draw.normal(3, 8), draw.pattern(6, share=0.5)
     batches = drawn_batches(draw, count=6)
     seen = observe(scenarios.modes_in_steps, weight=weight, batches=batches, modes=modes, dtype=torch.bfloat16)
@@ -225,6 +236,7 @@ def test_step_runs_in_train_mode(observe, draw):
 
 
 def test_epoch_loss_is_the_mean_over_samples(observe, draw):
+    """An epoch's loss is the mean over samples, not over batches."""
     for dtype in draw.shuffled(FORMATS):
         state = sharp_state(draw)
         data = uneven_epoch(draw, state)
@@ -235,6 +247,7 @@ def test_epoch_loss_is_the_mean_over_samples(observe, draw):
 
 
 def test_epoch_trains_on_every_batch(observe, draw):
+    """train_epoch makes one train_step of every batch."""
     state, data = drawn_state(draw), [draw.normal(10, 8), draw.integers(10, high=3)]
     batches = [[part[start : start + 4] for part in data] for start in (0, 4, 8)]
     for limit in draw.shuffled((None, draw.number(0.05, 0.15), 0.0)):
@@ -253,6 +266,7 @@ def test_epoch_trains_on_every_batch(observe, draw):
 
 
 def test_epoch_counts_every_step(observe, draw):
+    """An epoch counts all its steps, and those that were skipped."""
     state, pattern = drawn_state(draw), draw.pattern(11)
     batches = linear_batches(draw, pattern)
     data = [torch.cat([batch[part] for batch in batches]) for part in (0, 1)]
@@ -283,6 +297,7 @@ def test_epoch_counts_every_step(observe, draw):
 
 
 def test_infinite_losses_are_left_out(observe, draw):
+    """Batches with an inf or nan loss are left out of the epoch's mean."""
     state, good = drawn_state(draw), linear_batches(draw, [False] * 2)
     losses, _ = reference_training(state, good, torch.float32, 0.0, "linear")
     bad = [infinite_batch(draw, value) for value in (INF, -INF, NAN)]
@@ -312,6 +327,7 @@ def test_infinite_losses_are_left_out(observe, draw):
 
 
 def test_sampler_is_told_the_epoch(observe, draw):
+    """The sampler is told the number of this epoch before the loader is iterated over."""
     state, data = drawn_state(draw), [draw.normal(4, 8), draw.integers(4, high=3)]
     numbers = draw.shuffled([0, draw.integer(1, 10**6), draw.integer(1, 10**6)])
     seen = observe(
@@ -328,6 +344,7 @@ def test_sampler_is_told_the_epoch(observe, draw):
 
 
 def test_empty_loaders_are_refused(observe, draw):
+    """An empty loader is a ValueError, in train_epoch and in evaluate."""
     state = sharp_state(draw)
     sets = draw.shuffled([uneven_epoch(draw, state), [torch.zeros(0, 8), torch.zeros(0, dtype=torch.int64)]])
     trained = observe(scenarios.train_epochs, state=state, epochs=sets, batch_size=4, dtype=torch.float32, lr=0.0)
@@ -350,6 +367,7 @@ def test_empty_loaders_are_refused(observe, draw):
 
 
 def test_evaluate_gives_the_mean_over_samples(observe, draw):
+    """evaluate gives the mean over samples, not over batches."""
     state = sharp_state(draw)
     data = uneven_epoch(draw, state)
     for dtype in draw.shuffled(FORMATS):
@@ -360,6 +378,7 @@ def test_evaluate_gives_the_mean_over_samples(observe, draw):
 
 
 def test_evaluate_measures_with_the_criterion(observe, draw):
+    """evaluate gives the criterion the outputs and targets as they are."""
     state, batches = drawn_state(draw), linear_batches(draw, draw.pattern(3))
     seen = observe(
         scenarios.evaluations, state=state, sets=batches, batch_size=2, dtype=torch.float16, criterion="linear"
@@ -372,6 +391,7 @@ def test_evaluate_measures_with_the_criterion(observe, draw):
 
 
 def test_evaluate_computes_in_the_dtype(observe, draw):
+    """The forward pass of evaluate runs in the trainer's dtype."""
     state, data = drawn_state(draw), [draw.normal(4, 8), draw.integers(4, high=3)]
     for dtype in draw.shuffled(FORMATS):
         seen = observe(scenarios.evaluations, state=state, sets=[data], batch_size=4, dtype=dtype)
@@ -386,6 +406,7 @@ def test_evaluate_computes_in_the_dtype(observe, draw):
 
 
 def test_evaluate_leaves_the_model_alone(observe, draw):
+    """evaluate runs in eval mode without gradients and puts the mode back."""
     weight, data = draw.normal(3, 8), [draw.normal(7, 8), draw.integers(7, high=3)]
     modes, dtype = draw.pattern(8, share=0.5), draw.choice(FORMATS)
     seen = observe(scenarios.evaluation_leaves_behind, weight=weight, data=data, modes=modes, dtype=dtype)
@@ -408,6 +429,7 @@ def test_evaluate_leaves_the_model_alone(observe, draw):
 
 
 def test_scaler_state_is_reported(observe, draw):
+    """get_scaler_state reports what the scaler holds now."""
     pattern = [False, *draw.pattern(5), *[False] * draw.integer(1, 3)]
     on = {
         "init_scale": 2.0 ** draw.integer(8, 12),
@@ -437,6 +459,7 @@ def test_scaler_state_is_reported(observe, draw):
 
 
 def test_saved_state_continues_the_training(observe, draw):
+    """A new trainer that loads the state goes on as if nothing had happened."""
     state, head, counted = drawn_state(draw), [False, *draw.pattern(4), True], draw.integer(1, 2)
     pattern = [*head, False, False, False, True, *draw.pattern(3)]  # the scale grows once, by a count that began before
     batches, stop = linear_batches(draw, pattern), len(head) + counted
@@ -457,6 +480,7 @@ def test_saved_state_continues_the_training(observe, draw):
 
 
 def test_saved_state_holds_buffers(observe, draw):
+    """The saved state holds the model's buffers too."""
     weight, batches = draw.normal(3, 8), drawn_batches(draw, count=4)
     seen = observe(scenarios.restored_buffers, weight=weight, batches=batches)
     rounding = Tolerance("bfloat16 rounding of the layer below", atol=0.03)
@@ -465,6 +489,7 @@ def test_saved_state_holds_buffers(observe, draw):
 
 
 def test_milestone_mixed_precision_training(observe, draw, record_property):
+    """float16 training of the digits learns, survives overflows and saves memory."""
     torch.manual_seed(draw.integer(0, 2**31))
     state, (images, labels) = plain(SimpleModel(64, 128, 10, num_layers=3)), digits()
     chosen = torch.randperm(len(labels))

@@ -38,6 +38,7 @@ def expect_wide(
 
 
 def test_layer_norm_computes_in_float32(observe, draw):
+    """Layer norm computes in float32, inside an autocast region too."""
     for dtype, region in dtypes_and_regions(draw):
         mean = draw.number(60.0, 90.0) if dtype == torch.float32 else draw.number(20.0, 40.0)
         x = (draw.normal(4, 33) * 3.0 + mean).to(dtype)
@@ -47,6 +48,7 @@ def test_layer_norm_computes_in_float32(observe, draw):
 
 
 def test_layer_norm_survives_large_values(observe, draw):
+    """Layer norm of values whose squares overflow float16 stays right."""
     x = (draw.away_from_zero(2, 512, low=250.0, high=350.0)).half()
     seen = observe(scenarios.layer_norm, x=x, shape=512, arguments={}, region=draw.choice(HALVES))
     why = "the squares of values around 300 exceed float16's 65504: the variance is computed in float32"
@@ -54,6 +56,7 @@ def test_layer_norm_survives_large_values(observe, draw):
 
 
 def test_layer_norm_adds_eps_inside_the_root(observe, draw):
+    """eps is added to the biased variance, inside the square root."""
     dtype, eps = draw.choice(FORMATS), draw.number(2e-8, 9e-8)
     x = (draw.normal(3, 5) * 2.0**-12).to(dtype)
     seen = observe(scenarios.layer_norm, x=x, shape=[5], arguments={"eps": eps})
@@ -62,6 +65,7 @@ def test_layer_norm_adds_eps_inside_the_root(observe, draw):
 
 
 def test_layer_norm_takes_shapes_and_affine(observe, draw):
+    """Layer norm takes an int or a tuple as shape, and weight, bias or neither."""
     dtype = draw.choice(HALVES)
     shapes = draw.shuffled([((6,), 6), ((4, 6), [4, 6]), ((6,), [6])])
     for (shape, given), affine_dtype in zip(shapes, (dtype, torch.float32, dtype), strict=True):
@@ -74,6 +78,7 @@ def test_layer_norm_takes_shapes_and_affine(observe, draw):
 
 
 def test_softmax_computes_in_float32(observe, draw):
+    """Softmax computes in float32, inside an autocast region too."""
     for dtype, region in dtypes_and_regions(draw):
         x = (draw.normal(4, 40) * 4.0).to(dtype)
         seen = observe(scenarios.softmax, x=x, arguments={}, region=region)
@@ -82,6 +87,7 @@ def test_softmax_computes_in_float32(observe, draw):
 
 
 def test_softmax_survives_large_logits(observe, draw):
+    """Softmax of logits of any size gives no inf and no nan."""
     dtype = draw.choice(FORMATS)
     x = draw.normal(4, 12) * 3.0 + torch.tensor(draw.shuffled([-300.0, 0.0, 200.0, 5000.0]))[:, None]
     x[draw.integer(0, 3), draw.integer(0, 11)] += 500.0
@@ -92,6 +98,7 @@ def test_softmax_survives_large_logits(observe, draw):
 
 
 def test_softmax_of_a_long_row(observe, draw):
+    """Softmax of a row longer than float16 can count stays right."""
     x = draw.normal(1, 80000, dtype=torch.float16) * 0.02
     seen = observe(scenarios.softmax, x=x, arguments={}, region=draw.choice((None, *HALVES)))
     why = "the sum of 80000 exponentials is beyond float16's 65504: sum in float32"
@@ -99,6 +106,7 @@ def test_softmax_of_a_long_row(observe, draw):
 
 
 def test_softmax_sums_along_the_dimension(observe, draw):
+    """Softmax sums to one along `dim`."""
     for dim in draw.shuffled((0, 1, 2, -2)):
         x = draw.normal(3, 4, 5, dtype=draw.choice(FORMATS))
         seen = observe(scenarios.softmax, x=x, arguments={"dim": dim})
@@ -117,6 +125,7 @@ def expect_loss(seen: object, what: str, expected: Tensor, why: str) -> None:
 
 
 def test_cross_entropy_computes_in_float32(observe, draw):
+    """Cross entropy computes and is returned in float32."""
     for dtype, region in dtypes_and_regions(draw):
         logits, target = draw.normal(5, 7, dtype=dtype) * 3, draw.integers(5, high=7)
         seen = observe(scenarios.cross_entropy, logits=logits, target=target, arguments={}, region=region)
@@ -125,6 +134,7 @@ def test_cross_entropy_computes_in_float32(observe, draw):
 
 
 def test_cross_entropy_survives_extreme_logits(observe, draw):
+    """Cross entropy of logits near the limits of float16 stays right."""
     sizes, wrong = draw.away_from_zero(6, low=40000.0, high=60000.0), torch.tensor(draw.pattern(6))
     target = ((sizes < 0) ^ wrong).long()  # the loss of a right answer is 0, that of a wrong one has to be seen
     logits = torch.stack([sizes, -sizes], dim=1).half()
@@ -140,6 +150,7 @@ def test_cross_entropy_survives_extreme_logits(observe, draw):
 
 
 def test_cross_entropy_of_confident_predictions(observe, draw):
+    """The small loss of a confident prediction keeps its digits."""
     dtype, target = draw.choice(HALVES), draw.integers(6, high=4)
     logits = (F.one_hot(target, 4) * draw.number(7.0, 9.0) + draw.normal(6, 4) * 0.5).to(dtype)
     seen = observe(scenarios.cross_entropy, logits=logits, target=target, arguments={"reduction": "none"})
@@ -148,6 +159,7 @@ def test_cross_entropy_of_confident_predictions(observe, draw):
 
 
 def test_cross_entropy_weighs_and_reduces(observe, draw):
+    """Cross entropy obeys the class weights and the reduction."""
     dtype = draw.choice(HALVES)
     for reduction in draw.shuffled(("mean", "sum", "none")):
         logits, target = draw.normal(6, 5, dtype=dtype), draw.integers(6, high=5)
@@ -161,6 +173,7 @@ def test_cross_entropy_weighs_and_reduces(observe, draw):
 
 
 def test_gradients_flow_through_float32_operations(observe, draw):
+    """Gradients flow through all three operations."""
     x, cotangent, target, weight = draw.normal(4, 6), draw.normal(4, 6), draw.integers(4, high=6), draw.normal(6)
     seen = observe(scenarios.sensitive_gradients, x=x, cotangent=cotangent, target=target, weight=weight)
     leaf, gain = x.double().requires_grad_(), weight.double().requires_grad_()

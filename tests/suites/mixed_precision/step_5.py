@@ -64,14 +64,17 @@ def expect_training_like_one_process(observe, draw, *strategies: str, limit: flo
 
 
 def test_ddp_trains_like_one_process(observe, draw):
+    """Two DDP ranks train like one process on the whole batch."""
     expect_training_like_one_process(observe, draw, "ddp")
 
 
 def test_fsdp_trains_like_one_process(observe, draw):
+    """Two FSDP ranks train like one process on the whole batch."""
     expect_training_like_one_process(observe, draw, "fsdp")
 
 
 def test_clipping_takes_the_norm_of_all_shards(observe, draw):
+    """Clipping uses the norm of the whole gradient, not of a rank's shard."""
     strategies = draw.shuffled(("ddp", "fsdp"))
     expect_training_like_one_process(observe, draw, *strategies, limit=draw.number(0.05, 0.15))
 
@@ -107,14 +110,17 @@ def expect_common_skips(observe, draw, strategy: str) -> None:
 
 
 def test_ddp_ranks_skip_together(observe, draw):
+    """An overflow on one DDP rank makes both ranks skip and back off."""
     expect_common_skips(observe, draw, "ddp")
 
 
 def test_fsdp_ranks_skip_together(observe, draw):
+    """An overflow on one FSDP rank makes both ranks skip and back off."""
     expect_common_skips(observe, draw, "fsdp")
 
 
 def test_overflow_in_one_shard_skips_on_all(observe, draw):
+    """An inf in one rank's shard of the gradient makes both ranks skip."""
     cases, expected = [], []
     pattern, scale = draw.pattern(4), 2.0 ** draw.integer(9, 11)
     for rows in draw.shuffled((1, 3)):  # of one row rank 1 holds nothing, of three rank 0 holds two
@@ -145,6 +151,7 @@ def test_overflow_in_one_shard_skips_on_all(observe, draw):
 
 
 def test_fsdp_shards_what_ddp_repeats(observe, draw):
+    """FSDP splits parameters, gradients and optimizer state; DDP repeats them."""
     state, (batch,) = drawn_state(draw), drawn_batches(draw, count=1)
     count = sum(value.numel() for value in state.values())
     cases = [{"strategy": one, "state": state, "batch": batch} for one in draw.shuffled(("ddp", "fsdp"))]
@@ -165,6 +172,7 @@ def test_fsdp_shards_what_ddp_repeats(observe, draw):
 
 
 def test_fsdp_computes_in_the_dtype(observe, draw):
+    """A layer of an FSDP model computes in the dtype that was asked for."""
     state, inputs = drawn_state(draw), draw.normal(4, 8)
     cases = [{"state": state, "inputs": inputs, "dtype": asked} for asked in draw.shuffled((*FORMATS, None))]
     for case, seen in zip(cases, observe_on_ranks(observe, scenarios.sharded_forward, cases), strict=True):
@@ -178,6 +186,7 @@ def test_fsdp_computes_in_the_dtype(observe, draw):
 
 
 def test_fsdp_reduces_gradients_in_float32(observe, draw):
+    """FSDP averages gradients in float32."""
     cases, expected = [], []
     for dtype, size in draw.shuffled(((torch.bfloat16, 256.0), (torch.float16, 2048.0))):
         large, small = size + 2.0 * draw.integer(1, 100), 1.0 + draw.integer(1, 100) / 128
@@ -195,6 +204,7 @@ def test_fsdp_reduces_gradients_in_float32(observe, draw):
 
 
 def test_losses_are_means_over_all_ranks(observe, draw):
+    """The losses of train_epoch and evaluate are means over the samples of all ranks."""
     state = sharp_state(draw)
     inputs, targets = uneven_epoch(draw, state)
     easy, hard = [inputs[:4], targets[:4]], [inputs[4:], targets[4:]]
@@ -215,6 +225,7 @@ def test_losses_are_means_over_all_ranks(observe, draw):
 
 
 def test_ddp_reduces_in_buckets(observe, draw):
+    """DDP averages many gradients in one all-reduce, while backward goes on."""
     state, (batch,) = drawn_state(draw), drawn_batches(draw, count=1, size=8)
     seen = observe(scenarios.reductions_in_backward, ranks=2, state=state, batches=on_ranks(batch))
     model = small_model(state)
