@@ -33,6 +33,7 @@ def make_optimizer(name: str, parameters: list, lr: float) -> torch.optim.Optimi
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "sgd": torch.optim.SGD,
         "decay": lambda p, lr: torch.optim.SGD(p, lr=lr, weight_decay=0.25),
+        "fused": lambda p, lr: torch.optim.SGD(p, lr=lr, fused=True),
         "momentum": lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.5),
         "adam": lambda p, lr: torch.optim.Adam(p, lr=lr),
     }

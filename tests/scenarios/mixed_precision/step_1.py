@@ -116,3 +116,12 @@ def token_ids_seen(lab: Submission, table: Tensor, weight: Tensor, tokens: Tenso
     outputs = keep_outputs(model[1])
     lab.mixed_precision_forward(model, tokens, dtype)
     return {"tokens": seen[-1], "linear": outputs[-1]}
+
+
+def forward_in_regions(lab: Submission, weight: Tensor, inputs: list, dtypes: list, regions: list) -> list:
+    """What a Linear computes in each of `dtypes` when the caller has opened the region next to it (None: none)."""
+    outputs = keep_outputs(model := linear(weight))
+    for batch, dtype, region in zip(inputs, dtypes, regions, strict=True):
+        with torch.autocast(weight.device.type, dtype=region or torch.float16, enabled=region is not None):
+            lab.mixed_precision_forward(model, batch, dtype)
+    return outputs

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.observe.local import Lab as Submission
+from labkit.observe.local import attempt
 from scenarios.mixed_precision.common import make_optimizer
 
 
@@ -97,3 +98,61 @@ def backward_through_half(lab: Submission, gradient: Tensor, init_scale: float) 
     loss = GivenGradient.apply(weight.half(), gradient, 1.0)
     lab.scaled_backward(loss, scaler, torch.optim.SGD(model, lr=1.0), model)
     return {"moved": -weight.detach()}
+
+
+def steps_beside_old_gradients(
+    lab: Submission, weights: list, gradients: list, old: list, frozen: list, scaler: dict, max_grad_norm: float | None
+) -> dict:
+    """Steps of `scaled_backward` with lr 1, where `frozen[i]` says which parameters were frozen holding `old[i]`."""
+    model = nn.ParameterList(weight.clone() for weight in weights)
+    for parameter, gradient, is_frozen in zip(model, old, frozen, strict=True):
+        parameter.requires_grad_(not is_frozen)
+        parameter.grad = gradient.clone() if is_frozen else None
+    optimizer = make_optimizer("sgd", [parameter for parameter in model if parameter.requires_grad], lr=1.0)
+    grad_scaler = torch.amp.GradScaler(weights[0].device.type, **scaler)
+    seen: dict[str, list] = {"stepped": [], "weights": []}
+    for step_gradients in gradients:
+        optimizer.zero_grad()
+        loss = given_loss(list(model), step_gradients, 1.0)
+        seen["stepped"].append(lab.scaled_backward(loss, grad_scaler, optimizer, model, max_grad_norm))
+        seen["weights"].append([parameter.detach().clone() for parameter in model])
+    return seen | {"old": [parameter.grad for parameter, is_frozen in zip(model, frozen, strict=True) if is_frozen]}
+
+
+class Twice(nn.Module):
+    """Two modules that share one parameter, beside a parameter of its own."""
+
+    def __init__(self, shared: Tensor, own: Tensor) -> None:
+        super().__init__()
+        self.first, self.second = nn.ParameterList([nn.Parameter(shared.clone())]), nn.ParameterList()
+        self.second.append(self.first[0])
+        self.own = nn.Parameter(own.clone())
+
+
+def steps_of_shared(
+    lab: Submission, shared: Tensor, own: Tensor, gradients: list, scaler: dict, max_grad_norm: float
+) -> dict:
+    """Clipped steps with lr 1 on a model whose first parameter has two names; `gradients[step]` are [shared, own]."""
+    model = Twice(shared, own)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    grad_scaler = torch.amp.GradScaler(shared.device.type, **scaler)
+    seen: dict[str, list] = {"stepped": [], "weights": []}
+    for step_gradients in gradients:
+        optimizer.zero_grad()
+        loss = given_loss([model.first[0], model.own], step_gradients, 1.0)
+        seen["stepped"].append(lab.scaled_backward(loss, grad_scaler, optimizer, model, max_grad_norm))
+        seen["weights"].append([model.second[0].detach().clone(), model.own.detach().clone()])
+    return seen
+
+
+def steps_with_limits(lab: Submission, weights: list, gradients: list, limits: list, scaler: dict) -> list:
+    """For each of `limits`, one step with lr 1 of a new model: the error that was raised, or the weights."""
+
+    def step(limit: float) -> list:
+        model = nn.ParameterList(weight.clone() for weight in weights)
+        optimizer = torch.optim.SGD(model, lr=1.0)
+        grad_scaler = torch.amp.GradScaler(weights[0].device.type, **scaler)
+        lab.scaled_backward(given_loss(list(model), gradients, 1.0), grad_scaler, optimizer, model, limit)
+        return [parameter.detach() for parameter in model]
+
+    return [attempt(lambda limit=limit: step(limit)) for limit in limits]

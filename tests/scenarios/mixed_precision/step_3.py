@@ -68,15 +68,54 @@ def train_steps(
     return seen
 
 
-def losses_and_outputs(lab: Submission, state: dict, batch: list, dtype: torch.dtype) -> dict:
-    """The losses that `train_step` (lr 0) and `evaluate` report for one batch, and the outputs that they are of."""
+def losses_and_outputs(lab: Submission, state: dict, batch: list, dtype: torch.dtype, function: str) -> dict:
+    """The loss that `train_step` (lr 0) or `evaluate` reports for one batch, and the outputs that it is of."""
     model = small_model(state)
     trainer = lab.MixedPrecisionTrainer(model, dtype)
     outputs = keep_outputs(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-    stepped = trainer.train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
-    evaluated = trainer.evaluate(loader(batch, len(batch[1])), nn.CrossEntropyLoss())
-    return {"train_step": stepped[0], "evaluate": evaluated, "outputs": [outputs[0], outputs[-1]]}
+    if function == "train_step":
+        loss, _ = trainer.train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
+    else:
+        loss = trainer.evaluate(loader(batch, len(batch[1])), nn.CrossEntropyLoss())
+    return {"loss": loss, "outputs": outputs[-1]}
+
+
+class TurnedBackward(torch.autograd.Function):
+    """Passes its input on; on the way back the gradient is multiplied by a float32 matrix."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, inputs: Tensor, matrix: Tensor) -> Tensor:
+        ctx.save_for_backward(matrix)
+        return inputs.clone()
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, upstream: Tensor) -> tuple[Tensor, None]:
+        (matrix,) = ctx.saved_tensors
+        return (upstream @ matrix).float(), None
+
+
+class Turning(nn.Module):
+    """float32 all the way forward: inputs x gain, elementwise; backward there is a matrix product on the way."""
+
+    def __init__(self, gain: Tensor, matrix: Tensor) -> None:
+        super().__init__()
+        self.gain, self.matrix = nn.Parameter(gain.clone()), matrix
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return TurnedBackward.apply(inputs * self.gain, self.matrix)
+
+
+def products_in_backward(lab: Submission, gain: Tensor, matrix: Tensor, batches: list, dtype: torch.dtype) -> list:
+    """What the gain moved by in steps with lr 1, each of a new model, whose backward pass has a matrix product."""
+    moves = []
+    for batch in batches:
+        model = Turning(gain, matrix)
+        trainer = lab.MixedPrecisionTrainer(model, dtype)
+        trainer.scaler = new_scaler({"init_scale": 256.0, "enabled": dtype == torch.float16}, model)
+        trainer.train_step(on_cpu(batch), torch.optim.SGD(model.parameters(), lr=1.0), LinearLoss())
+        moves.append(gain - model.gain.detach())
+    return moves
 
 
 class Noticing(nn.Module):
@@ -141,7 +180,10 @@ def train_epochs(
     max_grad_norm: float | None = None,
     numbers: list | None = None,
 ) -> dict:
-    """`train_epoch` on each of `epochs`, which are [inputs, targets]; `numbers` are the epochs for a sampler."""
+    """`train_epoch` on each of `epochs`, which are [inputs, targets]; `numbers` are the epochs for a sampler.
+
+    A number that is None is not passed on.
+    """
     model = small_model(state)
     trainer = lab.MixedPrecisionTrainer(model, dtype)
     if scaler is not None:
@@ -152,7 +194,7 @@ def train_epochs(
     for index, data in enumerate(epochs):
         more = {} if max_grad_norm is None else {"max_grad_norm": max_grad_norm}
         if numbers is not None:
-            more |= {"sampler": sampler, "epoch": numbers[index]}
+            more |= {"sampler": sampler} | ({} if numbers[index] is None else {"epoch": numbers[index]})
         call = (loader(data, batch_size, sampler), optimizer, CRITERIA[criterion]())
         result = attempt(lambda call=call, more=more: trainer.train_epoch(*call, **more))
         results.append({**result} if isinstance(result, dict) else result)
@@ -279,3 +321,82 @@ def milestone(lab: Submission, state: dict, images: Tensor, labels: Tensor, orde
         "weights": dict(model.state_dict()),
         "peak_bytes": peaks,
     }
+
+
+class FailingLoss(nn.Module):
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        raise RuntimeError("this criterion always fails")
+
+
+class FailingNow(nn.Module):
+    """Passes its input on, and raises where `fails` is set."""
+
+    fails = False
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if self.fails:
+            raise RuntimeError("this layer fails now")
+        return inputs
+
+
+def modes_after_evaluation(lab: Submission, weight: Tensor, data: list, modes: list, endings: list) -> list:
+    """The mode of every submodule after evaluations that begin in `modes[i]` and end as `endings[i]` says.
+
+    An ending is "returns", "model", "criterion" (which raise) or "empty", for a loader without a batch.
+    """
+    after = []
+    for given, ending in zip(modes, endings, strict=True):
+        model = nn.Sequential(noticing_model(weight)[0], nn.Sequential(nn.Dropout(0.5), FailingNow()))
+        trainer = lab.MixedPrecisionTrainer(model, torch.bfloat16)
+        modules = list(model.modules())
+        for module, mode in zip(modules, given, strict=True):
+            module.training = mode
+        model[1][1].fails = ending == "model"
+        criterion = FailingLoss() if ending == "criterion" else nn.CrossEntropyLoss()
+        part = [values[:0] for values in data] if ending == "empty" else data
+        attempt(lambda t=trainer, part=part, criterion=criterion: t.evaluate(loader(part, 3), criterion))
+        after.append([module.training for module in modules])
+    return after
+
+
+def scaler_states_after_loading(lab: Submission, state: dict, saved: list) -> list:
+    """`get_scaler_state` of a new float16 trainer right after it got each of these scaler states, before any step.
+
+    Every other one is loaded into the trainer, the rest come with a scaler that is assigned.
+    """
+    reports = []
+    for index, scaler_state in enumerate(saved):
+        model = small_model(state)
+        trainer = lab.MixedPrecisionTrainer(model, torch.float16)
+        if index % 2:
+            trainer.load_state_dict(trainer.state_dict() | {"scaler": scaler_state})
+        else:
+            scaler = new_scaler({}, model)
+            scaler.load_state_dict(scaler_state)
+            trainer.scaler = scaler
+        reports.append({**trainer.get_scaler_state()})
+    return reports
+
+
+def states_that_do_not_fit(lab: Submission, states: list, kinds: list, scaler: dict) -> list:
+    """What loading another trainer's state into a float16 trainer gives: the error or None, weights and scale then.
+
+    The other one's state is without a loss scale ("off"), of a model with another output ("shape") or another layer
+    ("names"), or it fits ("fits"). The trainer that loads starts from `states[0]`, the other one from `states[1]`.
+    """
+    seen = []
+    for kind in kinds:
+        model = small_model(states[0])
+        trainer = lab.MixedPrecisionTrainer(model, torch.float16)
+        trainer.scaler = new_scaler(scaler, model)
+        other = small_model(states[1])
+        if kind == "shape":
+            other[3] = nn.Linear(other[3].in_features, other[3].out_features + 1, device=states[0]["0.weight"].device)
+        elif kind == "names":
+            other.append(nn.Linear(3, 3, device=states[0]["0.weight"].device))
+        saver = lab.MixedPrecisionTrainer(other, torch.bfloat16 if kind == "off" else torch.float16)
+        saved = through_a_file(saver.state_dict())
+        error = attempt(lambda trainer=trainer, saved=saved: trainer.load_state_dict(saved))
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        seen.append({"error": error, "weights": weights, "scale": trainer.scaler.get_scale()})
+    return seen

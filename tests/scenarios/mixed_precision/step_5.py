@@ -64,17 +64,25 @@ def train_on_ranks(
     return seen | {"weights": whole_state(model)}
 
 
-def sharded_step(lab: Submission, weight: Tensor, inputs: list, targets: list, init_scale: float) -> dict:
+def sharded_step(
+    lab: Submission,
+    weight: Tensor,
+    inputs: list,
+    targets: list,
+    scaler: dict,
+    dtype: torch.dtype = torch.float16,
+    max_grad_norm: float | None = None,
+) -> dict:
     """Steps of `scaled_backward`, lr 1, on a sharded Linear; `inputs[step][rank]`, and targets of the linear loss."""
     rank = dist.get_rank()
-    model = lab.wrap_fsdp(nn.Sequential(linear(weight)), torch.float16)
-    scaler = torch.amp.GradScaler(weight.device.type, init_scale=init_scale)
+    model = lab.wrap_fsdp(nn.Sequential(linear(weight)), dtype)
+    scaler = torch.amp.GradScaler(weight.device.type, **scaler)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     seen: dict[str, list] = {"stepped": [], "scales": [], "weights": []}
     for step_inputs, step_targets in zip(inputs, targets, strict=True):
         optimizer.zero_grad()
         loss = LinearLoss()(model(step_inputs[rank]), step_targets[rank])
-        seen["stepped"].append(lab.scaled_backward(loss, scaler, optimizer, model))
+        seen["stepped"].append(lab.scaled_backward(loss, scaler, optimizer, model, max_grad_norm))
         seen["scales"].append(scaler.get_scale())
         seen["weights"].append(whole(model[0].weight.detach()).clone())
     return seen
@@ -129,3 +137,44 @@ def reductions_in_backward(lab: Submission, state: dict, batches: list) -> dict:
         loss.backward()
     calls = sum(event.name == "c10d::allreduce_" for event in profile.events())
     return {"calls": calls, "gradients": [parameter.grad for parameter in model.parameters()]}
+
+
+class WithOwnParameters(nn.Module):
+    """A Linear, and a matrix and a gain that belong to no layer but to the model itself."""
+
+    def __init__(self, weight: Tensor, matrix: Tensor, gain: Tensor) -> None:
+        super().__init__()
+        self.layer = linear(weight)
+        self.matrix, self.gain = nn.Parameter(matrix.clone()), nn.Parameter(gain.clone())
+        self.product: Tensor | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.product = self.layer(inputs) @ self.matrix.T
+        return self.product.detach() * 0.0 + self.gain
+
+
+def own_parameters(
+    lab: Submission, weight: Tensor, matrix: Tensor, gain: Tensor, inputs: list, targets: list, dtype: torch.dtype
+) -> dict:
+    """What a sharded model computes with a matrix of its own, and the averaged gradient of its own gain."""
+    rank = dist.get_rank()
+    model = lab.wrap_fsdp(WithOwnParameters(weight, matrix, gain), dtype)
+    LinearLoss()(model(inputs[rank]), targets[rank]).backward()
+    return {"product": model.product.detach(), "gradient": whole(model.gain.grad)}
+
+
+def state_after_wrapping(lab: Submission, states: list, frozen: list) -> dict:
+    """The state of a DDP model right after wrapping, if rank r holds `states[r]`; frozen are the layers that are.
+
+    Each state is [weights of Linears of one size, running mean of a batch norm].
+    """
+    weights, mean = states[dist.get_rank()]
+    model = nn.Sequential(*(linear(weight) for weight in weights), nn.BatchNorm1d(len(mean), device=mean.device))
+    model[-1].running_mean.copy_(mean)
+    for layer, is_frozen in zip(model, frozen, strict=False):
+        layer.requires_grad_(not is_frozen)
+    wrapped_model = lab.wrap_ddp(model)
+    state = whole_state(wrapped_model)
+    trainable = [parameter.requires_grad for parameter in wrapped_model.parameters()][: len(frozen)]
+    own = [state[f"{index}.weight"] for index in range(len(weights))]
+    return {"weights": own, "mean": state[f"{len(weights)}.running_mean"], "trainable": trainable}

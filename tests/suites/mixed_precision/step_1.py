@@ -11,14 +11,16 @@ from scenarios.mixed_precision import step_1 as scenarios
 from suites.mixed_precision.common import EXACT, FLOAT32, FORMATS, HALVES, ONE_ULP, expect_value_error
 
 
-def expect_linear(seen: object, what: str, dtype: torch.dtype, inputs: Tensor, weight: Tensor) -> None:
+def expect_linear(
+    seen: object,
+    what: str,
+    dtype: torch.dtype,
+    inputs: Tensor,
+    weight: Tensor,
+    why: str = "the model must run under autocast in this dtype, on the device type of the inputs",
+) -> None:
     tolerance = FLOAT32 if dtype == torch.float32 else ONE_ULP
-    expect(seen, what).close_to(
-        linear_in(dtype, inputs, weight),
-        tolerance,
-        dtype=dtype,
-        why="the model must run under autocast in this dtype, on the device type of the inputs",
-    )
+    expect(seen, what).close_to(linear_in(dtype, inputs, weight), tolerance, why, dtype=dtype)
 
 
 def test_linear_layers_compute_in_the_dtype(observe, draw):
@@ -166,3 +168,20 @@ def test_token_ids_stay_integers(observe, draw):
     why = "integer inputs index tables: no cast may touch them (half precision would round ids above 256 or 2048)"
     expect(seen["tokens"], "token ids in the model").equals(tokens, why)
     expect_linear(seen["linear"], "the Linear behind the embedding", dtype, table[tokens], weight)
+
+
+def test_float32_runs_plainly_in_any_region(observe, draw):
+    """float32 runs without autocast, also where the caller has opened a region."""
+    weight, cases = draw.normal(5, 8), draw.shuffled([(dtype, region) for dtype in FORMATS for region in HALVES] * 2)
+    inputs, (dtypes, regions) = [draw.normal(4, 8) for _ in cases], map(list, zip(*cases, strict=True))
+    seen = observe(scenarios.forward_in_regions, weight=weight, inputs=inputs, dtypes=dtypes, regions=regions)
+    for index, (dtype, region) in enumerate(cases):
+        what = f"Linear for {str(dtype).removeprefix('torch.')} in a region of {str(region).removeprefix('torch.')}"
+        expect_linear(
+            seen[index],
+            what,
+            dtype,
+            inputs[index],
+            weight,
+            why="the dtype that was asked for counts, not the caller's region: one with enabled=False switches it off",
+        )

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from labkit.judge.expect import Tolerance, expect
+from labkit.observe.values import Raised
 from references.mixed_precision import (
     INF,
     NAN,
@@ -15,7 +16,7 @@ from references.mixed_precision import (
     scales_after,
 )
 from scenarios.mixed_precision import step_2 as scenarios
-from suites.mixed_precision.common import EXACT, FLOAT32
+from suites.mixed_precision.common import EXACT, FLOAT32, expect_value_error
 
 
 def test_scaler_takes_every_setting(observe, draw):
@@ -327,3 +328,129 @@ def test_gradients_accumulate_and_stay(observe, draw):
         expect(seen["gradients"][0][index], f"gradient of parameter {index} afterwards").close_to(
             gradient, FLOAT32, why
         )
+
+
+def test_finite_gradients_of_any_size_are_stepped_with(observe, draw):
+    """Finite gradients are no overflow, even if the sum of their squares is one."""
+    for scaler in draw.shuffled(({"init_scale": 2.0 ** draw.integer(2, 6)}, {"enabled": False})):
+        weights, sizes = normal_weights(draw), [10.0 ** draw.number(18, 34) for _ in range(5)]
+        gradients = [normal_gradients(draw, norm=size) for size in sizes]
+        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
+        off = "" if scaler.get("enabled", True) else ", scaler off"
+        why = "only an inf or nan entry is an overflow: a norm is inf too where finite squares are too large"
+        before = weights
+        for step, size in enumerate(sizes):
+            expect(seen["stepped"][step], f"returned for a gradient of norm {size:.0e}{off}").equals(True, why)
+            rounding = Tolerance("float32 rounding of the weights", atol=1e-5 * max(sizes[: step + 1]))
+            for index, (weight, gradient) in enumerate(zip(before, gradients[step], strict=True)):
+                expect(seen["weights"][step][index], f"parameter {index} after step {step}{off}").close_to(
+                    weight - gradient, rounding, why
+                )
+            before = seen["weights"][step]
+
+
+def test_scale_backs_off_below_one(observe, draw):
+    """The scale goes on backing off below 1, as long as gradients overflow."""
+    weights, good = normal_weights(draw), draw.integer(1, 3)
+    pattern, gradients = overflowing(draw, steps=16, good=good)
+    backoff, scale = draw.number(0.05, 0.3), drawn_scale(draw, 1, 8)
+    scaler = {"init_scale": scale, "backoff_factor": backoff, "growth_interval": 100}
+    seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
+    why = "no floor was asked for: a loss with gradients near the limit of its format needs a scale below 1"
+    for step, expected in enumerate(scales_after(pattern, scale, 2.0, backoff, 100)):
+        expect(seen["scales"][step], f"loss scale after step {step}").close_to(
+            expected, Tolerance("float32 rounding", rtol=1e-5), why
+        )
+    expect_history(seen, weights, pattern, gradients, why)
+
+
+def test_shared_parameter_counts_once(observe, draw):
+    """A parameter that two modules share counts once in the norm."""
+    shared, own, limit = draw.normal(4), draw.normal(3), draw.number(0.5, 1.5)
+    flats = [draw.vector(7, draw.number(4.0, 6.0)) for _ in range(6)]
+    gradients = [[flat[:4], flat[4:]] for flat in flats]
+    why = "model.parameters() names a shared parameter once, the modules one by one name it twice"
+    for scaler in draw.shuffled(({"init_scale": drawn_scale(draw, 300, 3000)}, {"enabled": False})):
+        seen = observe(
+            scenarios.steps_of_shared,
+            shared=shared,
+            own=own,
+            gradients=gradients,
+            scaler=scaler,
+            max_grad_norm=limit,
+        )
+        before = [shared, own]
+        for step, flat in enumerate(flats):
+            expect_weights(seen["weights"][step], before, gradients[step], why, limit / flat.norm().item())
+            before = seen["weights"][step]
+
+
+def test_old_gradients_of_frozen_parameters_count_nowhere(observe, draw):
+    """A parameter that was frozen with a gradient in it counts in no norm and skips no step."""
+    for scaler in draw.shuffled(({"init_scale": drawn_scale(draw, 300, 3000)}, {"enabled": False})):
+        for limit in draw.shuffled((None, draw.number(0.5, 1.5))):
+            frozen = draw.pattern(6, share=0.5)
+            weights = [draw.normal(4) for _ in frozen]
+            old = [draw.normal(4) * 10.0 ** draw.integer(1, 3) for _ in frozen]
+            if limit is None:
+                old[frozen.index(True)][draw.integer(0, 3)] = draw.choice((INF, -INF, NAN))
+            flats = [draw.vector(4 * frozen.count(False), 5.0) for _ in range(3)]
+            gradients = [[None if is_frozen else next(used) for is_frozen in frozen]
+                         for used in (iter(flat.split(4)) for flat in flats)]  # fmt: skip
+            seen = observe(
+                scenarios.steps_beside_old_gradients,
+                weights=weights, gradients=gradients, old=old, frozen=frozen, scaler=scaler, max_grad_norm=limit,
+            )  # fmt: skip
+            why = "a frozen parameter takes no part, whatever gradient it still holds: look at requires_grad too"
+            expect(seen["stepped"], "returned").equals([True] * 3, why)
+            before = weights
+            for step, step_gradients in enumerate(gradients):
+                factor = 1.0 if limit is None else limit / 5.0
+                expect_weights(seen["weights"][step], before, step_gradients, why, factor)
+                before = seen["weights"][step]
+
+
+def test_fused_optimizer_skips_too(observe, draw):
+    """A fused optimizer steps, skips and reports like any other."""
+    weights = normal_weights(draw)
+    pattern, gradients = overflowing(draw, steps=12)
+    for scaler in draw.shuffled(({"init_scale": 1024.0}, {"enabled": False})):
+        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler, optimizer="fused")
+        why = "GradScaler calls a fused optimizer's step() in a skipped step too: that it was called is no step"
+        expect_history(seen, weights, pattern, gradients, why)
+
+
+def test_limit_below_zero_is_refused(observe, draw):
+    """A max_grad_norm below 0 is a ValueError; one of 0 or more is not."""
+    weights, gradients = normal_weights(draw), normal_gradients(draw, norm=5.0)
+    limits = draw.shuffled([draw.number(0.5, 4.0) * sign for sign in (1, 1, 1, 1, 1, -1, -1, -1)])
+    for scaler in draw.shuffled(({"init_scale": 512.0}, {"enabled": False})):
+        seen = observe(scenarios.steps_with_limits, weights=weights, gradients=gradients, limits=limits, scaler=scaler)
+        for limit, after in zip(limits, seen, strict=True):
+            if limit < 0:
+                expect_value_error(after, f"max_grad_norm={limit:.3g}", [])
+            else:
+                why = "a limit above 0 clips"
+                if isinstance(after, Raised):
+                    expect(after, f"max_grad_norm={limit:.3g}").equals([], why)
+                expect_weights(after, weights, gradients, why, factor=limit / 5.0)
+
+
+def test_skip_keeps_the_gradients(observe, draw):
+    """A skipped step zeroes no gradient either."""
+    weights = normal_weights(draw)
+    pattern, gradients = overflowing(draw, steps=10)
+    why = "zeroing gradients is the caller's business, after a skipped step too"
+    for scaler in draw.shuffled(({"init_scale": 512.0}, {"enabled": False})):
+        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
+        for step, bad in enumerate(pattern):
+            left = seen["gradients"][step]
+            for index, one in enumerate(left):
+                expect(one is not None, f"a gradient of parameter {index} after step {step}").equals(True, why)
+            if bad:  # unscaled or not: the finite entries have their ratios
+                one, other = (torch.cat([part.reshape(-1) for part in parts]) for parts in (left, gradients[step]))
+                one, other = (torch.where(other.isfinite(), flat, 0.0) for flat in (one, other))
+                rounding = Tolerance("float32 rounding of the norm", atol=1e-5)
+                expect(one / one.norm(), f"direction of the gradient after skipped step {step}").close_to(
+                    other / other.norm(), rounding, why
+                )

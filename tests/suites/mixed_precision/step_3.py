@@ -106,15 +106,40 @@ def test_step_computes_in_the_dtype(observe, draw):
         )
 
 
-def test_loss_is_computed_in_float32(observe, draw):
-    """The criterion runs under autocast too, so the loss has all its digits."""
-    state, batches = drawn_state(draw), drawn_batches(draw, count=2)
-    for dtype, batch in zip(draw.shuffled(HALVES), batches, strict=True):
-        seen = observe(scenarios.losses_and_outputs, state=state, batch=batch, dtype=dtype)
-        for name, outputs in zip(("train_step", "evaluate"), seen["outputs"], strict=True):
-            expected = F.cross_entropy(outputs.double(), batch[1]).item()
-            why = "the criterion belongs under autocast too, which takes it to float32: a half loss has three digits"
-            expect(seen[name], f"loss of {name}").close_to(expected, FLOAT32, why)
+def expect_loss_in_float32(observe, draw, function: str) -> None:
+    state = drawn_state(draw)
+    why = "the criterion belongs under autocast too, which takes it to float32: a half loss has three digits"
+    for dtype in draw.shuffled(HALVES * 2):
+        (batch,) = drawn_batches(draw, count=1)
+        seen = observe(scenarios.losses_and_outputs, state=state, batch=batch, dtype=dtype, function=function)
+        expected = F.cross_entropy(seen["outputs"].double(), batch[1]).item()
+        expect(seen["loss"], f"loss of {function}").close_to(expected, FLOAT32, why)
+
+
+def test_step_computes_its_loss_in_float32(observe, draw):
+    """In train_step the criterion runs under autocast too, so the loss has all its digits."""
+    expect_loss_in_float32(observe, draw, "train_step")
+
+
+def test_evaluate_computes_its_loss_in_float32(observe, draw):
+    """In evaluate the criterion runs under autocast too, so the loss has all its digits."""
+    expect_loss_in_float32(observe, draw, "evaluate")
+
+
+def test_backward_runs_outside_autocast(observe, draw):
+    """The backward pass runs outside of autocast: it computes in the dtypes of the forward pass."""
+    gain, matrix, batches = draw.normal(8), draw.normal(8, 8), linear_batches(draw, [False] * 3, width=8)
+    for dtype in draw.shuffled(HALVES):
+        seen = observe(scenarios.products_in_backward, gain=gain, matrix=matrix, batches=batches, dtype=dtype)
+        for index, (inputs, targets) in enumerate(batches):
+            expected = (targets.double() / len(targets) @ matrix.double() * inputs.double()).sum(dim=0)
+            expect(seen[index], f"movement in step {index}").close_to(
+                expected,
+                Tolerance("float32 rounding of sums of 8 terms", atol=1e-4),
+                why="a region around backward rounds what is float32, and keeps half copies of the weights: close it "
+                "before scaled_backward",
+                dtype=torch.float32,
+            )
 
 
 def test_master_weights_keep_small_updates(observe, draw):
@@ -329,18 +354,20 @@ def test_infinite_losses_are_left_out(observe, draw):
 def test_sampler_is_told_the_epoch(observe, draw):
     """The sampler is told the number of this epoch before the loader is iterated over."""
     state, data = drawn_state(draw), [draw.normal(4, 8), draw.integers(4, high=3)]
-    numbers = draw.shuffled([0, draw.integer(1, 10**6), draw.integer(1, 10**6)])
+    numbers = draw.shuffled([0, draw.integer(1, 10**6), draw.integer(1, 10**6), None])
     seen = observe(
         scenarios.train_epochs,
         state=state,
-        epochs=[data] * 3,
+        epochs=[data] * 4,
         batch_size=4,
         dtype=torch.bfloat16,
         lr=0.0,
         numbers=numbers,
     )
     why = "call sampler.set_epoch(epoch) before the loader is iterated over, in every epoch, the first one too"
-    expect(seen["told"], "the sampler's epoch when its iteration began").equals(numbers, why)
+    expect(seen["told"], "the sampler's epoch when its iteration began").equals(
+        [number or 0 for number in numbers], why
+    )
 
 
 def test_empty_loaders_are_refused(observe, draw):
@@ -517,3 +544,80 @@ def test_milestone_mixed_precision_training(observe, draw, record_property):
     expect(share, "peak memory of a step, against float32").less_than(1.0, "float16 halves the activations")
     banner = milestone_banner(torch.float16, True, seen["losses"][0], seen["losses"][-1], skips, 1.0 - share)
     record_property("note", banner)
+
+
+def test_evaluate_puts_every_mode_back(observe, draw):
+    """Every submodule is in its own mode again after evaluate, also if the model or the criterion raised."""
+    weight, data = draw.normal(3, 8), [draw.normal(5, 8), draw.integers(5, high=3)]
+    endings = draw.shuffled(["returns", "returns", "model", "criterion", "empty"])
+    modes = [draw.pattern(9, share=0.5) for _ in endings]  # of 9 modules
+    seen = observe(scenarios.modes_after_evaluation, weight=weight, data=data, modes=modes, endings=endings)
+    texts = {"returns": "", "model": " that the model ended", "criterion": " that the criterion ended"}
+    for given, ending, after in zip(modes, endings, seen, strict=True):
+        what = f"modes of model and submodules after an evaluate{texts.get(ending, ' of an empty loader')}"
+        why = "a layer that was kept in eval mode stays in it: note the mode of every module, put all back in a finally"
+        expect(after, what).equals(given, why)
+
+
+def test_evaluate_counts_infinite_losses(observe, draw):
+    """evaluate leaves no batch out: the mean is inf or nan if one batch's loss is."""
+    state, sets, expected = drawn_state(draw), [], []
+    for value in draw.shuffled((None, INF, NAN, None)):
+        batches = linear_batches(draw, [False] * 3)
+        if value is None:
+            expected.append(sum(reference_training(state, batches, torch.float32, 0.0, "linear")[0]) / 3)
+        else:
+            place = draw.integer(0, 2)
+            batches[place] = infinite_batch(draw, value)
+            expected.append(reference_training(state, [batches[place]], torch.float32, 0.0, "linear")[0][0])
+        sets.append([torch.cat([batch[part] for batch in batches]) for part in (0, 1)])
+    seen = observe(scenarios.evaluations, state=state, sets=sets, batch_size=4, dtype=torch.float32, criterion="linear")
+    for index, loss in enumerate(expected):
+        why = "a model that diverged must not look well: only train_epoch leaves such a batch out"
+        expect(seen["losses"][index], f"evaluate() of data set {index}").close_to(loss, FLOAT32, why)
+
+
+def test_scaler_state_is_reported_before_a_step(observe, draw):
+    """get_scaler_state reports a scaler that was just loaded or assigned."""
+    saved = [
+        {
+            "scale": 2.0 ** draw.integer(-4, 20),
+            "growth_factor": draw.choice((2.0, 4.0)),
+            "backoff_factor": draw.choice((0.25, 0.5)),
+            "growth_interval": draw.integer(100, 900),
+            "_growth_tracker": draw.integer(1, 99),
+        }
+        for _ in range(6)
+    ]
+    seen = observe(scenarios.scaler_states_after_loading, state=drawn_state(draw), saved=saved)
+    for index, (one, report) in enumerate(zip(saved, seen, strict=True)):
+        expected = {"enabled": True, "growth_tracker": one["_growth_tracker"]}
+        expected |= {name: value for name, value in one.items() if name != "_growth_tracker"}
+        what = f"get_scaler_state() right after a scaler was {'loaded' if index % 2 else 'assigned'}"
+        expect(report, what).equals(
+            expected, "ask the scaler, now: its tensors are made in the first step, its state_dict() knows before"
+        )
+
+
+def test_state_that_does_not_fit_changes_nothing(observe, draw):
+    """A state that does not fit is a ValueError, and then neither weights nor loss scale have changed."""
+    states, scale = [drawn_state(draw), drawn_state(draw)], 2.0 ** draw.integer(4, 12)
+    kinds = draw.shuffled(["off", "shape", "names", "fits", "off"])
+    seen = observe(scenarios.states_that_do_not_fit, states=states, kinds=kinds, scaler={"init_scale": scale})
+    texts = {
+        "off": "of a trainer whose scaler was off",
+        "shape": "of a model with another output",
+        "names": "of a model with one layer more",
+        "fits": "that fits",
+    }
+    for kind, one in zip(kinds, seen, strict=True):
+        why = "check names, shapes and the scaler's state first, then load: half a state is worse than none"
+        if kind == "fits":
+            expect(one["error"], "load_state_dict of a state that fits").equals(None, "it fits: load it")
+        else:
+            expect_value_error(one["error"], f"load_state_dict of a state {texts[kind]}", [])
+        for name, value in states[1 if kind == "fits" else 0].items():
+            expect(one["weights"][name], f"{name} after a state {texts[kind]}").close_to(value, EXACT, why)
+        expect(one["scale"], f"loss scale after a state {texts[kind]}").equals(
+            65536.0 if kind == "fits" else scale, why
+        )

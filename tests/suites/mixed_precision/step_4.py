@@ -159,17 +159,36 @@ def test_cross_entropy_of_confident_predictions(observe, draw):
 
 
 def test_cross_entropy_weighs_and_reduces(observe, draw):
-    """Cross entropy obeys the class weights and the reduction."""
-    dtype = draw.choice(HALVES)
+    """Cross entropy obeys the class weights, whatever their sum, and the reduction."""
     for reduction in draw.shuffled(("mean", "sum", "none")):
-        logits, target = draw.normal(6, 5, dtype=dtype), draw.integers(6, high=5)
-        weight = draw.away_from_zero(5, low=0.2, high=3.0).abs()
-        weight = weight.to(dtype) if reduction == "mean" else weight
-        arguments = {"weight": weight, "reduction": reduction}
-        seen = observe(scenarios.cross_entropy, logits=logits, target=target, arguments=arguments)
-        expected = F.cross_entropy(logits.double(), target, weight=weight.double(), reduction=reduction)
-        why = "pass weight (used in float32) and reduction on; the weighted mean divides by the weights of the targets"
-        expect_loss(seen, f"fp32_cross_entropy(..., {reduction})", expected, why)
+        for size in draw.shuffled((0.01, 1.0, 30.0)):
+            logits, target = draw.normal(6, 5, dtype=draw.choice(FORMATS)), draw.integers(6, high=5)
+            weight = draw.away_from_zero(5, low=0.2, high=3.0).abs() * size
+            weight = weight.to(draw.choice(FORMATS))
+            seen = observe(
+                scenarios.cross_entropy,
+                logits=logits,
+                target=target,
+                arguments={"weight": weight, "reduction": reduction},
+                region=draw.choice((None, *HALVES, *HALVES)),
+            )
+            expected = F.cross_entropy(logits.double(), target, weight=weight.double(), reduction=reduction)
+            why = "use weight in float32, outside autocast; the mean divides by the weights of the targets' classes"
+            expect_loss(seen, f"fp32_cross_entropy(..., {reduction})", expected, why)
+
+
+def test_float64_goes_in_and_out(observe, draw):
+    """x in float64 is computed in float32 too and comes back in float64; the loss stays float32."""
+    why = "any floating dtype may come in; what goes back to x's dtype goes back to float64 as well"
+    for _ in range(3):
+        x, target = draw.normal(4, 6, dtype=torch.float64), draw.integers(4, high=6)
+        region = draw.choice((None, *HALVES))
+        seen = observe(scenarios.layer_norm, x=x, shape=6, arguments={}, region=region)
+        expect_wide(seen, "fp32_layer_norm(x)", layer_norm64(x, (6,)), torch.float64, why, NORMED_THEN_ROUNDED)
+        seen = observe(scenarios.softmax, x=x, arguments={}, region=region)
+        expect_wide(seen, "fp32_softmax(x)", torch.softmax(x, dim=-1), torch.float64, why)
+        seen = observe(scenarios.cross_entropy, logits=x, target=target, arguments={}, region=region)
+        expect_loss(seen, "fp32_cross_entropy(logits)", F.cross_entropy(x, target), "the loss comes back in float32")
 
 
 def test_gradients_flow_through_float32_operations(observe, draw):

@@ -119,35 +119,55 @@ def test_fsdp_ranks_skip_together(observe, draw):
     expect_common_skips(observe, draw, "fsdp")
 
 
-def test_overflow_in_one_shard_skips_on_all(observe, draw):
-    """An inf in one rank's shard of the gradient makes both ranks skip."""
-    cases, expected = [], []
-    pattern, scale = draw.pattern(4), 2.0 ** draw.integer(9, 11)
-    for rows in draw.shuffled((1, 3)):  # of one row rank 1 holds nothing, of three rank 0 holds two
+def expect_skips_of_shards(observe, draw, kinds: list[tuple[torch.dtype, bool, float]], limit: float | None) -> None:
+    """Steps on a Linear of few rows, bad ones by a bad gradient in one row; `kinds` are (dtype, scaler on, bad)."""
+    cases, expected, patterns = [], [], []
+    scale = 2.0 ** draw.integer(9, 11)
+    for rows, (dtype, scaled, bad_target) in zip(draw.shuffled((1, 3)), draw.shuffled(kinds), strict=True):
+        pattern = draw.pattern(4)  # of one row rank 1 holds nothing, of three rank 0 holds two
         weight, inputs = draw.normal(rows, 8), [[draw.normal(4, 8) for _ in range(2)] for _ in pattern]
         targets = [[draw.away_from_zero(4, rows) for _ in range(2)] for _ in pattern]
         weights = [weight]
         for step, bad in enumerate(pattern):
             moved = 0.0
             if bad:
-                targets[step][draw.integer(0, 1)][:, draw.integer(0, rows - 1)] = 1e6
+                targets[step][draw.integer(0, 1)][:, draw.integer(0, rows - 1)] = bad_target
             else:
                 pairs = zip(inputs[step], targets[step], strict=True)
                 moved = sum(target.T @ values / 4 for values, target in pairs) / 2
+                moved = moved if limit is None else moved * min(1.0, limit / moved.norm().item())
             weights.append(weights[-1] - moved)
-        cases.append({"weight": weight, "inputs": inputs, "targets": targets, "init_scale": scale})
+        scaler = {"init_scale": scale} if scaled else {"enabled": False}
+        cases.append(
+            {"weight": weight, "inputs": inputs, "targets": targets, "scaler": scaler, "dtype": dtype}
+            | {"max_grad_norm": limit}
+        )
         expected.append(weights[1:])
-    rounding = Tolerance("float16 rounding of gradients of size 5, in four steps", atol=0.05)
-    why = "the inf lies in one rank's shard: scaled_backward has to ask the whole gradient, not the local part of it"
-    for weights, seen in zip(expected, observe_on_ranks(observe, scenarios.sharded_step, cases), strict=True):
+        patterns.append(pattern)
+    rounding = Tolerance("half-precision rounding of gradients of size 5, in four steps", atol=0.1)
+    why = "the bad entry lies in one rank's shard: scaled_backward has to ask the whole gradient, not the local part"
+    observed = observe_on_ranks(observe, scenarios.sharded_step, cases)
+    for case, pattern, weights, seen in zip(cases, patterns, expected, observed, strict=True):
         for rank in (0, 1):
             expect(seen[rank]["stepped"], f"returned on rank {rank}").equals([not bad for bad in pattern], why)
-            scales = scales_after(pattern, scale, 2.0, 0.5, 2000)
-            expect(seen[rank]["scales"], f"loss scales on rank {rank}").equals(scales, why)
+            if "init_scale" in case["scaler"]:
+                scales = scales_after(pattern, scale, 2.0, 0.5, 2000)
+                expect(seen[rank]["scales"], f"loss scales on rank {rank}").equals(scales, why)
             for step, value in enumerate(weights):
                 expect(seen[rank]["weights"][step], f"weight after step {step} on rank {rank}").close_to(
                     value, rounding, why
                 )
+
+
+def test_overflow_in_one_shard_skips_on_all(observe, draw):
+    """An inf in one rank's shard of the gradient makes both ranks skip."""
+    expect_skips_of_shards(observe, draw, [(torch.float16, True, 1e6)] * 2, limit=None)
+
+
+def test_bad_shard_without_scaler_skips_on_all(observe, draw):
+    """With the scaler off, inf or nan in one rank's shard makes both ranks skip, with a limit too."""
+    kinds = [(torch.bfloat16, False, NAN), (torch.float32, False, INF)]
+    expect_skips_of_shards(observe, draw, kinds, limit=draw.choice((None, draw.number(0.5, 1.5))))
 
 
 def test_fsdp_shards_what_ddp_repeats(observe, draw):
@@ -238,3 +258,49 @@ def test_ddp_reduces_in_buckets(observe, draw):
             expect(seen[rank]["gradients"][index], f"gradient {index} on rank {rank}").close_to(
                 gradient, FLOAT32, "backward leaves the average over all ranks"
             )
+
+
+def test_fsdp_covers_the_models_own_parameters(observe, draw):
+    """Parameters that belong to no layer follow the same policy: computed in `dtype`, averaged in float32."""
+    cases, expected = [], []
+    for dtype, size in draw.shuffled(((torch.bfloat16, 256.0), (torch.float16, 2048.0))):
+        large, small = size + 2.0 * draw.integer(1, 100), 1.0 + draw.integer(1, 100) / 128
+        place, gradient = draw.integer(0, 3), torch.zeros(4)
+        targets = torch.zeros(2, 1, 4)
+        targets[0, 0, place], targets[1, 0, place] = draw.shuffled((large, small))
+        gradient[place] = (large + small) / 2
+        weight, matrix, inputs = draw.normal(5, 8), draw.normal(4, 5), [draw.normal(1, 8) for _ in range(2)]
+        cases.append(
+            {"weight": weight, "matrix": matrix, "gain": draw.normal(4), "inputs": inputs, "targets": list(targets)}
+            | {"dtype": dtype}
+        )
+        hidden = [linear_in(dtype, one, weight).to(dtype) for one in inputs]
+        expected.append(([linear_in(dtype, one, matrix) for one in hidden], gradient))
+    why = "fully_shard(model, ...) gets the policy as well: the model's own parameters are in its group"
+    observed = observe_on_ranks(observe, scenarios.own_parameters, cases)
+    for case, (products, gradient), seen in zip(cases, expected, observed, strict=True):
+        for rank in (0, 1):
+            expect(seen[rank]["product"], f"product with the model's own matrix on rank {rank}").close_to(
+                products[rank],
+                Tolerance("a hidden value that is rounded the other way, in five terms", rtol=0.02, atol=0.05),
+                why,
+                dtype=case["dtype"],
+            )
+            expect(seen[rank]["gradient"], f"gradient of the model's own gain on rank {rank}").close_to(
+                gradient, FLOAT32, why
+            )
+
+
+def test_ddp_starts_from_rank_zero(observe, draw):
+    """All DDP ranks start from rank 0's weights and buffers, those of frozen layers too."""
+    frozen = draw.pattern(4, share=0.5)
+    states = [[[draw.normal(6, 6) for _ in frozen], draw.normal(6)] for _ in range(2)]
+    seen = observe(scenarios.state_after_wrapping, ranks=2, states=states, frozen=frozen)
+    why = "DistributedDataParallel sends all of rank 0's state to the others: frozen weights and buffers as well"
+    for rank in (0, 1):
+        for index, weight in enumerate(states[0][0]):
+            kind = "frozen " if frozen[index] else ""
+            expect(seen[rank]["weights"][index], f"{kind}weight {index} on rank {rank}").close_to(weight, EXACT, why)
+        expect(seen[rank]["mean"], f"running mean on rank {rank}").close_to(states[0][1], EXACT, why)
+        trainable = [not one for one in frozen]
+        expect(seen[rank]["trainable"], f"requires_grad on rank {rank}").equals(trainable, "what is frozen stays so")
