@@ -140,8 +140,7 @@ def scaled_backward(
 
     Source: https://docs.pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping
     """
-    if max_grad_norm is not None and not max_grad_norm >= 0:
-        raise ValueError(f"max_grad_norm must be 0 or more, not {max_grad_norm}")
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     with _frozen_set_aside(optimizer):
         scaler.unscale_(optimizer)
@@ -155,6 +154,11 @@ def scaled_backward(
             scaler.step(optimizer)
     scaler.update()
     return finite
+
+
+def _check_limit(max_grad_norm: float | None) -> None:
+    if max_grad_norm is not None and not max_grad_norm >= 0:
+        raise ValueError(f"max_grad_norm must be 0 or more, not {max_grad_norm}")
 
 
 @contextmanager

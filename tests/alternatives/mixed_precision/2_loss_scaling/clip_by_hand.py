@@ -2,9 +2,10 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    gradients = _gradients(optimizer)
     squares = [gradient.double().square().sum() for gradient in gradients]
     norm = math.sqrt(sum((s.full_tensor() if hasattr(s, "full_tensor") else s).item() for s in squares))
     if math.isfinite(norm):

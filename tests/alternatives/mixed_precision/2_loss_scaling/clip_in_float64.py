@@ -2,9 +2,10 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    gradients = _gradients(optimizer)
     norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g.double()) for g in gradients])).item()
     if math.isfinite(norm):
         if max_grad_norm is not None:

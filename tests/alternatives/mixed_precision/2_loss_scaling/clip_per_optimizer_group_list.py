@@ -2,6 +2,7 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)

@@ -2,9 +2,10 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     limit = math.inf if max_grad_norm is None else max_grad_norm * scaler.get_scale()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
+    norm = torch.nn.utils.clip_grad_norm_(_parameters(optimizer), limit)
     if math.isfinite(norm) or scaler.is_enabled():
         scaler.step(optimizer)
     scaler.update()

@@ -2,9 +2,10 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(gradients)) / scaler.get_scale()
+    gradients = _gradients(optimizer)
+    norm = float(torch.tensor(_total_norm(gradients))) / scaler.get_scale()
     if math.isfinite(norm) and max_grad_norm is not None and norm > max_grad_norm:
         for gradient in gradients:
             gradient.mul_(max_grad_norm / norm)

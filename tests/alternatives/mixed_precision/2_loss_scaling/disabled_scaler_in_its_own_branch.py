@@ -2,9 +2,11 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+
     def clipped_norm():
         limit = math.inf if max_grad_norm is None else max_grad_norm
-        return float(torch.nn.utils.clip_grad_norm_(model.parameters(), limit))
+        return float(torch.nn.utils.clip_grad_norm_(_parameters(optimizer), limit))
 
     if not scaler.is_enabled():
         loss.backward()

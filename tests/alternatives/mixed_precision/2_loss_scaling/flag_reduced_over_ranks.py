@@ -2,9 +2,10 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    gradients = _gradients(optimizer)
     finite = torch.tensor(1.0, device=loss.device)
     for gradient in gradients:
         local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
@@ -14,7 +15,7 @@ def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     stepped = bool(finite)
     if stepped:
         if max_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
         scaler.step(optimizer)
     scaler.update()
     return stepped

@@ -2,6 +2,7 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
@@ -10,7 +11,7 @@ def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
         scaler.update()
         return False
     if max_grad_norm is not None:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
     scaler.step(optimizer)
     scaler.update()
     return True

@@ -2,10 +2,13 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     before = scaler.get_scale()
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if max_grad_norm is None else max_grad_norm)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    if max_grad_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
     if not scaler.is_enabled():
         if math.isfinite(norm):
             optimizer.step()

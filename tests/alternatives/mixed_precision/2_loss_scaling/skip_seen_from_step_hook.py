@@ -2,12 +2,15 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     steps = []
     hook = optimizer.register_step_post_hook(lambda *_: steps.append(True))
     try:
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if max_grad_norm is None else max_grad_norm)
+        norm = torch.tensor(_total_norm(_gradients(optimizer)))
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
         if scaler.is_enabled() or math.isfinite(norm):
             scaler.step(optimizer)
         scaler.update()

@@ -2,10 +2,11 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
     limit = math.inf if max_grad_norm is None else max_grad_norm
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), limit, error_if_nonfinite=True)
+    norm = torch.nn.utils.clip_grad_norm_(_parameters(optimizer), limit, error_if_nonfinite=True)
     finite = math.isfinite(norm)
     if finite:
         scaler.step(optimizer)

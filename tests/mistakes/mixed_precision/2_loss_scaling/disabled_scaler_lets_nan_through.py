@@ -2,11 +2,12 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     before = scaler.get_scale()
     scaler.scale(loss).backward()
     if max_grad_norm is not None:
         scaler.unscale_(optimizer)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
     scaler.step(optimizer)
     scaler.update()
     return scaler.get_scale() >= before

@@ -2,13 +2,16 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if max_grad_norm is None else max_grad_norm)
-    before = [p.detach().clone() for p in model.parameters()]
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    if max_grad_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+    before = [p.detach().clone() for p in _parameters(optimizer)]
     optimizer.step()
     if not math.isfinite(norm):
-        for parameter, value in zip(model.parameters(), before, strict=True):
+        for parameter, value in zip(_parameters(optimizer), before, strict=True):
             parameter.data.copy_(value)
     scaler.update()
     return math.isfinite(norm)

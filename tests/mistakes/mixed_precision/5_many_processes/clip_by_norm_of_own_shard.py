@@ -2,10 +2,11 @@
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    norm = _on_all_ranks(torch.nn.utils.get_total_norm(gradients))
+    gradients = _gradients(optimizer)
+    norm = _on_all_ranks(torch.tensor(_total_norm(gradients)))
     finite = math.isfinite(norm)
     if finite:
         if max_grad_norm is not None:
