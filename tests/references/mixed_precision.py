@@ -101,9 +101,9 @@ def drawn_batches(draw: Draw, count: int, size: int = 6) -> list[list[Tensor]]:
     return [[draw.normal(size, 8), draw.integers(size, high=3)] for _ in range(count)]
 
 
-def linear_batches(draw: Draw, pattern: list[bool], size: int = 4, width: int = 3) -> list[list[Tensor]]:
+def linear_batches(draw: Draw, pattern: list[bool], size: int = 4) -> list[list[Tensor]]:
     """Batches for the linear loss: where the pattern says so, float16 gradients overflow and the loss is finite."""
-    return [[draw.normal(size, 8), draw.away_from_zero(size, width) * (1e6 if bad else 1.0)] for bad in pattern]
+    return [[draw.normal(size, 8), draw.away_from_zero(size, 3) * (1e6 if bad else 1.0)] for bad in pattern]
 
 
 def infinite_batch(draw: Draw, value: float, size: int = 4) -> list[Tensor]:

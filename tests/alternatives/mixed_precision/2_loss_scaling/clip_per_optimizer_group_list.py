@@ -6,9 +6,10 @@ def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     scaler.scale(loss).backward()
     scaler.unscale_(optimizer)
-    limit = math.inf if max_grad_norm is None else max_grad_norm
-    finite = math.isfinite(torch.nn.utils.clip_grad_norm_(parameters, limit, foreach=False))
+    finite = all(bool(_on_all_ranks(p.grad.isfinite().all())) for p in parameters if p.grad is not None)
     if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=False)
         scaler.step(optimizer)
     scaler.update()
     return finite

@@ -5,8 +5,10 @@ def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     _check_limit(max_grad_norm)
 
     def clipped_norm():
-        limit = math.inf if max_grad_norm is None else max_grad_norm
-        return float(torch.nn.utils.clip_grad_norm_(_parameters(optimizer), limit))
+        norm = _total_norm(_gradients(optimizer))
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+        return norm
 
     if not scaler.is_enabled():
         loss.backward()

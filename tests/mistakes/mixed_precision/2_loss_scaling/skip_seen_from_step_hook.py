@@ -1,4 +1,4 @@
-"""a step is seen from the optimizer's own hook."""
+"""the optimizer's step hook is taken for a step, though a fused optimizer runs it in skipped steps too."""
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):

@@ -1,4 +1,4 @@
-"""a step is seen by wrapping `optimizer.step` for the time of the call."""
+"""a call of `optimizer.step` is taken for a step, though a fused optimizer is called in skipped steps too."""
 
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):

@@ -1,4 +1,4 @@
-"""float32 returns early, without any autocast region."""
+"""float32 returns early, so it inherits the half precision of a caller's region."""
 
 
 def mixed_precision_forward(model, inputs, dtype=torch.float16):
