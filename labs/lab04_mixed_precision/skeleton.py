@@ -104,12 +104,11 @@ def scaled_backward(
     Args:
         loss: scalar, not scaled.
         scaler: scales the loss; unscales, steps and backs off.
-        optimizer: any of torch's, also one with several groups or a fused one. The parameters that it owns take part,
-            if they are trainable and have a gradient; what another parameter still holds as its gradient counts in
-            no norm and skips no step.
-        model: what is trained; `optimizer` owns its trainable parameters, or some of them.
-        max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together, that of a parameter which two
-            modules share taken once; 0.0 is a limit too.
+        optimizer: owns the trainable parameters of `model`; it may have several groups, and may be a fused one.
+        model: parameters that are frozen or have no gradient are passed over, also one that was frozen with an old
+            gradient still in it.
+        max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together; a parameter that two modules
+            share counts once. 0.0 is a limit too.
 
     Raises:
         ValueError: max_grad_norm is below 0.
