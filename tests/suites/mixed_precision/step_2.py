@@ -29,10 +29,11 @@ def test_scaler_takes_every_setting(observe, draw):
     }
     loss = draw.away_from_zero(1)
     seen, again = observe(scenarios.scalers, settings=[settings, settings], loss=loss)
+    off = None if seen["state"] else "the scaler is off: GradScaler's own default device is CUDA; pass `device`"
     for name, value in settings.items():
         key = "scale" if name == "init_scale" else name
         expect(seen["state"].get(key), f"state_dict()[{key!r}]").close_to(
-            value, FLOAT32, why=f"{name} did not reach the GradScaler (its first positional argument is the device)"
+            value, FLOAT32, why=off or f"{name} did not reach the GradScaler: pass its settings by keyword"
         )
     expect(seen["scaled"], "scale(loss)").close_to(
         loss * settings["init_scale"], FLOAT32, "the scaler is off, or has another scale"
@@ -180,7 +181,7 @@ def test_scale_backs_off_and_grows(observe, draw):
         expect(seen["scales"][step], f"loss scale after step {step}").close_to(
             scale, FLOAT32, why="update() belongs at the end of every step, skipped ones too, exactly once"
         )
-    expect_history(seen, weights, pattern, gradients, "a scale that grows (or will) says nothing about a skip")
+    expect_history(seen, weights, pattern, gradients, "the gradients decide on a skip, not the scale")
 
 
 def test_gradients_decide_on_a_skip(observe, draw):
@@ -295,7 +296,9 @@ def test_frozen_parameters_are_passed_over(observe, draw):
             scaler={"init_scale": 512.0},
             max_grad_norm=limit,
         )
-        why = "a frozen parameter has no gradient: pass it over"
+        why = "a frozen parameter takes no part in the step"
+        if limit is not None:
+            why = "clip the unscaled gradients of the others by their norm; a frozen parameter has none"
         expect_weights(seen["weights"][0], weights, gradients, why, factor=1.0 if limit is None else limit / norm)
 
 

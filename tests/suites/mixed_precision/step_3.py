@@ -57,7 +57,7 @@ def test_scaler_is_on_for_float16_only(observe, draw):
         expect(scaled, f"loss scaled by the trainer({text})").close_to(
             loss * 65536.0 if on else loss,
             FLOAT32,
-            why="only float16 needs loss scaling; use_scaler=True or False decides over it",
+            why="only float16 needs loss scaling; use_scaler=True or False overrides that",
         )
 
 
@@ -72,7 +72,9 @@ def test_trainer_refuses_other_dtypes(observe, draw):
         if one["dtype"] in HALVES:
             on = one["dtype"] == torch.float16
             expect(scaled, f"loss scaled by the trainer({one['dtype']})").close_to(
-                loss * (65536.0 if on else 1.0), FLOAT32, "it is a legal dtype"
+                loss * (65536.0 if on else 1.0),
+                FLOAT32,
+                "this format is legal; without use_scaler, scaling is on for float16 only",
             )
         else:
             expect_value_error(scaled, f"MixedPrecisionTrainer(dtype={one['dtype']})", [])
@@ -85,7 +87,7 @@ def test_step_trains_in_each_format(observe, draw):
         seen = observe(scenarios.train_steps, state=state, batches=batches, dtype=dtype, lr=0.1, scalers=modest(dtype))
         scale = MODEST_SCALE if dtype == torch.float16 else 1.0
         losses, history = reference_training(state, batches, dtype, lr=0.1, scale=scale)
-        why = "a step is: fresh gradients, forward and loss under autocast, scaled_backward on float32 weights"
+        why = "a step is: fresh gradients, forward and loss under autocast, scaled_backward of the unscaled loss"
         expect_movement(seen["weights"][-1], state, history[-1], why)
         tolerance = FLOAT32 if dtype == torch.float32 else HALF_TRAINING
         for step, loss in enumerate(losses):
@@ -267,7 +269,7 @@ def test_epoch_loss_is_the_mean_over_samples(observe, draw):
         state = sharp_state(draw)
         data = uneven_epoch(draw, state)
         seen = observe(scenarios.train_epochs, state=state, epochs=[data], batch_size=4, dtype=dtype, lr=0.0)
-        why = "weight every batch by its number of samples: a short last batch counts less, and is not left out"
+        why = "every sample counts alike: a short last batch counts less; only inf and nan ones are left out, no skips"
         tolerance = FLOAT32 if dtype == torch.float32 else HALF_TRAINING
         expect(seen["results"][0]["loss"], "loss").close_to(mean_loss(state, data, dtype), tolerance, why)
 
@@ -355,7 +357,9 @@ def test_infinite_losses_are_left_out(observe, draw):
 def test_sampler_is_told_the_epoch(observe, draw):
     """The sampler is told the number of this epoch before the loader is iterated over."""
     state, data = drawn_state(draw), [draw.normal(4, 8), draw.integers(4, high=3)]
-    numbers = draw.shuffled([0, draw.integer(1, 10**6), draw.integer(1, 10**6), None])
+    large = [draw.integer(1, 10**6), draw.integer(1, 10**6)]
+    parts = draw.shuffled([[0], [large[0]], [large[1], None]])  # a sampler that is not told keeps the last number
+    numbers = [number for part in parts for number in part]
     seen = observe(
         scenarios.train_epochs,
         state=state,
