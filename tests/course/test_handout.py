@@ -56,7 +56,8 @@ def run(lab: Lab, command: str, author: str, folder: Path) -> str:
         arguments = ["-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", f"tests/test_{lab.stem}.py"]
         arguments += ["--impl", str(folder)]
         if author not in ("skeleton", "solutions"):
-            arguments += ["--overlay", str(ROOT / "tests" / "mistakes" / lab.stem / f"{author}.py")]
+            (mistake,) = lab.paths.mistakes.glob(f"*/{author}.py")
+            arguments += ["--overlay", str(mistake)]
         for word in words[1:]:
             name, _, value = word.partition("=")
             arguments += [f"--{name.lower()}", value]

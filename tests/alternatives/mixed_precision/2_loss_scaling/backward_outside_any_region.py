@@ -1,0 +1,15 @@
+"""autocast is switched off around backward and step."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    with torch.autocast(loss.device.type, enabled=False):
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        norm = torch.tensor(_total_norm(_gradients(optimizer)))
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+        if math.isfinite(norm):
+            scaler.step(optimizer)
+        scaler.update()
+    return math.isfinite(norm)

@@ -1,0 +1,15 @@
+"""each gradient entry is clipped by itself instead of the norm of all of them."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grad_value_(_parameters(optimizer), max_grad_norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

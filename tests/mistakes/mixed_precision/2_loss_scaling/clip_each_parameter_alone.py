@@ -1,0 +1,16 @@
+"""each parameter's gradient is clipped by its own norm instead of all by one norm."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            for parameter in _parameters(optimizer):
+                torch.nn.utils.clip_grad_norm_(parameter, max_grad_norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

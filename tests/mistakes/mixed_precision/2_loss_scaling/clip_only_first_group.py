@@ -1,0 +1,15 @@
+"""only the optimizer's first parameter group is clipped."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], max_grad_norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

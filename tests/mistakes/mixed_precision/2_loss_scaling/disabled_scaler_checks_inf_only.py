@@ -1,0 +1,17 @@
+"""without a scaler only inf is looked for in the gradients, and nan reaches the weights."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    gradients = _gradients(optimizer)
+    bad = any(bool(gradient.isinf().any()) for gradient in gradients)
+    if scaler.is_enabled():
+        bad = bad or any(bool(gradient.isnan().any()) for gradient in gradients)
+    if not bad:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return not bad

@@ -1,0 +1,18 @@
+"""the unscaled gradients are rounded to float16, where small ones vanish again."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    for parameter in _parameters(optimizer):
+        if parameter.grad is not None:
+            parameter.grad.copy_(parameter.grad.half())
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

@@ -1,0 +1,16 @@
+"""a loss that is inf or nan returns before backward, so the scale does not back off."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    if not loss.isfinite():
+        return False
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    if math.isfinite(norm):
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return math.isfinite(norm)

@@ -1,0 +1,16 @@
+"""only the first parameter's gradient is checked for inf and nan."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    gradients = _gradients(optimizer)
+    norm = torch.tensor(_total_norm(gradients))
+    finite = bool(gradients[0].isfinite().all())
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

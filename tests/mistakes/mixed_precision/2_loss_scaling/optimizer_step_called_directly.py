@@ -1,0 +1,13 @@
+"""`optimizer.step()` is called instead of `scaler.step(optimizer)`, so inf and nan reach the weights."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    if max_grad_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+    optimizer.step()
+    scaler.update()
+    return math.isfinite(norm)

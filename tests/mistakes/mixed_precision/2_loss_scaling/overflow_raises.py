@@ -1,0 +1,16 @@
+"""anomaly detection is on, so a nan gradient is an exception instead of a skipped step."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    with torch.autograd.detect_anomaly():
+        scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

@@ -1,0 +1,20 @@
+"""the scale is halved by hand on a skip, whatever the backoff factor is."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    finite = math.isfinite(norm)
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+        scaler.step(optimizer)
+    if finite or not scaler.is_enabled():
+        scaler.update()
+    else:
+        before = scaler.get_scale()
+        scaler.update()
+        scaler.update(before * 0.5)
+    return finite

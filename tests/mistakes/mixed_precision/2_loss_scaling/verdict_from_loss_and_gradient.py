@@ -1,0 +1,15 @@
+"""a step whose loss is inf counts as skipped although its gradients were finite."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    finite = math.isfinite(norm) and bool(loss.isfinite())
+    if finite:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

@@ -1,0 +1,18 @@
+"""the gradients of a skipped step are zeroed and the optimizer steps all the same: momentum moves the weights."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    norm = torch.tensor(_total_norm(_gradients(optimizer)))
+    finite = math.isfinite(norm)
+    if not finite:
+        optimizer.zero_grad(set_to_none=False)
+        optimizer.step()
+    else:
+        if max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+        scaler.step(optimizer)
+    scaler.update()
+    return finite

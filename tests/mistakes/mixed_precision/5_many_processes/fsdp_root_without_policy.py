@@ -1,0 +1,10 @@
+"""the model's own parameters get no policy, only its layers do."""
+
+
+def wrap_fsdp(model, dtype=torch.float16):
+    mesh = init_device_mesh(next(model.parameters()).device.type, (dist.get_world_size(),))
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
+    for layer in model.children():
+        if next(layer.parameters(), None) is not None:
+            fully_shard(layer, mesh=mesh, mp_policy=policy)
+    return fully_shard(model, mesh=mesh)
