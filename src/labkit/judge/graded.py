@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from labkit.course.loading import implementation_path, load_implementation
+from labkit.course.loading import implementation_path
 from labkit.course.manifest import ROOT, Behaviour, Lab
 from labkit.course.records import Record, State, worst
 from labkit.judge import progress
 from labkit.observe.answer import Answer
 from labkit.observe.deadline import limited
-from labkit.observe.local import Observer, Observes, RankWork, Recorder, Replay
+from labkit.observe.local import Observer, Observes, RankWork, Recorder, Replay, load
 from labkit.observe.rank_group import Shape
 from labkit.observe.ranks import RankServer
 
@@ -88,13 +88,14 @@ class GradedSuite:
         device = self.option.device
         for stem in stems:
             path, server = self.paths[stem], None
+            builds_on = tuple(getattr(self.labs[stem], "builds_on", ()))  # until merged: labs[stem].builds_on
             if stem in self.ranks:
                 rank_device = device if torch.cuda.device_count() > 1 else "cpu"
-                work = RankWork(path, self.overlay, rank_device)
+                work = RankWork(path, self.overlay, rank_device, builds_on)
                 server = RankServer(work, rank_device, clean, path, self.ranks[stem])
                 self.servers.append(server)
             with limited(LOADING):
-                module = load_implementation(path, self.overlay)
+                module = load(path, self.overlay, builds_on)
             self.observers[stem] = Observer(module, device, server)
 
     def observer_for(self, item: pytest.Item) -> Observes:
