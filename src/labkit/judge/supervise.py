@@ -6,6 +6,7 @@ submission itself.
 """
 
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -34,10 +35,13 @@ LONGEST = 2**30  # bytes of a message: a child sends what --record writes
 
 
 class Supervisor:
-    """The side that stays: it starts children, hears of their tests, and hands pytest the reports."""
+    """The side that stays: it starts children, hears of their tests, and hands pytest the reports.
 
-    def __init__(self, suite: GradedSuite, session: pytest.Session, signal: int) -> None:
-        self.suite, self.session, self.signal = suite, session, signal
+    A child writes down where it is on the signal `where`.
+    """
+
+    def __init__(self, suite: GradedSuite, session: pytest.Session, where: int) -> None:
+        self.suite, self.session, self.where = suite, session, where
         self.left = list(session.items)
         self.timeouts: Counter[tuple[str, int]] = Counter()
         self.end = time.monotonic() + RUN_LIMIT
@@ -54,7 +58,7 @@ class Supervisor:
         """One child: for all tests that are left, or until one of them ends it, or none of its step need be run."""
         stack.unlink(missing_ok=True)
         ours, theirs = Channel.pair(LONGEST)
-        setting = Setting(stack=stack, signal=self.signal, group=False, close=(ours.fileno(),))
+        setting = Setting(stack=stack, signal=self.where, group=False, close=(ours.fileno(),))
         child = Child.fork(lambda: _serve(self.suite, list(self.left), theirs), setting)
         theirs.close()
         self.running = None
@@ -159,12 +163,10 @@ class Supervisor:
         how = how_it_ended(child.code)
         path = self.suite.paths[self.left[0].stash[LAB].stem]
         if self.running is None:
-            raise LabError(f"{path}: Python itself ended while the file was imported ({how})")
-        if how == "ended by SIGKILL":  # the system does that, when memory is short
-            answer = Answer(ending=Ending.MEMORY, says="Python was killed there; the system does so if memory is short")
-        else:
-            answer = Answer(ending=Ending.CRASHED, says=f"Python itself ended there ({how})")
-        self._give(answer, printed=self._printed())
+            raise LabError(f"{path}: your code ended Python itself ({how}) while the file was imported")
+        killed = child.code == -signal.SIGKILL  # by nobody here
+        says = f"your code ended Python itself ({how}{': the system does so if memory is short' if killed else ''})"
+        self._give(Answer(ending=Ending.MEMORY if killed else Ending.CRASHED, says=says), printed=self._printed())
 
     def _drop_the_rest_of_a_step(self) -> bool:
         """Whether a step has timed out often enough; its tests that are left then have their verdict."""
