@@ -25,7 +25,7 @@ from labkit.course.loading import line_in_stack
 from labkit.course.processes import end_with, kill_group, usable_cores
 
 TIME_LIMIT = 300.0  # seconds for one job of `run_forked`
-WHERE = 2.0  # seconds for a child to write down where it is
+WHERE = 3.0  # seconds for a child to write down where it is
 SPAWNED = "from labkit.observe.child import _be_spawned; _be_spawned()"
 
 Job = Callable[[], int | None]  # gives the exit code, None for 0
