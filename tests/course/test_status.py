@@ -167,7 +167,10 @@ def test_timeout_of_a_later_step_hides_no_earlier_one(course: Course) -> None:
 def test_code_that_ends_python_is_named(course: Course, written: str, ends: str, how: str) -> None:
     course.file.write_text("import os\n" + re.sub("raise NotImplementedError.*", f"os.{ends}", written))
     said = course.labkit("status", TORCH="yes").out
-    assert f"Next: your code ended Python itself ({how}); make watch shows where" in said
+    test = "test_double_is_twice" if written is STUBS else "test_halve_is_half"
+    assert f"mend what {test} shows" in said
+    (record,) = [record for record in status.known(course.lab, course.root).records if record.id == test]
+    assert "your code ended Python itself" in record.got and how in record.got
 
 
 def test_what_the_machine_lacked_is_not_kept(course: Course) -> None:
