@@ -21,14 +21,14 @@ def reset(lab: Lab, root: Path = ROOT) -> list[str]:
     Raises:
         LabError: there is no skeleton, the file cannot be read, or no backup could be made: then it is as it was.
     """
-    file, skeleton = progress.student_file(lab, root), lab.folder / "skeleton.py"
+    file, skeleton = lab.paths.student, lab.folder / "skeleton.py"
     try:
         stubs = skeleton.read_bytes()
     except OSError as error:
         raise LabError(
             f"{shown(skeleton, root)}: cannot be read ({error.strerror}); git checkout brings it back"
         ) from None
-    kept = progress.written(lab, root)
+    kept = progress.written(lab)
     if kept == stubs:
         return [f"{shown(file, root)} is the skeleton already; nothing to do"]
     said = []
