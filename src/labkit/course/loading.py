@@ -5,6 +5,7 @@ import linecache
 import re
 import sys
 import traceback
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -43,8 +44,7 @@ def load_implementation(path: Path, overlay: Path | None = None) -> ModuleType:
             raise LabError(f"{path} builds on {stem}.py, which {path.parent} does not have: put it there too")
         sys.modules[stem] = load_implementation(built_on)
     name = f"{IMPLEMENTATION}{path.stem}"
-    spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
-    module = importlib.util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(ModuleSpec(name, loader=None, origin=str(path)))
     module.__file__ = str(path)
     sys.modules[name] = module  # dataclasses and pickling look their module up
     for file in filter(None, (path, overlay)):
@@ -73,7 +73,7 @@ def line_in(path: str, error: BaseException) -> str:
     if not lines:
         return ""
     called = f" (called in line {lines[-2]})" if len(lines) > 1 else ""
-    return f"line {lines[-1]}{called}: {linecache.getline(path, lines[-1]).strip()}"
+    return f"line {lines[-1]}{called}: {linecache.getline(path, lines[-1] or 0).strip()}"
 
 
 def line_in_stack(path: Path, stack: str) -> tuple[int, str] | None:

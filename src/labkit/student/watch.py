@@ -163,7 +163,7 @@ class Watch:
                 self._say([Line(text) for text in self._reset()])
                 self.step = self._first_open()
         elif key == "h":
-            self._say(hints.next_hint(self.lab, self.step, "h", self.root))
+            self._say(hints.next_hint(self.lab, self.step, "h"))
         elif key == "n":
             self.walking, self.step = False, self._next_step()
             self._begin(self.step)
@@ -181,7 +181,7 @@ class Watch:
 
     def _reset(self) -> list[str]:
         try:
-            return reset(self.lab, self.root)
+            return reset(self.lab)
         except LabError as error:
             return [str(error)]
 
