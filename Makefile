@@ -39,6 +39,8 @@ help: ## print this list
 
 FORCE:
 
+comma := ,
+
 # $(1): what to install. pip's own page of text is kept in a file; the line says what to do.
 install = $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '$(1)' >$(VENV)/pip.log 2>&1 || { echo "make: pip could not install the packages (no network or index? then see 'Without a network' in README.md): $$(grep -m 1 ERROR $(VENV)/pip.log | cut -c 1-200) [all of it: $(VENV)/pip.log]"; exit 1; }
 
@@ -46,7 +48,7 @@ $(READY): pyproject.toml constraints.txt $(if $(STALE),FORCE)
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1); this course needs 3.11, 3.12 or 3.13: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@echo "Setting up .venv (once$(if $(STALE), more: this folder or its Python has moved); a few minutes, most of it PyTorch)"
+	@echo "Setting up .venv $(if $(STALE),again$(comma) because this folder or its Python has moved,once): a few minutes, most of it PyTorch"
 	@$(PYTHON) -m venv $(if $(STALE),--clear) $(VENV)
 	@$(call install,.)
 	@pwd -P >$@

@@ -1,4 +1,4 @@
-"""Which number formats this machine computes in: the hardware's flags decide, one small matrix product each shows it."""
+"""Which number formats this machine computes in: the hardware's flags decide, and a small product shows it."""
 
 import time
 from collections.abc import Callable
