@@ -34,7 +34,7 @@ def new_lab(number: int, stem: str, steps: int, root: Path = ROOT) -> list[str]:
     paths = Paths(root, root / "labs" / f"{name}_{stem}", stem, root / "docs" / f"{number:02d}_{stem}.md")
     _check(number, stem, steps, paths)
     words = {
-        "number": f"{number:02d}" if number > 9 else number,
+        "number": number,
         "name": name,
         "stem": stem,
         "title": stem.replace("_", " ").capitalize(),

@@ -30,15 +30,18 @@ def implementation_path(impl: str, stem: str, root: Path) -> Path:
     return path.resolve()
 
 
-def load_implementation(path: Path, overlay: Path | None = None) -> ModuleType:
+def load_implementation(
+    path: Path, overlay: Path | None = None, builds_on: tuple[str, ...] | None = None
+) -> ModuleType:
     """The module at `path`; `overlay`, a file of replacements, is run on top of it in the same namespace.
 
-    The labs that its manifest builds on are loaded first, from the same folder, and found by the file's own imports.
+    The labs with the stems `builds_on`, by default those that its manifest names, are loaded first, from the same
+    folder, and found by the file's own imports.
 
     Raises:
         LabError: a syntax error, or anything raised while the file was imported; names the line.
     """
-    for stem in _builds_on(path.stem):
+    for stem in _builds_on(path.stem) if builds_on is None else builds_on:
         built_on = path.with_name(f"{stem}.py")
         if not built_on.is_file():
             raise LabError(f"{path} builds on {stem}.py, which {path.parent} does not have: put it there too")
