@@ -1,5 +1,6 @@
 """`python -m labkit COMMAND`: what the Makefile's targets call. Every package adds its own commands."""
 
+import io
 import os
 import signal
 import sys
@@ -29,7 +30,8 @@ def main() -> None:
         if getattr(sys, name) is None:  # the parent process has closed it
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (as long as the process)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII, or an old code page
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may know only ASCII, or an old code page
+            stream.reconfigure(errors="backslashreplace")
     for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:  # Windows has no terminal that hangs up
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores the latter
             signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what was started is ended too

@@ -31,7 +31,8 @@ def check_lab(lab: str) -> None:
     screen.progress(f"checking {found.name}: about a minute")
     checked = check(found)
     screen.progress("")
-    screen.show([*(Line(text) for text in checked.wrong), *(Line(text, indent=4) for text in checked.left)])
+    indent = 4 if sys.stdout.isatty() else 0  # 0 wraps nothing: a line each for whatever reads them
+    screen.show([*(Line(text) for text in checked.wrong), *(Line(text, indent=indent) for text in checked.left)])
     if not (checked.wrong or checked.left):
         screen.show([Line(f"{found.name} is complete: manifest, files, pages, shown runs, proof and style.", "green")])
     sys.exit(1 if checked.wrong or checked.left else 0)
