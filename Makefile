@@ -42,7 +42,7 @@ FORCE:
 comma := ,
 
 # $(1): what to install. pip's own page of text is kept in a file; the line says what to do.
-install = $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '$(1)' >$(VENV)/pip.log 2>&1 || { echo "make: pip could not install the packages (no network or index? then see 'Without a network' in README.md): $$(grep -m 1 ERROR $(VENV)/pip.log | cut -c 1-200) [all of it: $(VENV)/pip.log]"; exit 1; }
+install = $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '$(1)' >$(VENV)/pip.log 2>&1 || { echo "make: pip could not install the packages: $$(grep -m 1 -o 'ERROR.*' $(VENV)/pip.log | cut -c 1-200); all that it wrote is in $(VENV)/pip.log; without a network or an index see 'Without a network' in README.md"; exit 1; }
 
 $(READY): pyproject.toml constraints.txt $(if $(STALE),FORCE)
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3"; exit 1; }
