@@ -1,11 +1,13 @@
 """`python -m labkit COMMAND`: what the Makefile's targets call. Every package adds its own commands."""
 
+import io
 import os
 import signal
 import sys
 
 import click
 
+from labkit.author.commands import COMMANDS as AUTHOR
 from labkit.course.errors import LabError
 from labkit.experiments.commands import COMMANDS as EXPERIMENTS
 from labkit.proof.commands import COMMANDS as PROOF
@@ -19,7 +21,7 @@ def cli() -> None:
     pass
 
 
-for command in (*STUDENT, *LABS, *EXPERIMENTS, *REPORT, *PROOF):
+for command in (*STUDENT, *LABS, *EXPERIMENTS, *REPORT, *PROOF, *AUTHOR):
     cli.add_command(command)
 
 
@@ -28,7 +30,8 @@ def main() -> None:
         if getattr(sys, name) is None:  # the parent process has closed it
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (as long as the process)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII, or an old code page
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may know only ASCII, or an old code page
+            stream.reconfigure(errors="backslashreplace")
     for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:  # Windows has no terminal that hangs up
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores the latter
             signal.signal(number, lambda number, _: sys.exit(128 + number))  # so that what was started is ended too

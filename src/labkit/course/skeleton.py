@@ -4,16 +4,17 @@ What only the solution needs goes: private functions and methods, decorators oth
 imports that nothing uses any more.
 """
 
-from pathlib import Path
+from typing import TypeVar
 
 import libcst as cst
 import libcst.matchers as m
 
 from labkit.course.errors import LabError
 from labkit.course.files import write_whole
-from labkit.course.manifest import ROOT, Lab
+from labkit.course.manifest import Lab
 
 KEPT_DECORATORS = ("property", "staticmethod")
+ImportT = TypeVar("ImportT", cst.Import, cst.ImportFrom)
 
 
 def skeleton_of(source: str, lab: Lab) -> str:
@@ -27,22 +28,22 @@ def skeleton_of(source: str, lab: Lab) -> str:
     module = original.visit(stubs)
     missing = {name for step in lab.steps for name in step.todo} - stubs.made
     if missing:
-        raise LabError(f"{lab.folder / 'lab.toml'}: steps: the solution has no {', '.join(sorted(missing))}")
+        raise LabError(f"{lab.paths.manifest}: steps: the solution has no {', '.join(sorted(missing))}")
     module = module.visit(_Imports(_names(module)))
     docstring, first, *rest = module.body  # the first import may be gone, the blank line above it stays
     first = first.with_changes(leading_lines=original.body[1].leading_lines)
     return module.with_changes(body=[docstring, first, *rest]).code
 
 
-def write_skeletons(lab: Lab, root: Path = ROOT) -> list[str]:
+def write_skeletons(lab: Lab) -> list[str]:
     """Writes `skeleton.py` and the file in `src/`, that one only if nobody has edited it; says what was done."""
-    source = (root / "solutions" / f"{lab.stem}.py").read_text(encoding="utf-8")
-    skeleton, student = lab.folder / "skeleton.py", root / "src" / f"{lab.stem}.py"
+    paths = lab.paths
+    skeleton, student = paths.skeleton, paths.student
     unedited = not student.exists() or (skeleton.exists() and student.read_bytes() == skeleton.read_bytes())
-    new = skeleton_of(source, lab)
+    new = skeleton_of(paths.solution.read_text(encoding="utf-8"), lab)
     said = []
     for path, writable in ((skeleton, True), (student, unedited)):
-        name = path.relative_to(root)
+        name = path.relative_to(paths.root)
         if not writable:
             said.append(f"{name}: left alone, it has been edited")
         elif path.exists() and path.read_text(encoding="utf-8") == new:
@@ -105,8 +106,9 @@ def _kept(decorator: str) -> bool:
 def _names(module: cst.Module) -> set[str]:
     """Every name that is used outside of import statements, and every string (the entries of `__all__`)."""
     rest = module.visit(_Imports(used=set()))
-    strings = {string.evaluated_value for string in m.findall(rest, m.SimpleString())}
-    return {name.value for name in m.findall(rest, m.Name())} | strings
+    strings = {cst.ensure_type(one, cst.SimpleString).evaluated_value for one in m.findall(rest, m.SimpleString())}
+    names = {cst.ensure_type(one, cst.Name).value for one in m.findall(rest, m.Name())}
+    return names | {text for text in strings if isinstance(text, str)}
 
 
 class _Imports(cst.CSTTransformer):
@@ -121,10 +123,12 @@ class _Imports(cst.CSTTransformer):
     def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.RemovalSentinel:
-        return updated_node if isinstance(updated_node.names, cst.ImportStar) else self._filtered(updated_node)
+        return self._filtered(updated_node)
 
-    def _filtered(self, node: cst.Import | cst.ImportFrom) -> cst.Import | cst.ImportFrom | cst.RemovalSentinel:
-        kept = [alias for alias in node.names if self._bound(alias) in self.used]
+    def _filtered(self, node: ImportT) -> ImportT | cst.RemovalSentinel:
+        if isinstance(node.names, cst.ImportStar):
+            return node
+        kept: list[cst.ImportAlias] = [alias for alias in node.names if self._bound(alias) in self.used]
         if not kept:
             return cst.RemoveFromParent()
         return node.with_changes(names=[*kept[:-1], kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)])

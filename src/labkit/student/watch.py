@@ -58,7 +58,7 @@ class Watch:
         self, lab: Lab, step: int | None, limit: float, root: Path, worker: Worker, pressed: keys.Keys
     ) -> None:
         self.lab, self.root, self.limit, self.worker, self.keys = lab, root, limit, worker, pressed
-        self.file = progress.student_file(lab, root)
+        self.file = lab.paths.student
         self.footer = keys.Footer()
         self.walking = step is None  # past what is passed already, up to the first step that is not
         self.step = step or self._first_open()
@@ -108,7 +108,7 @@ class Watch:
 
     def _start(self, step: int, saved: float | None = None) -> None:
         try:
-            there = progress.written(self.lab, self.root) is not None
+            there = progress.written(self.lab) is not None
         except LabError as error:
             self._say([Line(str(error), "bold red", 2)])
             return
@@ -163,7 +163,7 @@ class Watch:
                 self._say([Line(text) for text in self._reset()])
                 self.step = self._first_open()
         elif key == "h":
-            self._say(hints.next_hint(self.lab, self.step, "h", self.root))
+            self._say(hints.next_hint(self.lab, self.step, "h"))
         elif key == "n":
             self.walking, self.step = False, self._next_step()
             self._begin(self.step)
@@ -181,7 +181,7 @@ class Watch:
 
     def _reset(self) -> list[str]:
         try:
-            return reset(self.lab, self.root)
+            return reset(self.lab)
         except LabError as error:
             return [str(error)]
 
