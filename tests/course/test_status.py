@@ -145,7 +145,7 @@ def test_test_that_gives_no_answer_ends_the_run(course: Course) -> None:
     judging.write_text(re.sub(r"TIMEOUT = [\d.]+", "TIMEOUT = 1.0", judging.read_text()))
     course.file.write_text(re.sub("raise NotImplementedError.*", "while True:\n        pass", STUBS))
     said = course.labkit("status", TORCH="yes").out
-    assert "Next: step 1, mend what test_double_is_twice shows (1 timeout)" in said
+    assert "Next: step 1, fix what test_double_is_twice shows (1 timeout)" in said
     assert course.labkit("status").out == said
 
 
@@ -218,7 +218,7 @@ def test_it_ends_when_everything_passes(course: Course) -> None:
 
 def test_a_failure_is_shown_with_its_help(course: Course) -> None:
     said = [line.text for line in status.next_lines(status.Standing(course.lab, records_of(course, "failed")))]
-    assert said[0] == "Next: step 1, mend what test_double_is_twice shows (1 failed)"
+    assert said[0] == "Next: step 1, fix what test_double_is_twice shows (1 failed)"
     assert "make hint-lab07 STEP=1, or why it matters: make explain-lab07 TEST=double_is_twice" in said[2]
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 
-LOST = ("failed", "timeout")  # the states of a test that gave a verdict, and not a good one
+LOST = ("failed", "timeout", "memory", "crashed", "malformed")  # a verdict, and no good one
 NO_EXCEPTION = "no exception"  # expected where the code under test raised
 EVERY_NAME = "every name that the lab asks for"  # expected where one is missing
 

@@ -4,7 +4,8 @@ A test of `tests/test_<stem>.py` is graded if a lab has that stem; it is named a
 """
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,18 @@ import torch
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
-from labkit.course.files import write_json
+from labkit.course.files import shown, write_json
 from labkit.course.loading import implementation_path, load_implementation
 from labkit.course.manifest import ROOT, Behaviour, Lab
 from labkit.course.records import LOST, Record
-from labkit.judge import progress, summary, verdicts
+from labkit.course.screen import Line, pieces
+from labkit.judge import progress, verdicts
 from labkit.judge.draw import Draw
+from labkit.judge.lines import lines
 from labkit.observe.local import Observer, RankWork, Recorder, Replay, observe_with
 from labkit.observe.ranks import RankServer
 
+STYLES = {"dim": "light"}  # rich's names that pytest has others for
 PRINTED = 2000  # characters of what a failed test printed that are kept, the last ones
 
 _behaviour = pytest.StashKey[Behaviour]()
@@ -41,6 +45,7 @@ class GradedSuite:
         self.servers: list[RankServer] = []
         self.fingerprints: dict[str, progress.Fingerprint] = {}
         self.records: list[Record] = []
+        self.asked: dict[str, list[str]] = {}  # by stem, the behaviours that are left after --step and -k
         self.returned: dict[str, list[object]] = {}
         self.replayed = json.loads(Path(self.option.replay).read_text()) if self.option.replay else None
 
@@ -133,6 +138,11 @@ class _Hooks:
             if terminal is not None:
                 terminal.reportchars = ""
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            if _behaviour in item.stash:
+                self.suite.asked.setdefault(item.stash[_lab].stem, []).append(item.stash[_behaviour].id)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo):
         report = yield
@@ -180,7 +190,10 @@ class _Hooks:
         for lab in self.suite.labs.values():
             records = [record for record in self.suite.records if record.lab == lab.name]
             if records:
-                summary.write(terminalreporter, lab, records, self.suite.paths[lab.stem], self.suite.option)
+                option, path = self.suite.option, shown(self.suite.paths[lab.stem], ROOT)
+                asked, verbose = self.suite.asked.get(lab.stem, []), terminalreporter.verbosity > 0
+                said = lines(lab, records, path, impl=option.impl, step=option.step, asked=asked, verbose=verbose)
+                _write(terminalreporter, said)
 
     def _report(self) -> dict[str, object]:
         option = self.suite.option
@@ -191,6 +204,16 @@ class _Hooks:
             "torch": torch.__version__,
             "records": [asdict(record) for record in self.suite.records],
         }
+
+
+def _write(terminal: pytest.TerminalReporter, said: Iterable[Line]) -> None:
+    """Writes lines to pytest's terminal, wrapped to its width."""
+    terminal.ensure_newline()
+    columns = shutil.get_terminal_size().columns - (1 if terminal.isatty else 0)
+    for line in said:
+        markup = {STYLES.get(name, name): True for name in line.style.split()}
+        for piece in pieces(line, columns):
+            terminal.write_line(piece, **markup)
 
 
 def _in_tests(item: pytest.Item) -> bool:
