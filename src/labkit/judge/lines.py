@@ -145,8 +145,9 @@ def step_lines(
         if own:
             said += _step_line(one, Score.of(own, records))
     whole = Score.of(asked_of(lab, step, asked), records)
-    label = f"{'points':>{4 + TITLE + 1 + BAR + 2}}"
-    return [*said, Line(f"{label} {whole.earned:3} of {whole.worth:3}{whole.more()}{total}", "", 6)]
+    text = f"points {whole.earned:3} of {whole.worth:3}{whole.more()}{total}"
+    below_bars = 4 + TITLE + 1 + BAR + 2 - len("points")
+    return [*said, Line(" " * max(2, min(below_bars, COLUMNS - len(text))) + text, "", 6)]
 
 
 def _step_line(step: Step, score: Score) -> list[Line]:
