@@ -15,7 +15,7 @@ from labkit.course.screen import Line
 from labkit.judge import progress
 
 PYTHONS = ((3, 11), (3, 13))
-NEEDED = ("torch", "numpy", "matplotlib", "click", "jinja2", "rich", "pytest", "pytest-timeout")
+NEEDED = tuple("click jinja2 markdown-it-py matplotlib msgspec numpy pytest pytest-timeout rich torch".split())
 LABEL = 14  # columns
 
 

@@ -1,0 +1,112 @@
+"""What a lab is: the classes that a manifest fills in.
+
+msgspec compares each `lab.toml` with them: their types, ranges and defaults are the format.
+"""
+
+import functools
+import importlib.metadata
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from labkit.course.paths import Paths
+
+HINTS = 3  # rungs of every step: a question, the idea, nearly the code
+SECONDS, SECONDS_ON_RANKS = 30.0, 20.0  # limits of a test where the manifest gives none
+
+Text = Annotated[str, Meta(pattern=r"\S")]
+Count = Annotated[int, Meta(ge=1, le=9999)]
+Limit = Annotated[float, Meta(gt=0, le=3600)]
+
+
+class Behaviour(Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that the lab asks for. `id` is the name of its graded test, `seconds` a limit of its own."""
+
+    id: Annotated[str, Meta(pattern=r"^test_\w+$")]
+    step: Count
+    points: Count
+    why: Text
+    read: Text
+    seconds: Limit | None = None
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True):
+    """Some functions of the lab file that are written together. `todo` maps each function to its TODO line.
+
+    Its tests run on `ranks` processes at once. A "joined" group has been formed when the lab's code runs; in a "bare"
+    one the lab's code forms it. `needs` are the packages that this step needs besides the lab's.
+    """
+
+    number: Count
+    title: Text
+    minutes: Count
+    read: Text
+    todo: Annotated[dict[str, Text], Meta(min_length=1)]
+    hints: Annotated[tuple[Text, ...], Meta(min_length=HINTS, max_length=HINTS)]
+    ranks: Annotated[int, Meta(ge=1, le=16)] = 1
+    group: Literal["joined", "bare"] = "joined"
+    seconds: Limit | None = None
+    needs: tuple[Text, ...] = ()
+
+
+class Lab(Struct, frozen=True, forbid_unknown_fields=True):
+    """A lab as its manifest describes it. `stem` names its file in every directory of the repository.
+
+    `needs` are names of packages as pip knows them; `builds_on` the stems of labs whose files this one may import;
+    `data` files and folders below the lab's own.
+    """
+
+    number: Annotated[int, Meta(ge=0, le=99)]
+    title: Text
+    stem: Text
+    reading: Text
+    goal: Text
+    folder: Path  # of the manifest, which does not name it
+    steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
+    behaviours: Annotated[tuple[Behaviour, ...], Meta(min_length=1)]
+    needs: tuple[Text, ...] = ()
+    builds_on: tuple[Text, ...] = ()
+    data: tuple[Text, ...] = ()
+
+    @property
+    def paths(self) -> Paths:
+        root = self.folder.parents[1]
+        return Paths(root, self.folder, self.stem, root / self.reading, tuple(self.folder / name for name in self.data))
+
+    @property
+    def name(self) -> str:
+        return f"lab{self.number:02d}"
+
+    @property
+    def minutes(self) -> int:
+        return sum(step.minutes for step in self.steps)
+
+    @property
+    def points(self) -> int:
+        return sum(behaviour.points for behaviour in self.behaviours)
+
+    def step(self, number: int) -> Step:
+        return next(step for step in self.steps if step.number == number)
+
+    def stub_messages(self) -> dict[str, int]:
+        """What each stub raises, "Step 2: scaled_backward", and its step's number."""
+        return {f"Step {step.number}: {function}": step.number for step in self.steps for function in step.todo}
+
+    def missing(self, step: int) -> tuple[str, ...]:
+        """The packages that this step, or the whole lab, needs and that are not installed."""
+        return tuple(name for name in dict.fromkeys(self.needs + self.step(step).needs) if not _installed(name))
+
+    def seconds_for(self, behaviour: Behaviour) -> float:
+        """How long the behaviour's test may take."""
+        step = self.step(behaviour.step)
+        return behaviour.seconds or step.seconds or (SECONDS_ON_RANKS if step.ranks > 1 else SECONDS)
+
+
+@functools.cache
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
