@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from labkit.observe.values import DTYPES, MAX_BYTES, MAX_DEPTH, NotAValue, Raised, decode, encode
+from labkit.observe.values import DTYPES, LIMITS, NotAValue, Raised, decode, encode, parse
 
 quick = settings(deadline=None, derandomize=True, max_examples=50, database=None)
 
@@ -58,7 +58,7 @@ def tensors(draw: st.DrawFn) -> Tensor:
     data = draw(st.binary(min_size=size, max_size=size))
     if dtype == torch.bool:
         data = bytes(byte & 1 for byte in data)
-    return torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape)
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8).view(dtype).reshape(shape)
 
 
 @quick
@@ -85,10 +85,21 @@ def test_special_numbers_cross_bit_for_bit(dtype: torch.dtype) -> None:
         torch.ones(1).expand(5),
         torch.arange(4.0)[4:],
         torch.imag(torch.tensor([1 + 2j, 3 - 4j]).conj()),  # a negation that is not yet carried out
+        torch.tensor([1 + 2j, 3 - 4j]).conj(),
         torch.arange(3.0, requires_grad=True) * 2,
         nn.Parameter(torch.arange(3.0)),
     ],
-    ids=["transposed", "strided", "one-of-two", "expanded", "no-rows", "negated", "with-graph", "parameter"],
+    ids=[
+        "transposed",
+        "strided",
+        "one-of-two",
+        "expanded",
+        "no-rows",
+        "negated",
+        "conjugated",
+        "with-graph",
+        "parameter",
+    ],
 )
 def test_views_cross_as_what_they_show(view: Tensor) -> None:
     seen = crossed(view)
@@ -166,10 +177,12 @@ CIRCLE.append(CIRCLE)
 @pytest.mark.parametrize(
     "value",
     [
-        object(), len, {1, 2}, b"bytes", 1j, 2**65, Text("text"), nn.Linear(1, 1), torch.complex64,
+        object(), len, {1, 2}, b"bytes", 1j, 2**65, Text("text"), nn.Linear(1, 1), torch.qint8,
         OrderedDict(a=1), {1: "a key that is no string"}, {Text("key"): 1}, Raised("ValueError", Text("message")),
         torch.ones(2).as_subclass(AlwaysEqual), torch.ones(2).to_sparse(), torch.ones(1, device="meta"),
-        torch.ones(2, dtype=torch.complex64), torch.ones(1).expand(MAX_BYTES), nested(MAX_DEPTH + 1), CIRCLE,
+        torch.ones(1).expand(LIMITS.tensors), nested(LIMITS.depth + 1), CIRCLE,
+        "a" * (LIMITS.text + 1), ["a" * (LIMITS.text // 2 + 1)] * 2, {"a" * (LIMITS.text + 1): 1},
+        [0] * (LIMITS.items + 1), [[0] * (LIMITS.items // 2)] * 2, [torch.ones(LIMITS.tensors // 8)] * 3,
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
@@ -192,7 +205,7 @@ def test_tensor_inside_a_transform_is_refused() -> None:
 
 
 def test_deepest_value_that_crosses() -> None:
-    assert crossed(nested(MAX_DEPTH)) == nested(MAX_DEPTH)
+    assert crossed(nested(LIMITS.depth)) == nested(LIMITS.depth)
 
 
 # Data that nobody encoded -----------------------------------------------------------------------------------------
@@ -246,3 +259,21 @@ def test_any_json_is_a_value_or_refused(data: object) -> None:
 def test_json_that_nests_without_end_is_refused() -> None:
     with pytest.raises(NotAValue):
         decode(json.loads("[" * 500 + "]" * 500))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"\xff", b"{", b"1 2", b"9" * 10_000, b"[" * 200_000, b'{"a":' * 200_000,
+        b"[" + b"0," * 3_000_000 + b"0]", b'"' + b"a" * 100_000_000 + b'"', b"[" + b"{}," * 3_000_000 + b"0]",
+    ],
+    ids=lambda text: f"{text[:6]!r}, {len(text)} bytes",
+)  # fmt: skip
+def test_a_reply_that_is_no_json_or_too_much_of_it_is_refused(text: bytes) -> None:
+    with pytest.raises(NotAValue):
+        decode(parse(text))
+
+
+def test_the_largest_values_of_a_kind_fit_in_a_reply() -> None:
+    for value in (torch.ones(LIMITS.tensors // 4), "\0" * LIMITS.text, [True] * (LIMITS.items - 1)):
+        assert_same(decode(parse(json.dumps(encode(value)).encode())), value)

@@ -3,26 +3,48 @@
 `encode` turns None, bools, numbers, strings, lists, tuples, dicts with string keys, dtypes, exceptions and dense
 tensors into JSON; `decode` builds fresh values from it and trusts nothing. A tensor travels as dtype, shape and raw
 bytes: its bits arrive unchanged, and nothing that a submission hung on it (a subclass, `__eq__`, hooks) arrives at all.
+A value is bounded as a whole, on both sides: `LIMITS` is the one place for it.
 """
 
 import base64
 import difflib
+import json
 import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-MAX_BYTES = 64 * 2**20  # of one tensor: far above what any scenario returns
-MAX_BITS = 64  # of one int
-MAX_DEPTH = 16
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one value may hold, all its parts together; far above what any scenario returns."""
+
+    tensors: int = 64 * 2**20  # bytes
+    text: int = 2**20  # characters of all strings and keys
+    items: int = 100_000  # of lists and dicts, and everything else that is a value
+    depth: int = 16
+    bits: int = 64  # of one int
+
+    @property
+    def bytes(self) -> int:
+        """Of the JSON: base64 of the tensors, escaped text (6 bytes a character), and what is written around items."""
+        return self.tensors * 4 // 3 + 6 * self.text + 128 * self.items
+
+
+LIMITS = Limits()
+
+MESSAGE = 10_000  # characters of an exception's message that are kept
 
 DTYPES = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool,
-        torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+    name: getattr(torch, name)
+    for name in (
+        "float16", "bfloat16", "float32", "float64", "bool",
+        "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64",
+        "complex32", "complex64", "complex128",
+        "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2",
     )
+    if hasattr(torch, name)
 }  # fmt: skip
 
 
@@ -37,10 +59,10 @@ class Raised:
     @classmethod
     def of(cls, error: BaseException, where: str = "") -> "Raised":
         try:
-            message = str(error)
+            message = str.__str__(str(error))  # a subclass of str could answer anything
         except Exception:
             message = "(its message cannot be read)"
-        return cls(type(error).__name__, f"{message}{_like(error)}", where)
+        return cls(type(error).__name__, f"{message[:MESSAGE]}{_like(error)}", where)
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}{f', {self.where}' if self.where else ''}"
@@ -61,33 +83,38 @@ class NotAValue(Exception):
     """The object, or the JSON, is nothing that may cross."""
 
 
-def encode(value: object, depth: int = 0) -> object:
+class _Budget:
+    """What is left of `LIMITS` for the value that is being encoded or decoded."""
+
+    def __init__(self) -> None:
+        self.items, self.text, self.tensors = LIMITS.items, LIMITS.text, LIMITS.tensors
+
+    def take_item(self, depth: int) -> None:
+        if depth > LIMITS.depth:
+            raise NotAValue("something nested too deeply")
+        self.items -= 1
+        if self.items < 0:
+            raise NotAValue(f"more than {LIMITS.items} items")
+
+    def take_text(self, text: str) -> str:
+        self.text -= len(text)
+        if self.text < 0:
+            raise NotAValue(f"more than {LIMITS.text} characters of text")
+        return text
+
+    def take_tensor(self, size: int) -> None:
+        self.tensors -= size
+        if self.tensors < 0:
+            raise NotAValue(f"tensors of more than {LIMITS.tensors} bytes")
+
+
+def encode(value: object) -> object:
     """`value` as JSON-ready data.
 
     Raises:
         NotAValue: an object of another kind, a sparse or meta tensor, a subclass of Tensor, or too much of anything.
     """
-    if depth > MAX_DEPTH:
-        raise NotAValue("nested too deeply")
-    if value is None or type(value) in (bool, int, float, str):
-        return _bounded(value)
-    if type(value) in (list, tuple):
-        return [encode(item, depth + 1) for item in value]
-    if type(value) is dict:
-        if not all(type(key) is str for key in value):
-            raise NotAValue("a dict whose keys are not all strings")
-        return {"$": "dict", "items": {key: encode(item, depth + 1) for key, item in value.items()}}
-    if isinstance(value, torch.dtype):
-        if value not in DTYPES.values():
-            raise NotAValue(f"the dtype {value}")
-        return {"$": "dtype", "name": str(value).removeprefix("torch.")}
-    if type(value) is Raised:
-        if not all(type(text) is str for text in vars(value).values()):
-            raise NotAValue("an exception whose message is no plain string")
-        return {"$": "raised", "type": value.type, "message": value.message, "where": value.where}
-    if type(value) in (Tensor, torch.nn.Parameter):
-        return _encode_tensor(value)
-    raise NotAValue(f"an object of type {type(value).__name__}")
+    return _encode(value, _Budget(), 0)
 
 
 def decode(data: object, device: str = "cpu") -> object:
@@ -97,62 +124,103 @@ def decode(data: object, device: str = "cpu") -> object:
         NotAValue: the data is malformed.
     """
     try:
-        return _decode(data, device, 0)
+        return _decode(data, device, _Budget(), 0)
     except NotAValue:
         raise
     except Exception as error:
         raise NotAValue(f"malformed data ({type(error).__name__})") from None
 
 
-def _bounded(value: bool | int | float | str | None) -> bool | int | float | str | None:
-    if type(value) is int and value.bit_length() > MAX_BITS:
+def parse(text: bytes) -> object:
+    """JSON that another process wrote, as data for `decode`; bounded before anything is built from it.
+
+    Raises:
+        NotAValue: it is no JSON, or more of it than any value needs.
+    """
+    if len(text) > LIMITS.bytes:
+        raise NotAValue(f"a reply of {len(text)} bytes")
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > 8 * LIMITS.items + LIMITS.text:
+        raise NotAValue("a reply of too many parts")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotAValue(f"a reply that is no JSON ({type(error).__name__})") from None
+
+
+def _encode(value: object, budget: _Budget, depth: int) -> object:
+    budget.take_item(depth)
+    if value is None or type(value) in (bool, int, float, str):
+        return _bounded(value, budget)
+    if type(value) in (list, tuple):
+        return [_encode(item, budget, depth + 1) for item in value]
+    if type(value) is dict:
+        if not all(type(key) is str for key in value):
+            raise NotAValue("a dict whose keys are not all strings")
+        items = {budget.take_text(key): _encode(item, budget, depth + 1) for key, item in value.items()}
+        return {"$": "dict", "items": items}
+    if isinstance(value, torch.dtype):
+        if value not in DTYPES.values():
+            raise NotAValue(f"the dtype {value}")
+        return {"$": "dtype", "name": str(value).removeprefix("torch.")}
+    if type(value) is Raised:
+        if not all(type(text) is str for text in vars(value).values()):
+            raise NotAValue("an exception whose message is no plain string")
+        return {"$": "raised"} | {name: budget.take_text(text) for name, text in vars(value).items()}
+    if type(value) in (Tensor, torch.nn.Parameter):
+        return _encode_tensor(value, budget)
+    raise NotAValue(f"an object of type {type(value).__name__}")
+
+
+def _bounded(value: bool | int | float | str | None, budget: _Budget) -> bool | int | float | str | None:
+    if type(value) is int and value.bit_length() > LIMITS.bits:
         raise NotAValue(f"an int of {value.bit_length()} bits")
-    return value
+    return budget.take_text(value) if type(value) is str else value
 
 
-def _encode_tensor(tensor: Tensor) -> dict[str, object]:
+def _encode_tensor(tensor: Tensor, budget: _Budget) -> dict[str, object]:
     name = str(tensor.dtype).removeprefix("torch.")
     if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta:
         kind = "nested" if tensor.is_nested else tensor.layout
         raise NotAValue(f"a {kind} tensor on {tensor.device}, where a dense one is expected")
     if name not in DTYPES:
         raise NotAValue(f"a tensor of dtype {name}")
-    if tensor.nbytes > MAX_BYTES:
-        raise NotAValue(f"a tensor of {tensor.nbytes} bytes")
+    budget.take_tensor(tensor.nbytes)
     try:
-        flat = tensor.detach().cpu().resolve_neg().reshape(-1).clone(memory_format=torch.contiguous_format)
+        plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+        flat = plain.reshape(-1).clone(memory_format=torch.contiguous_format)
         raw = flat.view(torch.uint8).numpy().tobytes()
     except RuntimeError as error:  # a tensor that torch.func or a compiler wraps
         raise NotAValue(f"a tensor without data of its own ({error})") from None
     return {"$": "tensor", "dtype": name, "shape": list(tensor.shape), "bytes": base64.b64encode(raw).decode()}
 
 
-def _decode(data: object, device: str, depth: int) -> object:
-    if depth > MAX_DEPTH:
-        raise NotAValue("nested too deeply")
+def _decode(data: object, device: str, budget: _Budget, depth: int) -> object:
+    budget.take_item(depth)
     if data is None or type(data) in (bool, int, float, str):
-        return _bounded(data)
+        return _bounded(data, budget)
     if type(data) is list:
-        return [_decode(item, device, depth + 1) for item in data]
+        return [_decode(item, device, budget, depth + 1) for item in data]
     kind = data["$"]
     if kind == "dict":
-        return {key: _decode(item, device, depth + 1) for key, item in data["items"].items()}
+        items = data["items"].items()
+        return {budget.take_text(key): _decode(item, device, budget, depth + 1) for key, item in items}
     if kind == "dtype":
         return DTYPES[data["name"]]
     if kind == "raised":
-        return Raised(str(data["type"]), str(data["message"]), str(data["where"]))
+        return Raised(*(budget.take_text(str(data[name])) for name in ("type", "message", "where")))
     if kind == "tensor":
-        return _decode_tensor(data, device)
-    raise NotAValue(f"an unknown kind of value, {kind!r}")
+        return _decode_tensor(data, device, budget)
+    raise NotAValue(f"an unknown kind of value, {str(kind)[:40]!r}")
 
 
-def _decode_tensor(data: dict, device: str) -> Tensor:
+def _decode_tensor(data: dict, device: str, budget: _Budget) -> Tensor:
     dtype, shape = DTYPES[data["dtype"]], data["shape"]
     if not all(type(size) is int and size >= 0 for size in shape):
-        raise NotAValue(f"a tensor of shape {shape}")
+        raise NotAValue("a tensor of no shape")
+    if len(shape) > LIMITS.bits:  # torch's own limit on dimensions
+        raise NotAValue(f"a tensor of {len(shape)} dimensions")
     size = math.prod(shape) * dtype.itemsize
-    if size > MAX_BYTES:
-        raise NotAValue(f"a tensor of {size} bytes")
+    budget.take_tensor(size)
     raw = base64.b64decode(data["bytes"], validate=True)
     if len(raw) != size:
         raise NotAValue(f"a tensor of {size} bytes that holds {len(raw)}")
@@ -160,4 +228,4 @@ def _decode_tensor(data: dict, device: str) -> Tensor:
         raise NotAValue("a bool tensor that holds more than 0 and 1")
     if not raw:
         return torch.empty(shape, dtype=dtype, device=device)
-    return torch.frombuffer(bytearray(raw), dtype=dtype).reshape(shape).to(device)
+    return torch.frombuffer(bytearray(raw), dtype=torch.uint8).view(dtype).reshape(shape).to(device)
