@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 
 from labkit.course.manifest import Lab, Step
-from labkit.course.records import LOST, NO_EXCEPTION, Record
+from labkit.course.records import LOST, NO_EXCEPTION, Record, State
 from labkit.course.screen import Line
 from labkit.judge.summary import (
     Score,
@@ -58,7 +58,7 @@ def lines(
     if looks_like:
         said += [Line(""), Line(looks_like, "bold yellow", 2)]
     if not lost:
-        notes = [record.note for record in records if record.note and record.state == "passed"]
+        notes = [record.note for record in records if record.note and record.state == State.PASSED]
         said += [Line(text) for note in notes for text in ("", *note.splitlines())]
     said += [Line(""), Line(f"Lab {lab.number:02d}: {lab.title}, {path}", "bold", 8)]
     said += [*step_lines(lab, records, step, asked), *install_lines(records), Line("")]
@@ -104,7 +104,7 @@ def alike(records: list[Record]) -> list[list[Record]]:
 
 def errors_alike(records: list[Record]) -> list[list[Record]]:
     """The failures of the machinery, those together that say the same."""
-    return _grouped([record for record in records if record.state == "grader_error"], lambda record: record.got)
+    return _grouped([record for record in records if record.state == State.GRADER_ERROR], lambda record: record.got)
 
 
 def _grouped(records: Iterable[Record], key: Callable[[Record], str]) -> list[list[Record]]:
@@ -177,7 +177,7 @@ def cut(text: str, columns: int) -> str:
 
 def install_lines(records: list[Record]) -> list[Line]:
     """How to install what kept tests from running."""
-    names = sorted({record.needs for record in records if record.state == "skipped" and record.needs})
+    names = sorted({record.needs for record in records if record.state == State.SKIPPED and record.needs})
     return [Line(f"  skipped, no points lost: .venv/bin/python -m pip install {name}", "", 4) for name in names]
 
 
@@ -209,11 +209,11 @@ def _next_of_run(
 
 def all_passed(lab: Lab, records: list[Record], step: int | None = None, asked: Collection[str] | None = None) -> Line:
     """Where nothing is left to do: what passed, what was not judged, and the next step."""
-    passed = sum(record.state == "passed" for record in records)
-    if any(record.state == "grader_error" for record in records):
+    passed = sum(record.state == State.PASSED for record in records)
+    if any(record.state == State.GRADER_ERROR for record in records):
         return Line(f"{passed} passed; what was not judged is no fault of your code: make doctor", "yellow", 2)
     if not step and len(records) == len(lab.behaviours):
-        skipped = any(record.state == "skipped" for record in records)
+        skipped = any(record.state == State.SKIPPED for record in records)
         return Line("All that can run here passed." if skipped else "Everything passed.", "green", 2)
     if not step or len(records) < len(asked_of(lab, step)):
         return Line(f"All that ran passed: {passed} of {len(lab.behaviours)} tests.", "green", 2)

@@ -9,16 +9,24 @@ from dataclasses import dataclass
 
 from labkit.course.errors import LabError
 from labkit.course.manifest import Behaviour, Lab
-from labkit.course.records import LOST, Record
+from labkit.course.records import LOST, Record, State
 from labkit.judge.diagnosis import diagnose, misconceptions
 
 # The states in the order in which they are counted, and the words for them.
 WORDS = {
-    "passed": "passed", "failed": "failed", "timeout": "timeout", "memory": "out of memory", "crashed": "crashed",
-    "malformed": "malformed", "grader_error": "not judged", "todo": "todo", "blocked": "blocked", "skipped": "skipped",
-}  # fmt: skip
-UNJUDGED = ("skipped", "grader_error")  # states that say nothing about the student's code
-SETTLED = ("passed", *UNJUDGED)  # states in which nothing is left for the student to do
+    State.PASSED: "passed",
+    State.FAILED: "failed",
+    State.TIMEOUT: "timeout",
+    State.MEMORY: "out of memory",
+    State.CRASHED: "crashed",
+    State.MALFORMED: "malformed",
+    State.GRADER_ERROR: "not judged",
+    State.TODO: "todo",
+    State.BLOCKED: "blocked",
+    State.SKIPPED: "skipped",
+}
+UNJUDGED = (State.SKIPPED, State.GRADER_ERROR)  # states that say nothing about the student's code
+SETTLED = (State.PASSED, *UNJUDGED)  # states in which nothing is left for the student to do
 
 
 @dataclass(frozen=True)
@@ -37,19 +45,21 @@ class Score:
     @classmethod
     def of(cls, behaviours: Iterable[Behaviour], records: Iterable[Record]) -> "Score":
         found = {record.id: record for record in records}
-        counts: Counter[str] = Counter()
+        counts: Counter[State | None] = Counter()
         missing: Counter[str] = Counter()
         earned = worth = 0
         for behaviour in behaviours:
             record = found.get(behaviour.id)
-            counts[record.state if record else "not run"] += 1
-            if record and record.state == "skipped":
+            counts[record.state if record else None] += 1
+            if record and record.state == State.SKIPPED:
                 missing[record.needs or "another package"] += behaviour.points
             elif not record or record.state not in UNJUDGED:
                 worth += behaviour.points
             earned += record.earned if record else 0
-        words = {**WORDS, "not run": "not run"}
-        return cls(earned, worth, tuple(f"{counts[one]} {words[one]}" for one in words if counts[one]), dict(missing))
+        found_states = [
+            f"{counts[state]} {word}" for state, word in (WORDS | {None: "not run"}).items() if counts[state]
+        ]
+        return cls(earned, worth, tuple(found_states), dict(missing))
 
     @property
     def whole(self) -> bool:
@@ -90,7 +100,7 @@ def next_record(records: list[Record]) -> Record | None:
 
 def next_thing(lab: Lab, record: Record, path: str) -> str:
     """What to do about `record`: "step 2, write scaled_backward in src/mixed_precision.py"."""
-    if record.state in ("todo", "blocked"):
+    if record.state in (State.TODO, State.BLOCKED):
         return f"step {needed_step(lab, record)}, write {record.needs.partition(': ')[2]} in {path}"
     return f"step {record.step}, fix what {record.id} shows"
 
