@@ -20,7 +20,7 @@ from labkit.course.loading import implementation_path, load_implementation
 from labkit.course.manifest import ROOT, Behaviour, Lab
 from labkit.course.records import LOST, Record
 from labkit.course.screen import Line, pieces
-from labkit.judge import progress, verdicts
+from labkit.judge import causes, progress, verdicts
 from labkit.judge.draw import Draw
 from labkit.judge.lines import lines
 from labkit.observe.local import Observer, RankWork, Recorder, Replay, observe_with
@@ -51,6 +51,7 @@ class GradedSuite:
 
     def add_lab(self, lab: Lab, many_ranks: bool, clean: bool) -> None:
         """Loads the code under test; before that, while this process is still `clean`, starts a server of ranks."""
+        causes.of_lab(lab)  # a file of causes that is wrong is said before anything runs
         path = implementation_path(self.option.impl, lab.stem, ROOT)
         self.fingerprints[lab.stem] = progress.fingerprint(lab)  # before the file is read
         overlay = Path(self.option.overlay).resolve() if self.option.overlay else None

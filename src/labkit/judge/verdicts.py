@@ -4,7 +4,7 @@ import pytest
 
 from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import EVERY_NAME, NO_EXCEPTION, Record
-from labkit.judge.causes import SLIPS, cause, raised_in
+from labkit.judge.causes import SLIPS, cause, cause_of_failure, raised_in
 from labkit.judge.expect import Unexpected
 from labkit.observe.local import MissingName, SubmissionRaised
 from labkit.observe.ranks import DEADLINE, RANK_TIMEOUT
@@ -31,7 +31,8 @@ def verdict(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, observed: lis
     if slip is not None:
         return _record_of_exception(base, lab, behaviour, slip)
     if isinstance(error, Unexpected):
-        return base.but(state="failed", got=error.got, expected=error.expected, why=error.why)
+        found = cause(error.raised, lab) if error.raised else cause_of_failure(lab, behaviour.id, error.got)
+        return base.but(state="failed", got=error.got, expected=error.expected, why=found or error.why)
     if isinstance(error, SubmissionRaised):
         return _record_of_exception(base, lab, behaviour, error.raised)
     if isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout"):
@@ -65,7 +66,7 @@ def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: R
         return _timed_out(base, TIMEOUT, raised.where, LOOP)
     if raised.type == RANK_TIMEOUT:
         return _timed_out(base, DEADLINE, raised.where, DEADLOCK)
-    return base.but(state="failed", got=str(raised), expected=NO_EXCEPTION, why=cause(raised))
+    return base.but(state="failed", got=str(raised), expected=NO_EXCEPTION, why=cause(raised, lab))
 
 
 def _timed_out(base: Record, limit: float, where: str, why: str) -> Record:
