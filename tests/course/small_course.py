@@ -99,11 +99,13 @@ EXACT = Tolerance("only the exponent moves", atol=0.0)
 
 
 def test_double_is_twice(observe, draw):
+    """double(x) is x + x."""
     x = draw.normal(4)
     expect(observe(lab07.doubled, x=x), "double(x)").close_to(2 * x, EXACT, why="add x to itself")
 
 
 def test_halve_is_half(observe, draw):
+    """halve(x) is half of x."""
     x = draw.normal(4)
     why = f"divide {x.numel()} numbers by two"
     expect(observe(lab07.halved, x=x), "halve(x)").close_to(x / 2, EXACT, why=why)

@@ -49,7 +49,7 @@ def test_without_a_name_and_without_knowledge_it_asks(course: Course) -> None:
 def test_known_failure_is_shown(course: Course) -> None:
     course.file.write_text(WRONG)
     record = Record("lab07", "test_double_is_twice", 1, 3, 0.1, "", "failed", got="9", expected="6")
-    progress.remember(course.lab, progress.fingerprint(course.lab, course.root), [record], root=course.root)
+    progress.remember(course.lab, progress.fingerprint(course.lab), [record])
     said = [line.text for line in explain(course.lab, "double", course.root)]
     assert "  your code:    failed; got 9, expected 6" in said
 

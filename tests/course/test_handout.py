@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from page_checks import ENVIRONMENT, ROOT, Block, load
+from small_course import small_course
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
@@ -34,11 +36,13 @@ NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
 def test_table_of_steps_is_up_to_date(lab: Lab) -> None:
-    text = (lab.folder / "README.md").read_text(encoding="utf-8")
+    text = lab.paths.handout.read_text(encoding="utf-8")
     assert handout_of(lab, text) == text, "run: make skeletons"
 
 
-@pytest.mark.parametrize(("lab", "block"), RUNS, ids=lambda part: f"line {part.line}" if type(part) is Block else "")
+@pytest.mark.parametrize(
+    ("lab", "block"), RUNS, ids=lambda part: f"line {part.line}" if type(part) is Block else part.name
+)
 def test_shown_run_is_true(lab: Lab, block: Block, tmp_path: Path) -> None:
     command, _, shown = block.text.partition("\n")
     printed = run(lab, command.removeprefix("$ "), block.mark, tmp_path)
@@ -47,16 +51,25 @@ def test_shown_run_is_true(lab: Lab, block: Block, tmp_path: Path) -> None:
 
 def run(lab: Lab, command: str, author: str, folder: Path) -> str:
     """What `command` of a handout prints with the file of `author` in the place of the student's, here in `folder`."""
-    source = lab.folder / "skeleton.py" if author == "skeleton" else ROOT / "solutions" / f"{lab.stem}.py"
+    source = lab.paths.skeleton if author == "skeleton" else lab.paths.solution
     file = folder / f"{lab.stem}.py"
     shutil.copy(source, file)
     program, *words = shlex.split(command)
     if program == "make":
         assert words[0] == f"test-{lab.name}"
-        arguments = ["-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", f"tests/test_{lab.stem}.py"]
+        arguments = [
+            "-m",
+            "pytest",
+            "-q",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+            str(lab.paths.suite.relative_to(ROOT)),
+        ]
         arguments += ["--impl", str(folder)]
         if author not in ("skeleton", "solutions"):
-            arguments += ["--overlay", str(ROOT / "tests" / "mistakes" / lab.stem / f"{author}.py")]
+            (mistake,) = lab.paths.mistakes.rglob(f"{author}.py")
+            arguments += ["--overlay", str(mistake)]
         for word in words[1:]:
             name, _, value = word.partition("=")
             arguments += [f"--{name.lower()}", value]
@@ -100,19 +113,24 @@ def test_a_run_that_changed_is_noticed(shown: str, printed: str, same: bool) -> 
     assert alike(shown, printed) == same
 
 
-def test_only_the_table_is_replaced() -> None:
-    lab = LABS[0]
-    assert handout_of(lab, f"before\n{BEGIN}\nold\n{END}\nafter\n") == f"before\n{BEGIN}\n{table(lab)}\n{END}\nafter\n"
+@pytest.fixture
+def tiny(tmp_path: Path) -> Lab:
+    return small_course(tmp_path).lab
+
+
+def test_only_the_table_is_replaced(tiny: Lab) -> None:
+    new = f"before\n{BEGIN}\n{table(tiny)}\n{END}\nafter\n"
+    assert handout_of(tiny, f"before\n{BEGIN}\nold\n{END}\nafter\n") == new
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, f"{END}\n{BEGIN}\n", f"{BEGIN}{END}{BEGIN}{END}"])
-def test_a_handout_without_its_markers_is_refused(text: str) -> None:
+def test_a_handout_without_its_markers_is_refused(tiny: Lab, text: str) -> None:
     with pytest.raises(LabError, match=r"README\.md: the table of steps stands between"):
-        handout_of(LABS[0], text)
+        handout_of(tiny, text)
 
 
-def test_table_sums_what_the_manifest_says() -> None:
-    lab = LABS[0]
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_table_sums_what_the_manifest_says(lab: Lab) -> None:
     rows = table(lab).splitlines()
     assert len(rows) == len(lab.steps) + 3
     cells = [[cell.strip() for cell in row.split("|")] for row in rows[2:]]
@@ -120,16 +138,14 @@ def test_table_sums_what_the_manifest_says() -> None:
     assert sum(int(row[4]) for row in cells[:-1]) == int(cells[-1][4]) == lab.points
 
 
-def test_class_of_several_methods_is_named_once() -> None:
-    assert "| `MixedPrecisionTrainer.__init__`, `.train_step`, `.train_epoch`," in table(manifest.find("lab04"))
+def test_class_of_several_methods_is_named_once(tiny: Lab) -> None:
+    todo = dict.fromkeys(("Thing.half", "Thing.whole", "double"), "write it")
+    step = structs.replace(tiny.steps[0], todo=todo)
+    assert "| `Thing.half`, `.whole`, `double` |" in table(structs.replace(tiny, steps=(step,)))
 
 
-def test_a_lab_without_a_handout_gets_a_beginning(tmp_path: Path) -> None:
-    folder = tmp_path / "labs" / LABS[0].folder.name
-    folder.mkdir(parents=True)
-    shutil.copy(LABS[0].folder / "lab.toml", folder)
-    lab = manifest.load(folder / "lab.toml")
-    name = f"labs/{folder.name}/README.md"
-    assert write_handout(lab, tmp_path) == [f"{name}: written"]
-    assert table(lab) in (folder / "README.md").read_text(encoding="utf-8")
-    assert write_handout(lab, tmp_path) == [f"{name}: up to date"]
+def test_a_lab_without_a_handout_gets_a_beginning(tiny: Lab) -> None:
+    tiny.paths.handout.unlink()
+    assert write_handout(tiny) == ["labs/lab07_tiny/README.md: written"]
+    assert table(tiny) in tiny.paths.handout.read_text(encoding="utf-8")
+    assert write_handout(tiny) == ["labs/lab07_tiny/README.md: up to date"]

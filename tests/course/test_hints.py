@@ -8,7 +8,7 @@ from small_course import Course, small_course
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
-from labkit.course.manifest import HINTS, ROOT, Lab, Step
+from labkit.course.manifest import HINTS, Lab, Step
 from labkit.student import hints
 
 STEPS = [(lab, step) for lab in manifest.load_all() for step in lab.steps]
@@ -20,7 +20,7 @@ def course(tmp_path: Path) -> Course:
 
 
 def hinted(course: Course, step: int) -> str:
-    return "\n".join(line.text for line in hints.next_hint(course.lab, step, root=course.root))
+    return "\n".join(line.text for line in hints.next_hint(course.lab, step))
 
 
 def test_one_more_each_time(course: Course) -> None:
@@ -44,7 +44,7 @@ def test_each_step_has_its_own_count(course: Course) -> None:
 def test_forgotten_hints_begin_anew(course: Course) -> None:
     hinted(course, 1)
     hinted(course, 1)
-    hints.forget(course.lab, course.root)
+    hints.forget(course.lab)
     assert "the idea" not in hinted(course, 1)
 
 
@@ -79,7 +79,9 @@ def test_command_asks_where_the_step_is_not_known(course: Course) -> None:
 
 # The hints of the course ----------------------------------------------------------------------------------------------
 
-each_step = pytest.mark.parametrize(("lab", "step"), STEPS, ids=lambda one: getattr(one, "title", ""))
+each_step = pytest.mark.parametrize(
+    ("lab", "step"), STEPS, ids=lambda one: getattr(one, "name", None) or f"step {one.number}"
+)
 
 
 @each_step
@@ -92,7 +94,7 @@ def test_every_step_has_every_rung(lab: Lab, step: Step) -> None:
 def test_no_hint_is_the_solution(lab: Lab, step: Step) -> None:
     """Put together, the rungs never hold all the statements of a function."""
     rungs = "".join("".join(step.hints).split())
-    tree = ast.parse((ROOT / "solutions" / f"{lab.stem}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(lab.paths.solution.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and any(name.rpartition(".")[2] == node.name for name in step.todo):
             body = node.body[1:] if ast.get_docstring(node) else node.body

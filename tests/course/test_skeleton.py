@@ -16,14 +16,10 @@ LABS = manifest.load_all()
 each_lab = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
 
 
-def text(*parts: str) -> str:
-    return ROOT.joinpath(*parts).read_text(encoding="utf-8")
-
-
 @each_lab
 def test_skeleton_is_what_the_solution_gives(lab: Lab) -> None:
-    skeleton = (lab.folder / "skeleton.py").read_text(encoding="utf-8")
-    assert skeleton == skeleton_of(text("solutions", f"{lab.stem}.py"), lab), "run: make skeletons"
+    skeleton = lab.paths.skeleton.read_text(encoding="utf-8")
+    assert skeleton == skeleton_of(lab.paths.solution.read_text(encoding="utf-8"), lab), "run: make skeletons"
 
 
 @each_lab
@@ -31,14 +27,14 @@ def test_committed_file_is_the_skeleton(lab: Lab) -> None:
     """On a student's machine the file in src/ holds work; only what is committed has to be untouched."""
     if os.environ.get("CI") != "true":
         pytest.skip("src/ may be edited here; CI=true compares it with the skeleton")
-    skeleton = lab.folder / "skeleton.py"
-    message = f"cp {skeleton.relative_to(ROOT)} src/{lab.stem}.py"
-    assert text("src", f"{lab.stem}.py") == skeleton.read_text(encoding="utf-8"), message
+    skeleton, student = lab.paths.skeleton, lab.paths.student
+    message = f"cp {skeleton.relative_to(ROOT)} {student.relative_to(ROOT)}"
+    assert student.read_text(encoding="utf-8") == skeleton.read_text(encoding="utf-8"), message
 
 
 @each_lab
 def test_stubs_raise_what_the_manifest_says(lab: Lab) -> None:
-    tree = ast.parse((lab.folder / "skeleton.py").read_text(encoding="utf-8"))
+    tree = ast.parse(lab.paths.skeleton.read_text(encoding="utf-8"))
     raised = [
         node.exc.args[0].value
         for node in ast.walk(tree)
@@ -190,24 +186,24 @@ def test_private_function_may_be_asked_for(tmp_path: Path) -> None:
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     """The tiny lab in a repository of its own, its skeleton and its file in src/ already made."""
-    for wing in ("solutions", "src", "labs/lab07_tiny"):
-        (tmp_path / wing).mkdir(parents=True)
+    for directory in ("solutions", "src", "labs/lab07_tiny"):
+        (tmp_path / directory).mkdir(parents=True)
     (tmp_path / "solutions" / "tiny.py").write_text(SOLUTION)
     made = tiny(tmp_path / "labs" / "lab07_tiny")
-    said = write_skeletons(made, tmp_path)
+    said = write_skeletons(made)
     assert said == ["labs/lab07_tiny/skeleton.py: written", "src/tiny.py: written"]
     return made
 
 
 def test_second_time_nothing_is_written(lab: Lab, tmp_path: Path) -> None:
     before = (tmp_path / "src" / "tiny.py").stat().st_mtime_ns
-    assert write_skeletons(lab, tmp_path) == ["labs/lab07_tiny/skeleton.py: up to date", "src/tiny.py: up to date"]
+    assert write_skeletons(lab) == ["labs/lab07_tiny/skeleton.py: up to date", "src/tiny.py: up to date"]
     assert (tmp_path / "src" / "tiny.py").stat().st_mtime_ns == before
 
 
 def test_new_solution_reaches_an_unedited_file(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "solutions" / "tiny.py").write_text(SOLUTION.replace("Has a size.", "Has one size."))
-    assert write_skeletons(lab, tmp_path) == ["labs/lab07_tiny/skeleton.py: written", "src/tiny.py: written"]
+    assert write_skeletons(lab) == ["labs/lab07_tiny/skeleton.py: written", "src/tiny.py: written"]
     assert "Has one size." in (tmp_path / "src" / "tiny.py").read_text()
 
 
@@ -216,8 +212,8 @@ def test_edited_file_is_left_alone(lab: Lab, tmp_path: Path) -> None:
     student.write_text(SKELETON.replace('raise NotImplementedError("Step 1: double")', "return 2 * x"))
     work = student.read_text()
     (tmp_path / "solutions" / "tiny.py").write_text(SOLUTION.replace("Has a size.", "Has one size."))
-    said = write_skeletons(lab, tmp_path)
+    said = write_skeletons(lab)
     assert said == ["labs/lab07_tiny/skeleton.py: written", "src/tiny.py: left alone, it has been edited"]
     assert student.read_text() == work
-    assert write_skeletons(lab, tmp_path)[1] == "src/tiny.py: left alone, it has been edited"
+    assert write_skeletons(lab)[1] == "src/tiny.py: left alone, it has been edited"
     assert student.read_text() == work

@@ -56,7 +56,7 @@ def test_tests_that_a_student_runs_are_remembered(course: Course) -> None:
     """Those of one step too; but not under another seed, whose inputs are others."""
     course.file.write_text(BOTH_STEPS)
     course.run("-m", "pytest", "-q", "tests/test_tiny.py", "--seed", "7")
-    assert progress.recall(course.lab, course.root) == ([], "")
+    assert progress.recall(course.lab) == ([], "")
     course.run("-m", "pytest", "-q", "tests/test_tiny.py", "--step", "2")
     stand = status.known(course.lab, course.root)
     assert [stand.passed(1), stand.passed(2)] == [False, True]
@@ -78,8 +78,8 @@ def test_tests_that_a_student_runs_are_remembered(course: Course) -> None:
 )
 def test_no_verdict_outlives_a_change(course: Course, changed: str) -> None:
     course.file.write_text(BOTH_STEPS)
-    under = progress.fingerprint(course.lab, course.root)
-    progress.remember(course.lab, under, records_of(course), root=course.root)
+    under = progress.fingerprint(course.lab)
+    progress.remember(course.lab, under, records_of(course))
     assert status.known(course.lab, course.root).passed(2)
     path = course.root / changed
     path.parent.mkdir(exist_ok=True)
@@ -89,26 +89,26 @@ def test_no_verdict_outlives_a_change(course: Course, changed: str) -> None:
 
 
 def test_an_editors_lock_is_no_change(course: Course) -> None:
-    under = progress.fingerprint(course.lab, course.root)
+    under = progress.fingerprint(course.lab)
     (course.root / "src" / ".#tiny.py").symlink_to("nowhere")
-    assert progress.fingerprint(course.lab, course.root) == under
+    assert progress.fingerprint(course.lab) == under
 
 
 def test_machinery_is_what_this_process_began_with(course: Course) -> None:
     """Watch imports labkit once: verdicts of its runs are not those of a labkit that was edited since."""
     progress.machinery(course.root)
-    under = progress.fingerprint(course.lab, course.root)
+    under = progress.fingerprint(course.lab)
     path = course.root / "src/labkit/judge/expect.py"
     path.write_text(path.read_text() + "\n# changed\n")
-    assert progress.fingerprint(course.lab, course.root) == under
+    assert progress.fingerprint(course.lab) == under
 
 
 def test_verdicts_on_a_file_that_was_saved_meanwhile_are_dropped(course: Course) -> None:
     course.file.write_text(ONE_STEP)
-    under = progress.fingerprint(course.lab, course.root)
+    under = progress.fingerprint(course.lab)
     course.file.write_text(BOTH_STEPS)
-    progress.remember(course.lab, under, records_of(course), root=course.root)
-    assert progress.recall(course.lab, course.root) == ([], "")
+    progress.remember(course.lab, under, records_of(course))
+    assert progress.recall(course.lab) == ([], "")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": 1}', '{"records": {}, "error": null}'])
@@ -116,18 +116,18 @@ def test_damaged_memory_is_no_memory(course: Course, text: str) -> None:
     folder = course.root / progress.FOLDER
     folder.mkdir()
     (folder / "verdicts-lab07.json").write_text(text)
-    assert progress.recall(course.lab, course.root) == ([], "")
-    progress.remember(course.lab, progress.fingerprint(course.lab, course.root), records_of(course), root=course.root)
-    assert len(progress.recall(course.lab, course.root)[0]) == 2
+    assert progress.recall(course.lab) == ([], "")
+    progress.remember(course.lab, progress.fingerprint(course.lab), records_of(course))
+    assert len(progress.recall(course.lab)[0]) == 2
 
 
 def test_verdict_on_a_file_that_was_changed_and_changed_back_is_not_kept(course: Course) -> None:
     """Nobody knows which of the two each test saw."""
     course.file.write_text(BOTH_STEPS)
-    under = progress.fingerprint(course.lab, course.root)
+    under = progress.fingerprint(course.lab)
     course.file.write_text(ONE_STEP)
     course.file.write_text(BOTH_STEPS)
-    progress.remember(course.lab, under, records_of(course), root=course.root)
+    progress.remember(course.lab, under, records_of(course))
     assert status.known(course.lab, course.root).records == []
 
 
@@ -151,12 +151,12 @@ def test_test_that_gives_no_answer_ends_the_run(course: Course) -> None:
 
 def test_timeout_of_a_later_step_hides_no_earlier_one(course: Course) -> None:
     course.file.write_text(ONE_STEP)
-    under = progress.fingerprint(course.lab, course.root)
+    under = progress.fingerprint(course.lab)
     first, second = records_of(course)
     second = replace(second, state="timeout")
-    progress.remember(course.lab, under, [second], root=course.root)
+    progress.remember(course.lab, under, [second])
     assert not status.known(course.lab, course.root).whole
-    progress.remember(course.lab, under, [first], root=course.root)
+    progress.remember(course.lab, under, [first])
     assert status.known(course.lab, course.root).whole
 
 
@@ -194,13 +194,13 @@ def test_file_that_cannot_be_read_is_said(course: Course, monkeypatch: pytest.Mo
 
 
 def test_record_of_another_version_is_no_record(course: Course) -> None:
-    under = progress.fingerprint(course.lab, course.root)
-    progress.remember(course.lab, under, records_of(course), root=course.root)
+    under = progress.fingerprint(course.lab)
+    progress.remember(course.lab, under, records_of(course))
     path = course.root / progress.FOLDER / "verdicts-lab07.json"
     path.write_text(path.read_text().replace('"seconds"', '"duration"'))
-    assert progress.recall(course.lab, course.root) == ([], "")
+    assert progress.recall(course.lab) == ([], "")
     path.write_text(path.read_text().replace('"duration"', '"seconds"').replace('"earned": 3', '"earned": null'))
-    assert progress.recall(course.lab, course.root) == ([], "")
+    assert progress.recall(course.lab) == ([], "")
 
 
 def test_missing_file_is_said_with_its_remedy(course: Course) -> None:

@@ -1,10 +1,8 @@
 """Makes the table of steps in a lab's handout from its manifest; all else in the handout is written by hand."""
 
-from pathlib import Path
-
 from labkit.course.errors import LabError
 from labkit.course.files import write_whole
-from labkit.course.manifest import ROOT, Lab, Step
+from labkit.course.manifest import Lab, Step
 
 BEGIN = "<!-- steps: made by make skeletons -->"
 END = "<!-- end -->"
@@ -20,18 +18,18 @@ def handout_of(lab: Lab, text: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end) or BEGIN in rest or END in before + after:
-        raise LabError(f"{lab.folder / 'README.md'}: the table of steps stands between {BEGIN} and {END}, once each")
+        raise LabError(f"{lab.paths.handout}: the table of steps stands between {BEGIN} and {END}, once each")
     return f"{before}{BEGIN}\n{table(lab)}\n{END}{after}"
 
 
-def write_handout(lab: Lab, root: Path = ROOT) -> list[str]:
+def write_handout(lab: Lab) -> list[str]:
     """Writes the table of steps into the handout, or begins a handout where there is none; says what was done."""
-    path = lab.folder / "README.md"
+    path = lab.paths.handout
     old = path.read_text(encoding="utf-8") if path.exists() else None
     new = handout_of(lab, _beginning(lab) if old is None else old)
     if new != old:
         write_whole(path, new.encode())
-    return [f"{path.relative_to(root)}: {'up to date' if new == old else 'written'}"]
+    return [f"{path.relative_to(lab.paths.root)}: {'up to date' if new == old else 'written'}"]
 
 
 def table(lab: Lab) -> str:

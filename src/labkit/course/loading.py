@@ -9,6 +9,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from labkit.course.errors import LabError
+from labkit.course.manifest import ROOT, load
 
 IMPLEMENTATION = "labkit_implementation_"  # how the names of loaded lab files begin
 
@@ -31,9 +32,16 @@ def implementation_path(impl: str, stem: str, root: Path) -> Path:
 def load_implementation(path: Path, overlay: Path | None = None) -> ModuleType:
     """The module at `path`; `overlay`, a file of replacements, is run on top of it in the same namespace.
 
+    The labs that its manifest builds on are loaded first, from the same folder, and found by the file's own imports.
+
     Raises:
         LabError: a syntax error, or anything raised while the file was imported; names the line.
     """
+    for stem in _builds_on(path.stem):
+        built_on = path.with_name(f"{stem}.py")
+        if not built_on.is_file():
+            raise LabError(f"{path} builds on {stem}.py, which {path.parent} does not have: put it there too")
+        sys.modules[stem] = load_implementation(built_on)
     name = f"{IMPLEMENTATION}{path.stem}"
     spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
     module = importlib.util.module_from_spec(spec)
@@ -42,6 +50,11 @@ def load_implementation(path: Path, overlay: Path | None = None) -> ModuleType:
     for file in filter(None, (path, overlay)):
         _execute(file, module)
     return module
+
+
+def _builds_on(stem: str) -> tuple[str, ...]:
+    """What the manifest of the lab with this stem says; nothing for a file that belongs to no lab."""
+    return tuple(name for path in ROOT.glob(f"labs/lab[0-9][0-9]_{stem}/lab.toml") for name in load(path).builds_on)
 
 
 def line_in_implementation(error: BaseException) -> str:

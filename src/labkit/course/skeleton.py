@@ -4,14 +4,12 @@ What only the solution needs goes: private functions and methods, decorators oth
 imports that nothing uses any more.
 """
 
-from pathlib import Path
-
 import libcst as cst
 import libcst.matchers as m
 
 from labkit.course.errors import LabError
 from labkit.course.files import write_whole
-from labkit.course.manifest import ROOT, Lab
+from labkit.course.manifest import Lab
 
 KEPT_DECORATORS = ("property", "staticmethod")
 
@@ -27,22 +25,22 @@ def skeleton_of(source: str, lab: Lab) -> str:
     module = original.visit(stubs)
     missing = {name for step in lab.steps for name in step.todo} - stubs.made
     if missing:
-        raise LabError(f"{lab.folder / 'lab.toml'}: steps: the solution has no {', '.join(sorted(missing))}")
+        raise LabError(f"{lab.paths.manifest}: steps: the solution has no {', '.join(sorted(missing))}")
     module = module.visit(_Imports(_names(module)))
     docstring, first, *rest = module.body  # the first import may be gone, the blank line above it stays
     first = first.with_changes(leading_lines=original.body[1].leading_lines)
     return module.with_changes(body=[docstring, first, *rest]).code
 
 
-def write_skeletons(lab: Lab, root: Path = ROOT) -> list[str]:
+def write_skeletons(lab: Lab) -> list[str]:
     """Writes `skeleton.py` and the file in `src/`, that one only if nobody has edited it; says what was done."""
-    source = (root / "solutions" / f"{lab.stem}.py").read_text(encoding="utf-8")
-    skeleton, student = lab.folder / "skeleton.py", root / "src" / f"{lab.stem}.py"
+    paths = lab.paths
+    skeleton, student = paths.skeleton, paths.student
     unedited = not student.exists() or (skeleton.exists() and student.read_bytes() == skeleton.read_bytes())
-    new = skeleton_of(source, lab)
+    new = skeleton_of(paths.solution.read_text(encoding="utf-8"), lab)
     said = []
     for path, writable in ((skeleton, True), (student, unedited)):
-        name = path.relative_to(root)
+        name = path.relative_to(paths.root)
         if not writable:
             said.append(f"{name}: left alone, it has been edited")
         elif path.exists() and path.read_text(encoding="utf-8") == new:

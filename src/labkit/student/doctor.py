@@ -15,7 +15,18 @@ from labkit.course.screen import Line
 from labkit.judge import progress
 
 PYTHONS = ((3, 11), (3, 13))
-NEEDED = tuple("click jinja2 markdown-it-py matplotlib msgspec numpy pytest pytest-timeout rich torch".split())
+NEEDED = (
+    "click",
+    "jinja2",
+    "markdown-it-py",
+    "matplotlib",
+    "msgspec",
+    "numpy",
+    "pytest",
+    "pytest-timeout",
+    "rich",
+    "torch",
+)
 LABEL = 14  # columns
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from labkit.course.errors import LabError
 from labkit.course.files import write_json
-from labkit.course.manifest import ROOT, Lab
+from labkit.course.manifest import Lab
 from labkit.course.screen import Line
 from labkit.judge import progress
 
 RUNGS = ("a question", "the idea", "nearly the code")
 
 
-def next_hint(lab: Lab, number: int, more: str = "", root: Path = ROOT) -> list[Line]:
+def next_hint(lab: Lab, number: int, more: str = "") -> list[Line]:
     """The step's hints up to one that was not shown before, which is remembered; after the last, where else to look.
 
     `more` is what to type for another one; by default the make command.
@@ -26,7 +26,7 @@ def next_hint(lab: Lab, number: int, more: str = "", root: Path = ROOT) -> list[
             f"{lab.name} has no step {number}; say which: make hint-{lab.name} STEP=1 (1 to {len(lab.steps)})"
         )
     step, more = lab.step(number), more or f"make hint-{lab.name} STEP={number}"
-    before = _seen(root).get(lab.name, {}).get(str(number), 0)
+    before = _seen(lab).get(lab.name, {}).get(str(number), 0)
     seen = min(before + 1, len(step.hints))
     said = [Line(f"Step {number}: {step.title}", "bold")]
     for rung, hint in enumerate(step.hints[:seen], start=1):
@@ -40,43 +40,43 @@ def next_hint(lab: Lab, number: int, more: str = "", root: Path = ROOT) -> list[
     elif seen < len(step.hints):
         said.append(Line(f"  Try it first; {len(step.hints) - seen} more: {more}", indent=2))
     said.append(Line(f"  Read {lab.reading}#{step.read}", indent=4))
-    if not _keep(lab, number, seen, root):
+    if not _keep(lab, number, seen):
         said.append(
             Line(f"  {progress.FOLDER}/ cannot be written, so this will be forgotten: make doctor", "yellow", 2)
         )
     return said
 
 
-def forget(lab: Lab, root: Path = ROOT) -> None:
+def forget(lab: Lab) -> None:
     """Starts every step's hints from the first rung again."""
-    seen = _seen(root)
+    seen = _seen(lab)
     if seen.pop(lab.name, None):
-        _write(seen, root)
+        _write(seen, lab)
 
 
-def _keep(lab: Lab, number: int, rungs: int, root: Path) -> bool:
-    seen = _seen(root)
+def _keep(lab: Lab, number: int, rungs: int) -> bool:
+    seen = _seen(lab)
     seen.setdefault(lab.name, {})[str(number)] = rungs
-    return _write(seen, root)
+    return _write(seen, lab)
 
 
-def _seen(root: Path) -> dict[str, dict[str, int]]:
-    """How many rungs of each lab's each step were shown; nothing where that cannot be read."""
+def _seen(lab: Lab) -> dict[str, dict[str, int]]:
+    """How many rungs of each step of each lab were shown; nothing where that cannot be read."""
     with suppress(OSError, ValueError, TypeError, AttributeError, OverflowError):
-        data = json.loads(_path(root).read_text(encoding="utf-8"))
-        return {lab: {step: max(0, int(rungs)) for step, rungs in steps.items()} for lab, steps in data.items()}
+        data = json.loads(_path(lab).read_text(encoding="utf-8"))
+        return {name: {step: max(0, int(rungs)) for step, rungs in steps.items()} for name, steps in data.items()}
     return {}
 
 
-def _write(seen: dict[str, dict[str, int]], root: Path) -> bool:
+def _write(seen: dict[str, dict[str, int]], lab: Lab) -> bool:
     """Whether it could be written; where not, every hint is the first."""
     try:
-        _path(root).parent.mkdir(exist_ok=True)
-        write_json(_path(root), seen)
+        _path(lab).parent.mkdir(exist_ok=True)
+        write_json(_path(lab), seen)
     except (LabError, OSError):
         return False
     return True
 
 
-def _path(root: Path) -> Path:
-    return root / progress.FOLDER / "hints.json"
+def _path(lab: Lab) -> Path:
+    return lab.paths.root / progress.FOLDER / "hints.json"

@@ -8,41 +8,41 @@ from pathlib import Path
 
 from labkit.course.errors import LabError
 from labkit.course.files import shown, sync_folder, write_whole
-from labkit.course.manifest import ROOT, Lab
+from labkit.course.manifest import Lab
 from labkit.judge import progress
 from labkit.student import hints
 
 BACKUPS = "backups"  # below the root; ignored by git, and `make clean` leaves it alone
 
 
-def reset(lab: Lab, root: Path = ROOT) -> list[str]:
+def reset(lab: Lab) -> list[str]:
     """Puts the skeleton in the place of the student's file; says where the file went, and how to get it back.
 
     Raises:
         LabError: there is no skeleton, the file cannot be read, or no backup could be made: then it is as it was.
     """
-    file, skeleton = progress.student_file(lab, root), lab.folder / "skeleton.py"
+    root, file, skeleton = lab.paths.root, lab.paths.student, lab.paths.skeleton
     try:
         stubs = skeleton.read_bytes()
     except OSError as error:
         raise LabError(
             f"{shown(skeleton, root)}: cannot be read ({error.strerror}); git checkout brings it back"
         ) from None
-    kept = progress.written(lab, root)
+    kept = progress.written(lab)
     if kept == stubs:
         return [f"{shown(file, root)} is the skeleton already; nothing to do"]
     said = []
     if kept is not None:
-        backup = _back_up(kept, lab, root)
+        backup = _back_up(kept, lab)
         said += [f"kept:    {shown(backup, root)}", f"back:    cp {shown(backup, root)} {shown(file, root)}"]
     write_whole(file, stubs)
-    hints.forget(lab, root)
+    hints.forget(lab)
     return [*said, f"written: {shown(file, root)}, the skeleton again; hints begin anew"]
 
 
-def _back_up(kept: bytes, lab: Lab, root: Path) -> Path:
+def _back_up(kept: bytes, lab: Lab) -> Path:
     """The path of a new file that holds `kept`, read back to be sure."""
-    folder = root / BACKUPS
+    folder = lab.paths.root / BACKUPS
     moment = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")  # no colons: Windows refuses them
     try:
         folder.mkdir(exist_ok=True)

@@ -48,16 +48,16 @@ class Standing:
 
 def known(lab: Lab, root: Path = ROOT) -> Standing:
     """What is known without running anything: perhaps nothing, perhaps of some steps only; never of an older file."""
-    file = shown(progress.student_file(lab, root), root)
+    file = shown(lab.paths.student, root)
     try:
-        written = progress.written(lab, root)
+        written = progress.written(lab)
     except LabError as error:
         return Standing(lab, error=str(error))
     if written is None:
         return Standing(lab, error=f"{file} is not there; make reset-{lab.name} puts the skeleton in place")
     if written == _skeleton(lab):
         return Standing(lab, [_stub_record(lab, behaviour) for behaviour in lab.behaviours])
-    return Standing(lab, *progress.recall(lab, root))
+    return Standing(lab, *progress.recall(lab))
 
 
 def standing(lab: Lab, root: Path = ROOT, say: Callable[[str], None] = lambda text: None) -> Standing:
@@ -68,7 +68,7 @@ def standing(lab: Lab, root: Path = ROOT, say: Callable[[str], None] = lambda te
     before = known(lab, root)
     if before.error or before.whole:
         return before
-    say(f"{shown(progress.student_file(lab, root), root)} has changed: testing it")
+    say(f"{shown(lab.paths.student, root)} has changed: testing it")
     return _tested(lab, root)
 
 
@@ -140,16 +140,16 @@ def _stub_record(lab: Lab, behaviour: Behaviour) -> Record:
 
 def _tested(lab: Lab, root: Path) -> Standing:
     """Runs the suite in a process of its own; it remembers its verdicts itself."""
-    file, under = shown(progress.student_file(lab, root), root), progress.fingerprint(lab, root)
+    file, under = shown(lab.paths.student, root), progress.fingerprint(lab)
     ran = graded_apart(lab, root, "--one-timeout")
-    if progress.fingerprint(lab, root) != under:
+    if progress.fingerprint(lab) != under:
         return Standing(lab, error=f"{file} was saved while it was tested: make status again")
     stand = Standing(lab, ran.records)
     if stand.whole:
         return stand
     error = why_it_did_not_run(ran.output, ran.code, root)
     if error.startswith(f"mend {file}"):  # what the machine lacked today is not kept
-        progress.remember(lab, under, [], error, root)
+        progress.remember(lab, under, [], error)
     return Standing(lab, error=error)
 
 

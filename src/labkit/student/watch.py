@@ -58,7 +58,7 @@ class Watch:
         self, lab: Lab, step: int | None, limit: float, root: Path, worker: Worker, pressed: keys.Keys
     ) -> None:
         self.lab, self.root, self.limit, self.worker, self.keys = lab, root, limit, worker, pressed
-        self.file = progress.student_file(lab, root)
+        self.file = lab.paths.student
         self.footer = keys.Footer()
         self.walking = step is None  # past what is passed already, up to the first step that is not
         self.step = step or self._first_open()
@@ -108,7 +108,7 @@ class Watch:
 
     def _start(self, step: int, saved: float | None = None) -> None:
         try:
-            there = progress.written(self.lab, self.root) is not None
+            there = progress.written(self.lab) is not None
         except LabError as error:
             self._say([Line(str(error), "bold red", 2)])
             return

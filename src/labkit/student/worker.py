@@ -87,7 +87,7 @@ class _Children:
 
     def _wait_for_stack(self) -> None:
         """Until the child has written where in the student's file it is."""
-        file, end = progress.student_file(self.lab).resolve(), time.monotonic() + GRACE
+        file, end = self.lab.paths.student.resolve(), time.monotonic() + GRACE
         while time.monotonic() < end and not line_in_stack(file, _read(self.stack)):
             time.sleep(0.05)
 
