@@ -209,7 +209,7 @@ def test_unfinished_file_has_a_page_and_a_broken_one_a_line(tmp_path: Path) -> N
     course.file.write_text("x = (\n")
     ran = course.labkit("report", "lab07", TORCH="yes")
     assert ran.code == 1
-    assert ran.err.splitlines() == ["labkit: no report: mend src/tiny.py, line 1: '(' was never closed: x = ("]
+    assert ran.err.splitlines() == ["labkit: no report: fix src/tiny.py, line 1: '(' was never closed: x = ("]
     assert (course.root / "reports" / "lab07.html").read_text(encoding="utf-8") == page
 
 

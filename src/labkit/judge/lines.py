@@ -135,28 +135,37 @@ def _one_line(text: str) -> str:
 
 
 def step_lines(
-    lab: Lab, records: list[Record], step: int | None = None, asked: Collection[str] | None = None, total: str = ""
+    lab: Lab,
+    records: list[Record],
+    step: int | None = None,
+    asked: Collection[str] | None = None,
+    total: str = "",
+    untested: bool = True,
 ) -> list[Line]:
-    """A line for every step of a run, and one for all of them; `total` is added to that."""
+    """A line for every step of a run, and one for all of them; `total` is added to that.
+
+    `untested` counts the tests that were not run also where none was.
+    """
     said = []
     for one in lab.steps:
         behaviours = asked_of(lab, step, asked)
         own = [behaviour for behaviour in behaviours if behaviour.step == one.number]
         if own:
-            said += _step_line(one, Score.of(own, records))
+            run = untested or any(record.step == one.number for record in records)
+            said += _step_line(one, Score.of(own, records), run)
     whole = Score.of(asked_of(lab, step, asked), records)
     text = f"points {whole.earned:3} of {whole.worth:3}{whole.more()}{total}"
     below_bars = 4 + TITLE + 1 + BAR + 2 - len("points")
     return [*said, Line(" " * max(2, min(below_bars, COLUMNS - len(text))) + text, "", 6)]
 
 
-def _step_line(step: Step, score: Score) -> list[Line]:
+def _step_line(step: Step, score: Score, run: bool) -> list[Line]:
     """The states that find no place in 80 columns go below the first ones."""
     start = f"  {step.number} {cut(step.title, TITLE):{TITLE}} {bar(score.earned, score.worth)}"
     start += f" {score.earned:3} of {score.worth:3}  "
     style = "green" if score.whole and score.worth else ""
     rows = [start]
-    for index, state in enumerate(score.states):
+    for index, state in enumerate(score.states if run else ()):
         text = state + ("," if index < len(score.states) - 1 else "")
         if len(rows[-1]) + len(text) > COLUMNS:
             rows.append(" " * len(start))
@@ -184,10 +193,10 @@ def install_lines(records: list[Record]) -> list[Line]:
 # What is next -------------------------------------------------------------------------------------------------------
 
 
-def next_lines(lab: Lab, record: Record, path: str, then: str = "", more: str = "") -> list[Line]:
-    """The one next thing to do, where to read about it, and what helps; `then` is the command to run afterwards."""
+def next_lines(lab: Lab, record: Record, path: str, then: str = "", more: str = "", label: str = "Next") -> list[Line]:
+    """The one next thing to do, and where to read about it; `then` is the command to run afterwards."""
     return [
-        Line(f"Next: {next_thing(lab, record, path)}{more}", "bold", 6),
+        Line(f"{label}: {next_thing(lab, record, path)}{more}", "bold", 6),
         Line(f"      Read {to_read(lab, record)}{f', then: {then}' if then else ''}", "", 6),
     ]
 
