@@ -79,6 +79,15 @@ def test_a_tests_everything(course: Course, terminal: Terminal) -> None:
     assert "All steps passed" in said and "7 of 7 points, 2 passed" in said
 
 
+def test_a_right_after_a_save_is_not_lost(course: Course, terminal: Terminal) -> None:
+    """The key comes before the file has come to rest; the save tests all steps again."""
+    course.file.write_text(BOTH_STEPS + "# all\n")
+    terminal.press("a")
+    said = terminal.wait_for(rf"--- .*{IDLE}")
+    assert "all steps -" in said and "7 of 7 points, 2 passed" in said
+    assert "step 2: Halving -" in save(course, terminal, BOTH_STEPS + "# one step\n"), "the next save is of the step"
+
+
 def test_h_hints_one_rung_more_each_time(course: Course, terminal: Terminal) -> None:
     terminal.press("h")
     assert "a question" in terminal.wait_for("2 more: h")

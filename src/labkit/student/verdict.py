@@ -133,8 +133,9 @@ def end_lines(run: Run, event: dict, keys: bool) -> list[Line]:
         said.append(Line(looks_like, "yellow", 2))
     said += [Line(end, "", 2), *installs]
     record = next_record(run.records)
-    if record is None:  # what ran has passed, and something ended the run
-        return [*said, Line(_why_nothing_ran(run, event), "bold red", 2)]
+    if record is None:  # what was judged has passed, and something ended the run
+        why = all_passed(run.lab, run.records) if errors else Line(_why_nothing_ran(run, event), "bold red", 2)
+        return [*said, why]
     if record.state not in LOST:
         said += next_lines(run.lab, record, run.file)
     return said if keys else [*said, stuck_line(run.lab, record)]
