@@ -99,10 +99,10 @@ def test_saves_are_told_once_when_the_file_rests(tmp_path: Path, clock: list[flo
     clock[0] += events.SETTLED / 2
     file.write_text("three")
     assert list(saves.look()) == []
-    clock[0] += events.SETTLED
-    assert list(saves.look()) == [Saved(clock[0] - events.SETTLED)]
+    clock[0] += 2 * events.SETTLED
+    assert list(saves.look()) == [Saved(clock[0] - 2 * events.SETTLED)]
     assert list(saves.look()) == []
     file.unlink()
     assert list(saves.look()) == []
-    clock[0] += events.GONE
+    clock[0] += 2 * events.GONE
     assert list(saves.look()) == [Deleted()]
