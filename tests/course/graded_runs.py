@@ -42,7 +42,7 @@ class Grader:
         self.process = process
 
     def __call__(self, *options: object, tests: tuple[str, ...] = (), timeout: float | None = None) -> Ran:
-        """pytest with `options` on the suite, or on some of its `tests`; `timeout` (s) replaces the plugin's own."""
+        """pytest with `options` on the suite, or on some of its `tests`; `timeout` (s) replaces the lab's limits."""
         suite = [f"{SUITE}::{test}" for test in tests] or [str(SUITE)]
         request = {"arguments": [*OPTIONS, *suite, *map(str, options)], "timeout": timeout}
         self.process.stdin.write(json.dumps(request) + "\n")
@@ -63,8 +63,8 @@ def grader() -> Iterator[Grader]:
 def serve() -> None:
     import pytest
 
-    from labkit.judge import verdicts
-    from labkit.observe.forked import run_forked
+    from labkit.judge import graded
+    from labkit.observe.child import run_forked
 
     with TemporaryDirectory(prefix="labkit-graded-runs-") as folder:
         scratch = Path(folder)
@@ -72,7 +72,9 @@ def serve() -> None:
             request = json.loads(line)
 
             def run_pytest(_: int, request: dict = request) -> None:
-                verdicts.TIMEOUT = request["timeout"] or verdicts.TIMEOUT
+                if request["timeout"]:
+                    graded.seconds_for = lambda lab, behaviour: request["timeout"]
+                    graded.LOADING = request["timeout"]
                 (scratch / "code").write_text(str(int(pytest.main(request["arguments"]))))
 
             (scratch / "code").write_text("-1")  # of a child that dies before it can say its own

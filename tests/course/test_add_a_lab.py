@@ -87,7 +87,7 @@ RUNNER = """
 import json, sys, tempfile
 from pathlib import Path
 import pytest
-from labkit.observe.forked import run_forked
+from labkit.observe.child import run_forked
 
 runs = json.load(sys.stdin)
 with tempfile.TemporaryDirectory() as scratch:

@@ -1,16 +1,21 @@
 """What a scenario brings back from the code under test: values, exceptions as values, and nothing that acts."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
-from labkit.observe.local import Lab, Observer, Recorder, Replay, SubmissionRaised, attempt, observe_with
+from labkit.observe import Submission, attempt, traffic
+from labkit.observe.answer import Answer, Ending, joined
+from labkit.observe.deadline import OutOfTime
+from labkit.observe.local import NoValue, Observer, Recorder, Replay, observe_with
 from labkit.observe.values import Raised
 
 STUDENT = '''\
@@ -78,19 +83,26 @@ def observe(observer: Observer) -> Callable:
     return observe_with(observer)
 
 
-def call(lab: Lab, name: str, x: object = 1) -> object:
+def call(lab: Submission, name: str, x: object = 1) -> object:
     """The scenario: calls the student's function of that name."""
     return getattr(lab, name)(x)
 
 
-def call_attempted(lab: Lab, name: str) -> list:
+def call_attempted(lab: Submission, name: str) -> list:
     return [attempt(lambda: getattr(lab, name)(1))]
 
 
 def raised(observe: Callable, *args: object, **inputs: object) -> Raised:
-    with pytest.raises(SubmissionRaised) as caught:
+    seen = ended(observe, *args, **inputs)
+    assert seen.ending == Ending.RAISED
+    return seen.raised
+
+
+def ended(observe: Callable, *args: object, **inputs: object) -> Answer:
+    """How a scenario ended that gave no value."""
+    with pytest.raises(NoValue) as caught:
         observe(*args, **inputs)
-    return caught.value.raised
+    return caught.value.answer
 
 
 # Exceptions -------------------------------------------------------------------------------------------------------
@@ -104,7 +116,7 @@ def test_exception_names_the_line_in_the_students_file(observe: Callable) -> Non
 
 
 def test_exception_elsewhere_names_no_line(observe: Callable) -> None:
-    def scenario(lab: Lab) -> None:
+    def scenario(lab: Submission) -> None:
         raise ValueError("in the scenario")
 
     assert raised(observe, scenario) == Raised("ValueError", "in the scenario", "")
@@ -126,7 +138,7 @@ def test_exception_whose_message_raises_is_a_failure(observe: Callable) -> None:
 
 
 def test_keyboard_interrupt_stops_the_run(observe: Callable) -> None:
-    def scenario(lab: Lab) -> None:
+    def scenario(lab: Submission) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -167,11 +179,11 @@ def test_missing_name_without_a_match(observe: Callable, name: str) -> None:
 
 
 def test_tensor_that_equals_everything_is_refused(observe: Callable) -> None:
-    assert raised(observe, call, name="equal_to_all") == Raised("TypeError", "returned an object of type AlwaysEqual")
+    assert ended(observe, call, name="equal_to_all").says == "returned an object of type AlwaysEqual"
 
 
 def test_method_hung_on_a_tensor_does_not_arrive(observe: Callable) -> None:
-    def scenario(lab: Lab) -> Tensor:
+    def scenario(lab: Submission) -> Tensor:
         seen = lab.double(torch.ones(2))
         seen.equal = seen.allclose = lambda *_: True
         return seen
@@ -193,15 +205,106 @@ def test_submission_cannot_change_what_it_returned(observe: Callable) -> None:
 
 
 def test_returned_object_is_refused(observe: Callable) -> None:
-    assert raised(observe, lambda lab: lab.double) == Raised("TypeError", "returned an object of type function")
+    seen = ended(observe, lambda lab: lab.double)
+    assert (seen.ending, seen.says) == (Ending.MALFORMED, "returned an object of type function")
 
 
-def test_damaged_answer_is_a_failure() -> None:
-    class Forged:
-        def run(self, *asked: object) -> object:
-            return {"$": "tensor", "dtype": "float32", "shape": [9], "bytes": ""}
+FLOODS = {
+    "text": "a" * 10**8,
+    "numbers": [0] * 3_000_000,
+    "circle": (circle := []),
+    "deep": json.loads("[" * 900 + "]" * 900),
+}
+circle.append(circle)
 
-    assert raised(observe_with(Forged()), call).type == "TypeError"
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_too_much_of_anything_is_malformed(observe: Callable, name: str) -> None:
+    assert ended(observe, lambda lab: FLOODS[name]).ending == Ending.MALFORMED
+
+
+def test_damaged_record_is_malformed() -> None:
+    damaged = {"$": "tensor", "dtype": "float32", "shape": [9], "bytes": ""}
+    assert ended(observe_with(Replay([damaged])), call).ending == Ending.MALFORMED
+
+
+# Other endings ----------------------------------------------------------------------------------------------------
+
+
+def test_memory_that_is_out_is_an_ending_of_its_own(observe: Callable) -> None:
+    def scenario(lab: Submission) -> None:
+        raise MemoryError
+
+    assert ended(observe, scenario).ending == Ending.MEMORY
+
+
+def test_the_end_of_the_time_is_an_ending_with_its_line(observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ring(x: int) -> None:
+        raise OutOfTime(3)
+
+    monkeypatch.setattr(observer.module, "stub", ring)
+    seen = ended(observe_with(observer), call_attempted, name="stub")  # which passes through `attempt`
+    assert (seen.ending, seen.says) == (Ending.TIMEOUT, "no answer within 3 s")
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_that_the_manifest_does_not_give_are_an_error_of_the_suite(observer: Observer, ranks: int) -> None:
+    seen = ended(observe_with(observer), call, ranks=ranks, name="double")
+    assert seen.ending == Ending.MACHINERY
+    assert f"`ranks = {ranks}`" in seen.says
+
+
+def test_inputs_that_are_no_values_are_an_error_of_the_suite(observe: Callable) -> None:
+    assert ended(observe, call, name="double", x=object()).ending == Ending.MACHINERY
+
+
+def test_a_name_that_a_scenario_lacks_is_an_error_of_the_suite(observe: Callable) -> None:
+    def scenario(lab: Submission) -> object:
+        return lab.double(no_such_name)  # noqa: F821
+
+    def imports(lab: Submission) -> object:
+        import no_such_module
+
+        return no_such_module
+
+    assert ended(observe, scenario).says == "NameError in the scenario scenario: name 'no_such_name' is not defined"
+    assert ended(observe, imports).ending == Ending.MACHINERY
+    assert raised(observe, lambda lab: lab.attribute_of_none()).type == "MissingName"
+
+
+def answer_of(ending: Ending) -> Answer:
+    return Answer(1, ending, Raised("ValueError", "no") if ending == Ending.RAISED else None)
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_of_several_ranks_the_one_that_is_the_cause_counts(ending: Ending) -> None:
+    others = [Ending.RETURNED] if ending == Ending.TIMEOUT else [Ending.RETURNED, Ending.TIMEOUT]
+    for other in others:
+        assert joined([answer_of(other), answer_of(ending)]).ending in (ending, other)
+        if ending != Ending.RETURNED:
+            assert joined([answer_of(other), answer_of(ending)]).ending == ending
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_answers_cross_as_bytes(ending: Ending) -> None:
+    sent = answer_of(ending).but(says="says", where="line 1: x", printed="printed", seconds=1.5)
+    assert Answer.load(sent.dump(), trusted=True) == sent
+    excuse = ending == Ending.MACHINERY  # which a process that runs a submission cannot give
+    assert Answer.load(sent.dump()).ending == (Ending.MALFORMED if excuse else ending)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"\xff", b"1", b"[]", b"[1, 2, 3, 4]", b"[{}, 0, null, null]", b"[" * 100_000,
+        Answer("x").dump().replace(b"returned", b"perfect"), Answer("x").dump().replace(b"returned", b"raised"),
+        Answer("x").dump().replace(b'"says": ""', b'"says": 3'), Answer("x").dump().replace(b"0.0", b'"soon"'),
+        Answer("x").dump().replace(b'"printed": ""', b'"printed": 5'),
+        Answer(torch.ones(1)).dump().replace(b"float32", b"float99"),
+    ],
+)  # fmt: skip
+def test_bytes_that_are_no_answer_are_malformed(text: bytes) -> None:
+    assert Answer.load(text).ending == Ending.MALFORMED
 
 
 # Record and replay ------------------------------------------------------------------------------------------------
@@ -217,6 +320,31 @@ def test_replay_gives_back_what_was_recorded(observer: Observer) -> None:
     assert again(call, name="double", x=5) == 6, "whatever is asked"
     assert raised(again, call, name="double").type == "ZeroDivisionError"
     assert again(call, name="double") is None, "at the end of the record"
+
+
+# Traffic ----------------------------------------------------------------------------------------------------------
+
+
+def test_calls_on_a_group_are_recorded_in_order(tmp_path: Path) -> None:
+    """Those inside a hook of backward too, and not those outside the block."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        weight = torch.ones(3, requires_grad=True)
+        weight.register_post_accumulate_grad_hook(lambda one: dist.all_reduce(one.grad) and None)
+        dist.barrier()
+        with traffic() as calls:
+            dist.broadcast(torch.ones(2, dtype=torch.bfloat16), 0)
+            (weight * 2).sum().backward()
+            gathered = [torch.ones(4, dtype=torch.int64)]
+            dist.all_gather(gathered, gathered[0])
+        dist.barrier()
+    finally:
+        dist.destroy_process_group()
+    assert calls == [
+        {"name": "broadcast_", "dtype": torch.bfloat16, "bytes": 4},
+        {"name": "allreduce_", "dtype": torch.float32, "bytes": 12},
+        {"name": "allgather_", "dtype": torch.int64, "bytes": 32},
+    ]
 
 
 # The file itself --------------------------------------------------------------------------------------------------

@@ -286,3 +286,63 @@ def test_known_mistake_is_named(grade: Grader) -> None:
     assert ran.code == 1
     (line,) = [line for line in ran.out.splitlines() if line.startswith("This looks like: ")]
     assert known[mistake.stem].says in line
+
+
+# Code that no exception stops ---------------------------------------------------------------------------------------
+
+# A regular expression that takes an eternity, in C code that holds the interpreter's lock.
+ETERNAL = "import re; re.match('(a+)+b', 'a' * 60)"
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "shown"),
+    [
+        (ETERNAL, "1 timeout", f": {ETERNAL}"),
+        ("torch.linalg.svd(torch.randn(6000, 6000))", "1 timeout", ": torch.linalg.svd(torch.randn(6000, 6000))"),
+        ("import signal, time; signal.signal(signal.SIGALRM, signal.SIG_IGN); time.sleep(600)", "1 timeout", ", line "),
+        ("import os; print('bye', flush=True); os._exit(0)", "1 crashed", "Python itself ended there (exit code 0)"),
+        ("import os; os.abort()", "1 crashed", "(ended by SIGABRT)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "1 memory", "Python was killed there"),
+        ("return x.to_sparse()", "1 malformed", "returned a torch.sparse_coo tensor on cpu"),
+        ("raise MemoryError", "1 memory", "out of memory (MemoryError)"),
+    ],
+    ids=["regex", "svd", "ignored alarm", "exit", "abort", "kill", "sparse", "memory"],
+)  # fmt: skip
+def test_ways_to_end_python(grade: Grader, student, tmp_path: Path, body: str, state: str, shown: str) -> None:
+    """The verdict stands, and the tests after it run."""
+    one = ONE_TEST[0]
+    other = next(one.id for one in LAB.behaviours if "layer_norm" in one.id)
+    folder, path = student(softmax_that(body)), tmp_path / "report.json"
+    limit = 2.0 if state == "1 timeout" else None
+    ran = grade("--impl", folder, "--json", path, tests=(one, other), timeout=limit)
+    assert ran.code == 1
+    records = {record["id"]: record for record in json.loads(path.read_text())["records"]}
+    assert f"1 {records[one]['state']}" == state and records[other]["state"] == "passed"
+    assert shown in records[one]["got"] or shown in ran.out
+
+
+@pytest.mark.parametrize("line", ["while True: pass", ETERNAL])
+def test_import_without_end_is_refused(grade: Grader, student, line: str) -> None:
+    folder = student(SKELETON + f"\n{line}\n")
+    number = len(SKELETON.splitlines()) + 2
+    assert_refused(grade("--impl", folder, timeout=1.0), str(folder), f"line {number}", line)
+
+
+def test_file_that_ends_python_at_import_is_refused(grade: Grader, student) -> None:
+    folder = student("import os\n\nos._exit(0)\n")
+    assert_refused(grade("--impl", folder), str(folder), "Python itself ended while the file was imported")
+
+
+def test_two_timeouts_are_enough_for_a_step(grade: Grader, student, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    ran = grade(
+        "--impl", student(softmax_that("while True: pass")), "--json", path, tests=(*SOFTMAX, *ONE_TEST), timeout=1.0
+    )
+    assert ran.code == 1
+    records = [record for record in json.loads(path.read_text())["records"] if record["id"] in SOFTMAX]
+    assert {record["state"] for record in records} == {"timeout"}
+    waited = [record for record in records if record["got"].startswith("no answer within 1 s")]
+    assert len(waited) == 2
+    assert {record["got"] for record in records if record not in waited} == {
+        "not run: 2 tests of this step gave no answer"
+    }

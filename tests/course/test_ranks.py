@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -9,26 +10,42 @@ from pathlib import Path
 
 import pytest
 
-from labkit.observe.ranks import RANK_TIMEOUT, RankServer
+from labkit.observe.answer import Answer, Ending
+from labkit.observe.channel import LENGTH
+from labkit.observe.rank_group import Shape
+from labkit.observe.ranks import RankServer
+from labkit.observe.values import LIMITS, Raised
+
+SECONDS = 8.0  # for a job
 
 RUNS: list[str] = []  # in a rank: the jobs that it has done
 
 
-def work(job: str) -> str:
+def work(job: str) -> Answer:
     """What a rank does in these tests."""
     import torch
     import torch.distributed as dist
 
     RUNS.append(job)
+    if job.startswith("bare"):
+        return Answer(bare(job))
     rank = dist.get_rank()
     if job == f"die on {rank}":
         os._exit(7)
+    if job == f"abort on {rank}":
+        os.abort()
     if job == f"raise on {rank}":
-        return json.dumps({"$": "raised", "type": "ValueError", "message": "no"})
+        return Answer.of_error(ValueError("no"))
+    if job in BYTES and rank == 0:
+        with open(channel_number(), "wb", closefd=False) as channel:
+            channel.write(BYTES[job])
+        os._exit(0)
     if job == "pid":
-        return json.dumps({"pid": os.getpid()})
+        return Answer({"pid": os.getpid()})
     if job == "fail":
         raise KeyError("nowhere")
+    if job == "return a function":
+        return Answer(work)
     if job == "wait" and rank == 0:
         dist.barrier()
     if job == "loop":
@@ -36,21 +53,67 @@ def work(job: str) -> str:
             pass
     if job == "leave a call behind" and rank == 0:
         dist.all_reduce(torch.ones(1), async_op=True)
+    if job == "other shapes":
+        dist.all_reduce(torch.ones(1 + 1000 * rank))
     if job == "take the group apart":
         dist.destroy_process_group()
-        return "1"
+        return Answer(1)
     if job.startswith(("die", "raise")):
         dist.barrier()
-    return json.dumps([rank, dist.get_world_size(), RUNS])
+    return Answer([rank, dist.get_world_size(), RUNS])
+
+
+FORGED = b'5\n[{"ending": "machinery", "says": "", "where": "", "printed": ""}, 0, null, null]'
+BYTES = {  # what a rank sends instead of an answer
+    "nothing": b"",
+    "garbage": b"\0" * 6,
+    "more garbage": LENGTH.pack(5) + b"\xff" * 5,
+    "no answer": LENGTH.pack(6) + b"5\n[{}]",
+    "a long reply": LENGTH.pack(LIMITS.bytes + 1),
+    "a torn reply": LENGTH.pack(100) + b"5\n[",
+    "deep": LENGTH.pack(200_002) + b"5\n" + b"[" * 200_000,
+    "a pickle": LENGTH.pack(2 + 20) + b"5\n" + b"cos\nsystem\n(S'id'\ntR.",
+    "an excuse": LENGTH.pack(len(FORGED)) + FORGED,
+}
+
+
+def channel_number() -> int:
+    """The descriptor on which this rank answers: a submission can find it too."""
+    links = {int(one.name): os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()}
+    mine = sys._getframe(2).f_locals["channel"]
+    assert "socket" in links[mine.fileno()]
+    return mine.fileno()
+
+
+def bare(job: str) -> list[object]:
+    """Forms a group as a lab's own code does, and takes it apart again, or forgets to."""
+    import torch
+    import torch.distributed as dist
+
+    found = [os.environ[name] for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    before = dist.is_initialized()
+    dist.init_process_group("gloo")
+    ones = torch.ones(1)
+    dist.all_reduce(ones)
+    if job != "bare and left":
+        dist.destroy_process_group()
+    return [found, before, ones.item(), RUNS]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RankServer]:
-    started = RankServer(work, "cpu", clean=False, path=Path(__file__), deadline=8.0)
+    started = RankServer(work, "cpu", clean=False, path=Path(__file__))
     yield started
-    pids = [started.process.pid, *children(started.process.pid)]
+    pids = [started.child.pid, *children(started.child.pid)]
     started.close()
     assert all(ended(pid) for pid in pids)
+
+
+def answers(server: RankServer, job: str, size: int = 2) -> list[object]:
+    """What the ranks answered; fails if one did not."""
+    found = server.run(job, Shape(size), SECONDS)
+    assert [answer.ending for answer in found] == [Ending.RETURNED] * size, found
+    return [answer.value for answer in found]
 
 
 def children(pid: int) -> list[int]:
@@ -72,37 +135,85 @@ def ended(pid: int) -> bool:
 @pytest.mark.parametrize("size", [3, 1, 2])
 def test_the_same_ranks_do_one_job_after_another(server: RankServer, size: int) -> None:
     for runs in (["answer"], ["answer", "answer"]):
-        answers = server.run("answer", size)
-        assert [json.loads(answer) for answer in answers] == [[rank, size, runs] for rank in range(size)]
+        assert answers(server, "answer", size) == [[rank, size, runs] for rank in range(size)]
 
 
-@pytest.mark.parametrize("job", ["raise on 1", "die on 0", "fail", "leave a call behind", "take the group apart"])
+FAILURES = ["raise on 1", "die on 0", "fail", "leave a call behind", "take the group apart", "return a function"]
+
+
+@pytest.mark.parametrize("job", FAILURES)
 def test_fresh_ranks_follow_a_failure(server: RankServer, job: str) -> None:
-    server.run(job, 2)
-    answers = server.run("answer", 2)
-    assert [json.loads(answer) for answer in answers] == [[rank, 2, ["answer"]] for rank in range(2)]
+    server.run(job, Shape(2), SECONDS)
+    assert answers(server, "answer") == [[rank, 2, ["answer"]] for rank in range(2)]
 
 
 def test_one_that_raises_does_not_let_the_others_wait(server: RankServer) -> None:
-    raised, waited = (json.loads(answer) for answer in server.run("raise on 0", 2))
-    assert (raised["type"], raised["message"]) == ("ValueError", "no")
-    assert waited["$"] == "raised" and waited["type"] == RANK_TIMEOUT
+    raised, waited = server.run("raise on 0", Shape(2), 60.0)
+    assert raised.raised == Raised("ValueError", "no")
+    assert waited.ending == Ending.TIMEOUT
 
 
 def test_one_that_waits_is_told_with_its_line(server: RankServer) -> None:
-    waited, done = (json.loads(answer) for answer in server.run("wait", 2))
-    assert (waited["type"], done[0]) == (RANK_TIMEOUT, 1)
-    assert waited["where"].endswith(": dist.barrier()")
+    waited, done = server.run("wait", Shape(2), 2.0)
+    assert (waited.ending, waited.says, done.value[0]) == (Ending.TIMEOUT, "rank 0 gave no answer within 2 s", 1)
+    assert waited.where.endswith(": dist.barrier()")
 
 
 def test_work_that_fails_is_told(server: RankServer) -> None:
-    answers = [json.loads(answer) for answer in server.run("fail", 2)]
-    assert [(answer["type"], answer["message"]) for answer in answers] == [("KeyError", "'nowhere'")] * 2
+    assert [answer.raised for answer in server.run("fail", Shape(2), SECONDS)] == [Raised("KeyError", "'nowhere'")] * 2
 
 
-def test_one_that_dies_is_named(server: RankServer) -> None:
-    answer = json.loads(server.run("die on 1", 2)[1])
-    assert "rank 1 died without an answer" in answer["message"]
+def test_what_is_no_value_is_malformed(server: RankServer) -> None:
+    (answer,) = server.run("return a function", Shape(1), SECONDS)
+    assert (answer.ending, answer.says) == (Ending.MALFORMED, "returned an object of type function")
+
+
+@pytest.mark.parametrize(("job", "how"), [("die on 1", "exit code 7"), ("abort on 1", "ended by SIGABRT: gloo ends")])
+def test_one_that_dies_is_named(server: RankServer, job: str, how: str) -> None:
+    answer = server.run(job, Shape(2), SECONDS)[1]
+    assert answer.ending == Ending.CRASHED
+    assert answer.says.startswith(f"rank 1 died without an answer, {how}")
+
+
+def test_ranks_that_disagree_on_shapes_crash(server: RankServer) -> None:
+    assert Ending.CRASHED in {answer.ending for answer in server.run("other shapes", Shape(2), SECONDS)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a rank finds its channel in /proc, which only Linux has")
+@pytest.mark.parametrize("job", BYTES)
+def test_garbage_from_a_rank_is_malformed(server: RankServer, job: str) -> None:
+    answer = server.run(job, Shape(2), SECONDS)[0]
+    assert answer.ending == (Ending.CRASHED if job == "nothing" else Ending.MALFORMED)
+    assert answers(server, "answer") == [[rank, 2, ["answer"]] for rank in range(2)]
+
+
+def test_bare_ranks_form_their_group_themselves(server: RankServer) -> None:
+    for runs in (["bare"], ["bare", "bare"]):
+        found = server.run("bare", Shape(2, "bare"), SECONDS)
+        assert [answer.value for answer in found] == [[[rank, "2", rank], False, 2.0, runs] for rank in "01"], found
+
+
+def test_bare_ranks_that_leave_a_group_behind_are_replaced(server: RankServer) -> None:
+    server.run("bare and left", Shape(2, "bare"), SECONDS)
+    assert [answer.value[3] for answer in server.run("bare", Shape(2, "bare"), SECONDS)] == [["bare"]] * 2
+
+
+def test_a_server_that_is_gone_is_an_error_of_the_machinery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # what it cannot clear away
+    server = RankServer(work, "cpu", clean=False)
+    os.kill(server.child.pid, signal.SIGKILL)
+    (answer,) = server.run("answer", Shape(1), SECONDS)
+    assert (answer.ending, answer.says) == (Ending.MACHINERY, "the server of ranks is gone (ended by SIGKILL)")
+    server.close()
+
+
+def test_ranks_that_cannot_start_are_an_error_of_the_machinery(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "no-such-interface")
+    server = RankServer(work, "cpu", clean=False)
+    (answer, _) = server.run("answer", Shape(2), SECONDS)
+    server.close()
+    assert answer.ending == Ending.MACHINERY
+    assert "could not start" in answer.says and "no-such-interface" in answer.says
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the ranks' pids are read in /proc, which only Linux has")
@@ -110,9 +221,8 @@ def test_one_that_dies_is_named(server: RankServer) -> None:
 def test_ranks_end_with_a_server_that_is_killed(job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # what it cannot clear away
     server = RankServer(work, "cpu", clean=False)
-    ranks = [json.loads(answer)["pid"] for answer in server.run("pid", 2)]
-    server.connection.send((2, job, 2))  # nobody waits for the answer
+    ranks = [value["pid"] for value in answers(server, "pid")]
+    server.channel.send(json.dumps([2, job, 2, "joined", SECONDS]).encode())  # nobody waits for the answer
     time.sleep(0.5)
-    server.process.kill()
-    server.process.join()
+    server.child.kill()
     assert all(ended(pid) for pid in ranks)

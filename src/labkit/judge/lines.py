@@ -187,7 +187,8 @@ def cut(text: str, columns: int) -> str:
 def install_lines(records: list[Record]) -> list[Line]:
     """How to install what kept tests from running."""
     names = sorted({record.needs for record in records if record.state == State.SKIPPED and record.needs})
-    return [Line(f"  skipped, no points lost: .venv/bin/python -m pip install {name}", "", 4) for name in names]
+    install = "  skipped, no points lost: .venv/bin/python -m pip install"
+    return [Line(f"{install} {name.replace(',', '')}", "", 4) for name in names]
 
 
 # What is next -------------------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """The pytest plugin of the graded suites: `observe` and `draw` for tests, a verdict and a record for every behaviour.
 
-A test of `tests/test_<stem>.py` is graded if a lab has that stem; it is named as a behaviour in the lab's manifest.
+A test of `tests/test_<stem>.py` is graded if a lab has that stem; it is named as a behaviour in the lab's manifest, and
+may have several cases. Where that is safe, the tests run in a child of this process (`supervise`).
 """
 
-import json
+import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,74 +18,23 @@ import torch
 from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.files import shown, write_json
-from labkit.course.loading import implementation_path, load_implementation
-from labkit.course.manifest import ROOT, Behaviour, Lab
-from labkit.course.records import LOST, Record
+from labkit.course.manifest import ROOT, Lab
+from labkit.course.records import LOST, State
 from labkit.course.screen import Line, pieces
-from labkit.judge import causes, progress, verdicts
+from labkit.judge import graded, verdicts
 from labkit.judge.draw import Draw
+from labkit.judge.graded import ANSWERS, BEHAVIOUR, LAB, GradedSuite, labs_that_run, missing
 from labkit.judge.lines import lines
-from labkit.observe.local import Observer, RankWork, Recorder, Replay, observe_with
-from labkit.observe.ranks import RankServer
+from labkit.judge.supervise import Supervisor
+from labkit.observe.answer import PRINTED
+from labkit.observe.deadline import debugging, limited
+from labkit.observe.local import observe_with
 
 STYLES = {"dim": "light"}  # rich's names that pytest has others for
-PRINTED = 2000  # characters of what a failed test printed that are kept, the last ones
-
-_behaviour = pytest.StashKey[Behaviour]()
-_lab = pytest.StashKey[Lab]()
-_observed = pytest.StashKey[list[object]]()
-
-
-class GradedSuite:
-    """What one session of graded tests shares: the code under test, lab by lab, and the records."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.option = config.option
-        self.labs: dict[str, Lab] = {}
-        self.observers: dict[str, Observer] = {}
-        self.paths: dict[str, Path] = {}
-        self.servers: list[RankServer] = []
-        self.fingerprints: dict[str, progress.Fingerprint] = {}
-        self.records: list[Record] = []
-        self.asked: dict[str, list[str]] = {}  # by stem, the behaviours that are left after --step and -k
-        self.returned: dict[str, list[object]] = {}
-        self.replayed = json.loads(Path(self.option.replay).read_text()) if self.option.replay else None
-
-    def add_lab(self, lab: Lab, many_ranks: bool, clean: bool) -> None:
-        """Loads the code under test; before that, while this process is still `clean`, starts a server of ranks."""
-        causes.of_lab(lab)  # a file of causes that is wrong is said before anything runs
-        path = implementation_path(self.option.impl, lab.stem, ROOT)
-        self.fingerprints[lab.stem] = progress.fingerprint(lab)  # before the file is read
-        overlay = Path(self.option.overlay).resolve() if self.option.overlay else None
-        device, server = self.option.device, None
-        if many_ranks:
-            rank_device = device if torch.cuda.device_count() > 1 else "cpu"
-            server = RankServer(RankWork(path, overlay, rank_device), rank_device, clean, path)
-            self.servers.append(server)
-        self.observers[lab.stem] = Observer(load_implementation(path, overlay), device, server)
-        self.labs[lab.stem] = lab  # last: a lab whose file cannot be loaded has no records and no summary
-        self.paths[lab.stem] = path
-
-    def remember(self) -> None:
-        """Keeps the verdicts on a student's own file for `make status`; those of other inputs are nobody's progress."""
-        option = self.option
-        if option.seed != "0" or option.device != "cpu" or option.overlay or self.replayed is not None:
-            return
-        for lab in self.labs.values():
-            if self.paths[lab.stem] == lab.paths.student.resolve():
-                own = [record for record in self.records if record.lab == lab.name]
-                progress.remember(lab, self.fingerprints[lab.stem], own)
-
-    def observer_for(self, lab: Lab, test: str) -> Observer | Recorder | Replay:
-        if self.replayed is not None:
-            return Replay(self.replayed.get(test, []))
-        if self.option.record:
-            return Recorder(self.observers[lab.stem], self.returned.setdefault(test, []))
-        return self.observers[lab.stem]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(_Hooks(GradedSuite(config)), "graded-suite")
+    config.pluginmanager.register(_Hooks(GradedSuite(config.option)), "graded-suite")
 
 
 @pytest.fixture
@@ -98,15 +49,23 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 def observe(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """`observe(scenario, **inputs)`: the values that the scenario returned for the code under test."""
     suite: GradedSuite = request.config.pluginmanager.get_plugin("graded-suite").suite
-    lab = request.node.stash[_lab]
-    observed = request.node.stash[_observed] = []
-    return observe_with(suite.observer_for(lab, request.node.name), observed)
+    answers = request.node.stash[ANSWERS] = []
+    return observe_with(suite.observer_for(request.node), answers)
 
 
 class _Hooks:
     def __init__(self, suite: GradedSuite) -> None:
         self.suite = suite
+        self.only_graded = False
+        self.session: pytest.Session | None = None
         self.unwritten: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        lab = _graded_labs().get(module_path) if module_path.parent == ROOT / "tests" else None
+        if lab is not None and all(missing(lab, step.number) for step in lab.steps):
+            return _Uncollected.from_parent(parent, path=module_path)  # its imports may be what is missing
+        return None
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         try:
@@ -115,25 +74,22 @@ class _Hooks:
             raise pytest.UsageError(str(error)) from None
 
     def _collect(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        labs = {lab.stem: lab for lab in manifest.load_all()}
-        graded = [item for item in items if item.path.stem.removeprefix("test_") in labs and _in_tests(item)]
-        for item in graded:
-            _mark(item, labs[item.path.stem.removeprefix("test_")])
-        if not graded:
+        labs = _graded_labs()
+        own = [item for item in items if item.path in labs]
+        for item in own:
+            _mark(item, labs[item.path])
+        if not own:
             return
         if config.option.device == "cuda" and not torch.cuda.is_available():
             raise LabError(
                 "--device cuda: this machine has no CUDA device that torch can use; leave it out for the CPU"
             )
-        torch.set_num_threads(1)  # tiny tensors: threads cost more than they give, and the clock of a grader less
-        only_graded = len(graded) == len(items)
+        self.only_graded = len(own) == len(items)
         if config.option.step is not None:
-            _select_step(config, items, graded)
-        for stem in dict.fromkeys(item.stash[_lab].stem for item in graded):
-            steps = {item.stash[_behaviour].step for item in items if item in graded and item.stash[_lab].stem == stem}
-            many_ranks = any(labs[stem].step(step).ranks > 1 for step in steps)
-            self.suite.add_lab(labs[stem], many_ranks, clean=only_graded)
-        if only_graded and config.option.tbstyle == "auto":
+            _select_step(config, items, own)
+        for path in dict.fromkeys(item.path for item in items if item in own):
+            self.suite.add_lab(labs[path], [item for item in items if item.path == path])
+        if self.only_graded and config.option.tbstyle == "auto":
             config.option.tbstyle = "no"  # the summary shows the failures, four lines each
             terminal = config.pluginmanager.get_plugin("terminalreporter")
             if terminal is not None:
@@ -141,38 +97,87 @@ class _Hooks:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
-            if _behaviour in item.stash:
-                self.suite.asked.setdefault(item.stash[_lab].stem, []).append(item.stash[_behaviour].id)
+            if BEHAVIOUR in item.stash:
+                self.suite.asked.setdefault(item.stash[LAB].stem, []).append(item.stash[BEHAVIOUR].id)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Runs graded tests under supervision; else pytest's own loop follows."""
+        self.session = session
+        if not self.suite.labs or session.testsfailed or session.config.option.collectonly:
+            return None
+        try:
+            if not self._can_supervise(session.config):
+                own = [item for item in session.items if BEHAVIOUR in item.stash]
+                self.suite.load(labs_that_run(own), clean=self.only_graded)
+                return None
+            Supervisor(self.suite, session, signal.SIGUSR2).run()
+            return True
+        except LabError as error:
+            self.suite.labs.clear()  # nothing is known of any of them
+            raise pytest.UsageError(str(error)) from None
+
+    def _can_supervise(self, config: pytest.Config) -> bool:
+        """Whether the tests can run in a fork of this process, which has only imported, and nobody debugs them."""
+        option = config.option
+        interactive = option.usepdb or getattr(option, "trace", False) or debugging()
+        spread = hasattr(config, "workerinput") or config.pluginmanager.has_plugin("dsession")
+        cpu = option.device == "cpu" and sys.platform == "linux"
+        return self.only_graded and cpu and not interactive and not spread
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        packages = missing(item.stash[LAB], item.stash[BEHAVIOUR].step) if BEHAVIOUR in item.stash else ()
+        if packages:
+            pytest.skip(", ".join(packages))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item):
+        if BEHAVIOUR not in item.stash or item.config.option.usepdb:
+            return (yield)
+        self.suite.in_call(item)
+        with limited(graded.limit(item)):
+            return (yield)
+
+    def pytest_enter_pdb(self) -> None:
+        """A `breakpoint()` in a scenario: nothing has a limit any more."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        self.suite.in_debugger()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo):
         report = yield
-        if _behaviour in item.stash and (call.when == "call" or call.excinfo):
-            lab, behaviour = item.stash[_lab], item.stash[_behaviour]
-            record = verdicts.verdict(lab, behaviour, call, item.stash.get(_observed, []))
-            record = record.but(
+        if BEHAVIOUR in item.stash and (call.when == "call" or (call.excinfo and call.when == "setup")):
+            lab, behaviour = item.stash[LAB], item.stash[BEHAVIOUR]
+            record = verdicts.verdict(lab, behaviour, call, item.stash.get(ANSWERS, []))
+            report.record = record.but(
                 note=dict(item.user_properties).get("note", ""),
                 printed=report.capstdout[-PRINTED:] if record.state in LOST else "",
             )
-            self.suite.records.append(record)
-            report.state = record.state
-            if record.state == "timeout" and item.config.option.one_timeout:
-                item.session.shouldstop = f"{item.name} gave no answer; the tests after it might wait as long"
-            if record.state != "passed":
-                report.outcome = "failed"  # a skip is no pass
+            if record.state not in (State.PASSED, State.SKIPPED):
+                report.outcome = "failed"
         return report
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        record = getattr(report, "record", None)
+        if record is None:
+            return
+        self.suite.take(record)
+        if record.state == State.TIMEOUT and self.suite.option.one_timeout:
+            self.session.shouldstop = f"{record.id} gave no answer; the tests after it might wait as long"
+
     def pytest_report_teststatus(self, report: pytest.TestReport):
-        state = getattr(report, "state", None)
-        if state in ("todo", "blocked"):
-            return state, state[0], state.upper()
+        record = getattr(report, "record", None)
+        if record is not None and record.state in (State.TODO, State.BLOCKED):
+            return record.state.value, record.state[0], record.state.upper()
         return None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         option = session.config.option
-        self.suite.remember()
-        written = {option.json: self._report() if self.suite.labs else None, option.record: self.suite.returned}
+        self.suite.finish()
+        written = {option.json: self.suite.report() if self.suite.labs else None, option.record: self.suite.returned}
         for path, data in written.items():
             if path and data is not None:
                 try:
@@ -182,8 +187,7 @@ class _Hooks:
                     session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_unconfigure(self) -> None:
-        for server in self.suite.servers:
-            server.close()
+        self.suite.close()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for line in self.unwritten:
@@ -196,15 +200,20 @@ class _Hooks:
                 said = lines(lab, records, path, impl=option.impl, step=option.step, asked=asked, verbose=verbose)
                 _write(terminalreporter, said)
 
-    def _report(self) -> dict[str, object]:
-        option = self.suite.option
-        return {
-            "impl": option.impl,
-            "seed": option.seed,
-            "device": option.device,
-            "torch": torch.__version__,
-            "records": [asdict(record) for record in self.suite.records],
-        }
+
+class _Uncollected(pytest.File):
+    """In place of a suite whose lab lacks a package: a test that is skipped for every behaviour."""
+
+    def collect(self) -> list[pytest.Item]:
+        return [_Skipped.from_parent(self, name=one.id) for one in _graded_labs()[self.path].behaviours]
+
+
+class _Skipped(pytest.Item):
+    def runtest(self) -> None:
+        """Never reached: its setup skips it."""
+
+    def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
+        return self.path, None, self.name
 
 
 def _write(terminal: pytest.TerminalReporter, said: Iterable[Line]) -> None:
@@ -217,26 +226,26 @@ def _write(terminal: pytest.TerminalReporter, said: Iterable[Line]) -> None:
             terminal.write_line(piece, **markup)
 
 
-def _in_tests(item: pytest.Item) -> bool:
-    return item.path.parent == ROOT / "tests"
+def _graded_labs() -> dict[Path, Lab]:
+    """Each lab by the path of its suite."""
+    return {lab.paths.suite: lab for lab in manifest.load_all()}
 
 
 def _mark(item: pytest.Item, lab: Lab) -> None:
-    behaviour = next((behaviour for behaviour in lab.behaviours if behaviour.id == item.name), None)
+    name = getattr(item, "originalname", None) or item.name  # without its case
+    behaviour = next((behaviour for behaviour in lab.behaviours if behaviour.id == name), None)
     if behaviour is None:
-        raise LabError(
-            f"{lab.folder / 'lab.toml'}: behaviours: {item.name} is missing; {item.path.name} has such a test"
-        )
-    item.stash[_lab], item.stash[_behaviour] = lab, behaviour
-    item.add_marker(pytest.mark.timeout(verdicts.TIMEOUT))
+        raise LabError(f"{lab.paths.manifest}: behaviours: {name} is missing; {item.path.name} has such a test")
+    item.stash[LAB], item.stash[BEHAVIOUR] = lab, behaviour
+    item.add_marker(pytest.mark.timeout(0))  # not pytest-timeout's: the limit is ours
     if lab.step(behaviour.step).ranks > 1:
         item.add_marker(pytest.mark.many_ranks)
 
 
-def _select_step(config: pytest.Config, items: list[pytest.Item], graded: list[pytest.Item]) -> None:
+def _select_step(config: pytest.Config, items: list[pytest.Item], own: list[pytest.Item]) -> None:
     step = config.option.step
-    others = [item for item in graded if item.stash[_behaviour].step != step]
-    if len(others) == len(graded):
+    others = [item for item in own if item.stash[BEHAVIOUR].step != step]
+    if len(others) == len(own):
         raise LabError(f"--step {step}: the lab has no tests of step {step}")
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]

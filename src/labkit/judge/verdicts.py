@@ -1,13 +1,17 @@
-"""The verdict on one behaviour, from what its test raised."""
+"""The verdict on one behaviour, from how the code under test and the test itself ended."""
+
+from collections.abc import Sequence
+from types import ModuleType
 
 import pytest
 
 from labkit.course.manifest import Behaviour, Lab
-from labkit.course.records import EVERY_NAME, NO_EXCEPTION, Record
+from labkit.course.records import EVERY_NAME, NO_EXCEPTION, Record, State
 from labkit.judge.causes import SLIPS, cause, cause_of_failure, raised_in
 from labkit.judge.expect import Unexpected
-from labkit.observe.local import MissingName, SubmissionRaised
-from labkit.observe.ranks import DEADLINE, RANK_TIMEOUT
+from labkit.observe.answer import Answer, Ending
+from labkit.observe.deadline import OutOfTime
+from labkit.observe.local import MissingName, NoValue
 from labkit.observe.values import Raised
 
 FORM = "what came back has another form than the skeleton's docstring says: compare names, types and order"
@@ -15,60 +19,102 @@ LOOP = "look for a loop without an end"
 DEADLOCK = (
     "a loop without an end, or ranks that wait for each other: each makes the same calls on the group, in one order"
 )
-TIMEOUT = 30.0  # seconds for one graded test; the slowest takes about two
+ENDINGS = {  # of an answer without a value and without an exception: state, what was expected, the likely cause
+    Ending.TIMEOUT: (State.TIMEOUT, "an answer", LOOP),
+    Ending.MEMORY: (
+        State.MEMORY,
+        "an answer",
+        "something grows in a loop, or a tensor is too large",
+    ),
+    Ending.CRASHED: (State.CRASHED, "an answer", "the code ended Python itself there: no test can go on"),
+    Ending.MALFORMED: (State.MALFORMED, "plain values and tensors", FORM),
+    Ending.MACHINERY: (State.GRADER_ERROR, "", ""),
+}
+# What Python raises where a test takes apart a value of another form than it expects.
+TAKEN_APART = (
+    TypeError, KeyError, IndexError, AttributeError, ValueError, RuntimeError, OverflowError, AssertionError,
+    pytest.fail.Exception,
+)  # fmt: skip
 
 
-def verdict(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, observed: list[object]) -> Record:
-    """The verdict on one behaviour, from what its test raised, and `observed` before."""
-    base = Record(
-        lab=lab.name, id=behaviour.id, step=behaviour.step, points=behaviour.points,
-        seconds=round(call.duration, 4), read=f"{lab.reading}#{behaviour.read}",
+def unjudged(lab: Lab, behaviour: Behaviour) -> Record:
+    """The record of a behaviour before its verdict."""
+    return Record(
+        lab=lab.name, id=behaviour.id, step=behaviour.step, points=behaviour.points, seconds=0.0,
+        read=f"{lab.reading}#{behaviour.read}",
     )  # fmt: skip
+
+
+def verdict(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, answers: Sequence[Answer]) -> Record:
+    """The verdict, from what the test raised, and the `answers` that it had been given."""
+    base = unjudged(lab, behaviour).but(seconds=round(call.duration, 4))
     error = call.excinfo.value if call.excinfo else None
     if error is None:
-        return base.but(state="passed", earned=behaviour.points)
-    slip = _slip(error, observed)
+        return base.but(state=State.PASSED, earned=behaviour.points)
+    if isinstance(error, NoValue):
+        return of_answer(base, lab, behaviour, error.answer)
+    if isinstance(error, OutOfTime):
+        return _out_of_time(base, lab, behaviour, error, answers)
+    if isinstance(error, pytest.skip.Exception):
+        return base.but(state=State.SKIPPED, needs=str(error))
+    slip = _slip(error, [answer.value for answer in answers])
     if slip is not None:
-        return _record_of_exception(base, lab, behaviour, slip)
+        return of_answer(base, lab, behaviour, Answer.of(slip))
     if isinstance(error, Unexpected):
         found = cause(error.raised, lab) if error.raised else cause_of_failure(lab, behaviour.id, error.got)
-        return base.but(state="failed", got=error.got, expected=error.expected, why=found or error.why)
-    if isinstance(error, SubmissionRaised):
-        return _record_of_exception(base, lab, behaviour, error.raised)
-    if isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout"):
-        return _timed_out(base, TIMEOUT, "", LOOP)
-    return base.but(
-        state="failed", got=f"{type(error).__name__}: {error}", expected="a value that can be judged", why=FORM
-    )
+        return base.but(state=State.FAILED, got=error.got, expected=error.expected, why=found or error.why)
+    says = f"{type(error).__name__}: {error}"
+    if call.when == "call" and _comes_of_a_value(error, answers):
+        return base.but(state=State.FAILED, got=says, expected="a value that can be judged", why=FORM)
+    return broken(base, f"{says} in the test itself")
 
 
-def _slip(error: BaseException, observed: list[object]) -> Raised | None:
+def of_answer(base: Record, lab: Lab, behaviour: Behaviour, answer: Answer) -> Record:
+    """The verdict where the code under test gave no value."""
+    if answer.ending == Ending.MACHINERY:
+        return broken(base, answer.says)
+    if answer.ending == Ending.RAISED:
+        return _of_exception(base, lab, behaviour, answer.raised)
+    state, expected, why = ENDINGS[answer.ending]
+    if state == State.TIMEOUT and lab.step(behaviour.step).ranks > 1:
+        why = DEADLOCK
+    got = f"{answer.says}{f', {answer.where}' if answer.where else ''}"
+    return base.but(state=state, got=got, expected=expected, why=why)
+
+
+def broken(base: Record, says: str) -> Record:
+    """The record where suite or machinery failed."""
+    return base.but(state=State.GRADER_ERROR, got=says, expected="", why="")
+
+
+def _out_of_time(base: Record, lab: Lab, behaviour: Behaviour, error: OutOfTime, answers: Sequence[Answer]) -> Record:
+    """The limit ended the test itself, between two answers."""
+    spent = sum(answer.seconds for answer in answers)
+    if spent < error.seconds / 2:
+        return broken(base, f"the test itself took {error.seconds - spent:.0f} of its {error.seconds:g} s")
+    return of_answer(base, lab, behaviour, Answer(ending=Ending.TIMEOUT, says=str(error)))
+
+
+def _comes_of_a_value(error: BaseException, answers: Sequence[Answer]) -> bool:
+    """Whether the test may have stumbled over the form of what came back; without a value, it is the test's own bug."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        return False
+    return isinstance(error, TAKEN_APART) and any(answer.ending == Ending.RETURNED for answer in answers)
+
+
+def _slip(error: BaseException, values: list[object]) -> Raised | None:
     """The exception of the code under test that a scenario caught, if that is what the test stumbled over."""
-    if isinstance(error, SubmissionRaised | pytest.fail.Exception):
-        return None
     if isinstance(error, Unexpected):
-        return next((one for one in raised_in(observed) if one.type in SLIPS and one.type not in error.got), None)
-    return next(raised_in(observed), None)
+        return next((one for one in raised_in(values) if one.type in SLIPS and one.type not in error.got), None)
+    return next(raised_in(values), None)
 
 
-def _record_of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: Raised) -> Record:
-    stub_step = lab.stub_messages().get(raised.message) if raised.type == "NotImplementedError" else None
-    if stub_step == behaviour.step:
-        return base.but(state="todo", needs=raised.message)
+def _of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: Raised) -> Record:
+    stub_step = lab.stub_messages().get(raised.message) if raised.type == NotImplementedError.__name__ else None
     if stub_step is not None:
-        return base.but(state="blocked", needs=raised.message)
+        state = State.TODO if stub_step == behaviour.step else State.BLOCKED
+        return base.but(state=state, needs=raised.message)
     if raised.type == MissingName.__name__:
-        return base.but(
-            state="failed", got=raised.message, expected=EVERY_NAME, why="the tests call your functions by their names"
-        )
-    by_pytest = raised.type == "Failed" and raised.message.startswith("Timeout")  # pytest-timeout's
-    if by_pytest:
-        return _timed_out(base, TIMEOUT, raised.where, LOOP)
-    if raised.type == RANK_TIMEOUT:
-        return _timed_out(base, DEADLINE, raised.where, DEADLOCK)
-    return base.but(state="failed", got=str(raised), expected=NO_EXCEPTION, why=cause(raised, lab))
-
-
-def _timed_out(base: Record, limit: float, where: str, why: str) -> Record:
-    got = f"no answer within {limit:g} s{f', {where}' if where else ''}"
-    return base.but(state="timeout", got=got, expected="an answer", why=why)
+        why = "the tests call your functions by their names"
+        return base.but(state=State.FAILED, got=raised.message, expected=EVERY_NAME, why=why)
+    return base.but(state=State.FAILED, got=str(raised), expected=NO_EXCEPTION, why=cause(raised, lab))

@@ -1,15 +1,17 @@
 """Runs a scenario on the code under test and hands back values; a graded test touches that code in no other way.
 
-`Observer` runs it in this process. What comes back has been through `values.encode` and `decode` here as well: a test
-sees the same on a student's machine as behind the wall of a sandbox. `Recorder` and `Replay` wrap an observer:
-the proof records the solution's values and plays them back under another seed, where they must fail every test.
+`Observer` runs it in this process, or on ranks. What comes back has been through `values.encode` and `decode` here as
+well: a test sees the same on a student's machine as behind the wall of a sandbox. `Recorder` and `Replay` wrap an
+observer: the proof records the solution's values and plays them back under another seed, where they must fail every
+test.
 """
 
 import difflib
 import functools
 import importlib
 import inspect
-import json
+import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +20,28 @@ from typing import Any, Protocol
 
 from labkit.course.loading import line_in, line_in_implementation, load_implementation
 from labkit.observe import values
-from labkit.observe.ranks import RANK_TIMEOUT, RankServer
+from labkit.observe.answer import Answer, Ending, joined
+from labkit.observe.deadline import OutOfTime
+from labkit.observe.rank_group import Shape
+from labkit.observe.ranks import DEADLINE, RankServer
 from labkit.observe.values import NotAValue, Raised
 
 Scenario = Callable[..., object]
 
 
-class SubmissionRaised(Exception):
-    """The code under test raised where it should have returned; carries the exception as a value."""
+class NoValue(Exception):
+    """`observe` has no value for the test: the scenario ended otherwise, as `answer` says."""
 
-    def __init__(self, raised: Raised) -> None:
-        super().__init__(f"{raised.type}: {raised.message}")
-        self.raised = raised
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer.raised or answer.says))
+        self.answer = answer
 
 
 class MissingName(Exception):
     """The lab file lacks a name that the lab asks for."""
 
 
-class Lab:
+class Submission:
     """The module under test, as scenarios see it: a missing name is asked for by its name."""
 
     def __init__(self, module: ModuleType) -> None:
@@ -66,29 +71,63 @@ def attempt(call: Callable[[], object]) -> object:
 
 
 class Observes(Protocol):
-    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> object:
-        """JSON-ready data of what the scenario returned, or of a `Raised`; with several ranks, a list of theirs."""
+    """A backend of `observe`."""
+
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> Answer:
+        """How the scenario ended on the code under test; with several ranks, the one answer of all."""
 
 
+@dataclass(frozen=True)
 class Observer:
-    """Runs scenarios on `module` in this process, or on the ranks of `server`, with input tensors on `device`."""
+    """Runs scenarios on `module` in this process with input tensors on `device`; or on ranks of `server`, whose
+    `group` is "joined" or "bare", with `seconds` for each run. The manifest allows `most_ranks` to this test.
+    """
 
-    def __init__(self, module: ModuleType, device: str = "cpu", server: RankServer | None = None) -> None:
-        self.module, self.device, self.server = module, device, server
+    module: ModuleType
+    device: str = "cpu"
+    server: RankServer | None = None
+    group: str = "joined"
+    most_ranks: int = 1
+    seconds: float = DEADLINE
 
-    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> object:
-        if ranks > 1:
-            job = {"module": scenario.__module__, "scenario": scenario.__name__, "inputs": values.encode(inputs)}
-            return [json.loads(answer) for answer in self.server.run(json.dumps(job), ranks)]
-        inputs = {name: values.decode(values.encode(value), self.device) for name, value in inputs.items()}
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> Answer:
+        if ranks > self.most_ranks or (ranks > 1 and self.server is None):
+            key = f"ranks = {ranks}"
+            says = f"observe(ranks={ranks}) in a step whose manifest has no `{key}`: add that line to the step"
+            return Answer(ending=Ending.MACHINERY, says=says)
         try:
-            return values.encode(scenario(Lab(self.module), **inputs))
+            sent = values.encode(inputs)
         except NotAValue as error:
-            return values.encode(Raised("TypeError", f"returned {error}"))
+            return Answer(ending=Ending.MACHINERY, says=f"the test sends what is no value: {error}")
+        if ranks > 1:
+            job = [scenario.__module__, scenario.__name__, sent]
+            try:
+                return joined(self.server.run(job, Shape(ranks, self.group), self.seconds))
+            except OutOfTime as error:  # of the test, which has run on ranks several times
+                return Answer.of_error(error)
+        start = time.monotonic()
+        return self.here(scenario, sent).but(seconds=time.monotonic() - start)
+
+    def here(self, scenario: Scenario, sent: object) -> Answer:
+        """The answer of this process to encoded inputs."""
+        inputs = values.decode(sent, self.device)
+        try:
+            return Answer.decode(values.encode(scenario(Submission(self.module), **inputs)))
+        except NotAValue as error:
+            return Answer.malformed(error)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit and pytest.skip in a student's function are answers too
-            return values.encode(Raised.of(error, line_in(self.module.__file__, error)))
+            if _is_bug_of(scenario, error):
+                says = f"{type(error).__name__} in the scenario {scenario.__name__}: {error}"
+                return Answer(ending=Ending.MACHINERY, says=says)
+            return Answer.of_error(error, line_in(self.module.__file__, error))
+
+
+def _is_bug_of(scenario: Scenario, error: BaseException) -> bool:
+    """Whether the scenario itself names or imports what there is not; other errors may come of what it was given."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, NameError | ImportError) and frames[-1].filename == inspect.getsourcefile(scenario)
 
 
 @dataclass(frozen=True)
@@ -98,15 +137,22 @@ class RankWork:
     path: Path
     overlay: Path | None
     device: str
+    builds_on: tuple[str, ...] = ()
 
-    def __call__(self, job: str) -> str:
-        asked = json.loads(job)
-        scenario = getattr(importlib.import_module(asked["module"]), asked["scenario"])
-        observer = Observer(_loaded_once(self.path, self.overlay), self.device)
-        return json.dumps(observer.run(scenario, values.decode(asked["inputs"])))
+    def __call__(self, job: list) -> Answer:
+        module, name, sent = job
+        scenario = getattr(importlib.import_module(module), name)
+        return Observer(_loaded_once(self.path, self.overlay, self.builds_on), self.device).here(scenario, sent)
 
 
-_loaded_once = functools.cache(load_implementation)
+def load(path: Path, overlay: Path | None, builds_on: tuple[str, ...]) -> ModuleType:
+    """The code under test; the labs that it builds on come from the same implementation."""
+    if not builds_on:
+        return load_implementation(path, overlay)
+    return load_implementation(path, overlay, builds_on=builds_on)  # until merged: always
+
+
+_loaded_once = functools.cache(load)
 
 
 class Recorder:
@@ -115,9 +161,12 @@ class Recorder:
     def __init__(self, inner: Observes, record: list[object]) -> None:
         self.inner, self.record = inner, record
 
-    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> object:
-        self.record.append(self.inner.run(scenario, inputs, ranks))
-        return self.record[-1]
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> Answer:
+        answer = self.inner.run(scenario, inputs, ranks)
+        nothing = Raised(str(answer.ending), answer.says, answer.where)
+        value = answer.value if answer.ending == Ending.RETURNED else answer.raised or nothing
+        self.record.append(values.encode(value))
+        return answer
 
 
 class Replay:
@@ -126,30 +175,29 @@ class Replay:
     def __init__(self, record: list[object]) -> None:
         self.record = iter(record)
 
-    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> object:
-        return next(self.record, [None] * ranks if ranks > 1 else None)
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> Answer:
+        return Answer.decode(next(self.record, [None] * ranks if ranks > 1 else None))
 
 
-def observe_with(observer: Observes, observed: list[object] | None = None) -> Callable[..., Any]:
+def observe_with(observer: Observes, answers: list[Answer] | None = None) -> Callable[..., Any]:
     """The `observe` that tests call: `observe(scenario, name=input, ...)` gives the scenario's value.
 
-    `ranks=2` runs it on two processes of one torch.distributed group and gives the list of their values. What it gives
-    is also appended to `observed`, if that is given.
+    `ranks=2` runs it on two processes of one torch.distributed group and gives the list of their values. Every answer
+    is also appended to `answers`, if that is given.
 
     Raises:
-        SubmissionRaised: the scenario raised, or returned something that is not a value.
+        NoValue: the scenario ended otherwise than by returning a value.
     """
+    answers = [] if answers is None else answers
 
     def observe(scenario: Scenario, ranks: int = 1, **inputs: object) -> Any:
-        try:
-            seen = values.decode(observer.run(scenario, inputs, ranks))
-        except NotAValue as error:
-            seen = Raised("TypeError", f"returned {error}")
-        if observed is not None:
-            observed.append(seen)
-        raised = [value for value in (seen if ranks > 1 else [seen]) if isinstance(value, Raised)]
-        if raised:  # a rank that only waited for another one is not the cause
-            raise SubmissionRaised(next((value for value in raised if value.type != RANK_TIMEOUT), raised[0]))
-        return seen
+        answer = observer.run(scenario, inputs, ranks)
+        answers.append(answer)
+        if answer.ending != Ending.RETURNED:
+            raise NoValue(answer)
+        return answer.value
 
     return observe
+
+
+Lab = Submission  # until merged: scenarios import Submission from labkit.observe

@@ -18,7 +18,7 @@ from labkit.course.records import LOST, Record
 from labkit.judge.diagnosis import misconceptions as misconceptions_of
 from labkit.judge.diagnosis import symptom
 from labkit.judge.suite import import_once, run_suite
-from labkit.observe.forked import run_forked
+from labkit.observe.child import run_forked
 
 KINDS = ("mistake", "alternative")  # of overlays
 OTHER_SEED = 1000  # the replay answers with values recorded under seed + OTHER_SEED

@@ -193,7 +193,7 @@ def _stub_record(lab: Lab, behaviour: Behaviour) -> Record:
     """What the suite says of a behaviour whose functions are all stubs still."""
     missing = lab.missing(behaviour.step)
     stub = f"Step {behaviour.step}: {next(iter(lab.step(behaviour.step).todo))}"
-    state, needs = (State.SKIPPED, " ".join(missing)) if missing else (State.TODO, stub)
+    state, needs = (State.SKIPPED, ", ".join(missing)) if missing else (State.TODO, stub)
     read = f"{lab.reading}#{behaviour.read}"
     return Record(lab.name, behaviour.id, behaviour.step, behaviour.points, 0.0, read, state, needs=needs)
 

@@ -5,29 +5,21 @@ then of each run its tests as they start, their records, and the end. A new requ
 only imports: threads that it had started would hang its children.
 """
 
-import contextlib
-import faulthandler
 import gc
 import json
 import os
 import select
-import signal
 import sys
-import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labkit.course import manifest
-from labkit.course.loading import line_in_stack
 from labkit.course.manifest import Lab
-from labkit.course.processes import kill_group
 from labkit.judge import progress
 from labkit.judge.suite import import_once, run_suite
-
-GRACE = 3.0  # seconds for a child to say where it hangs, at most
+from labkit.observe.child import Child, Setting
 
 
 def serve(lab: Lab) -> None:
@@ -55,66 +47,40 @@ class _Children:
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
-        self.output, self.stack = folder / "output", folder / "stack"
-        self.pid, self.run = 0, 0
+        self.setting = Setting(folder / "output", folder / "stack")
+        self.child: Child | None = None
+        self.run = 0
 
     def start(self, run: int, step: int) -> None:
         self.stop()
-        self.run, self.pid = run, os.fork()
-        if not self.pid:
-            self._be_the_child(run, step)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.setpgid(self.pid, self.pid)  # here as well as there: whichever comes first
+        self.setting.stack.unlink(missing_ok=True)
+        self.run, events = run, os.dup(1)
+        try:
+            self.child = Child.fork(lambda: self._job(run, step, events), self.setting)
+        finally:
+            os.close(events)
 
     def poll(self) -> bool:
         """Whether a child still runs; says so once when it has ended."""
-        if self.pid:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self._ended(os.waitstatus_to_exitcode(status))
-        return bool(self.pid)
+        if self.child is not None and not self.child.poll():
+            self._ended(self.child.code)
+        return self.child is not None
 
     def stop(self, ask_where: bool = False) -> None:
         """Ends the child and whatever it started, now; `ask_where`: after it has written down where it is."""
-        if not self.pid:
+        if self.child is None:
             return
-        if ask_where:
-            os.kill(self.pid, signal.SIGUSR1)
-            self._wait_for_stack()
-        kill_group(self.pid)
-        os.waitpid(self.pid, 0)
+        if ask_where:  # the tests run in a child of the child, which does on the signal what it has inherited
+            self.child.where(self.lab.paths.student.resolve(), group=True)
+        self.child.kill()
         self._ended(None)
 
-    def _wait_for_stack(self) -> None:
-        """Until the child has written where in the student's file it is."""
-        file, end = self.lab.paths.student.resolve(), time.monotonic() + GRACE
-        while time.monotonic() < end and not line_in_stack(file, _read(self.stack)):
-            time.sleep(0.05)
+    def _job(self, run: int, step: int, events: int) -> int:
+        return run_suite(self.lab, ["--step", str(step)] if step else [], plugins=[_Events(run, events)])
 
     def _ended(self, code: int | None) -> None:
-        kill_group(self.pid)  # what the run left behind
-        self.pid = 0
-        text = {"output": _read(self.output)[-4000:], "stack": _read(self.stack)}
-        _say({"run": self.run, "end": code, **text})
-
-    def _be_the_child(self, run: int, step: int) -> None:
-        """Never returns: runs pytest with its input empty, its output in a file, and ends."""
-        code = 1
-        try:
-            os.setpgid(0, 0)
-            events = os.dup(1)
-            output = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            for source, target in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
-                os.dup2(source, target)
-            with open(self.stack, "w") as stack:
-                faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)
-                code = run_suite(self.lab, ["--step", str(step)] if step else [], plugins=[_Events(run, events)])
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+        child, self.child = self.child, None
+        _say({"run": self.run, "end": code, "output": child.output[-4000:], "stack": child.stack})
 
 
 class _Events:
@@ -157,10 +123,6 @@ def _requests(busy: Callable[[], bool]) -> Iterator[dict]:
         *lines, waiting = (waiting + data).split(b"\n")
         for line in lines:
             yield json.loads(line)
-
-
-def _read(path: Path) -> str:
-    return path.read_text(errors="replace") if path.exists() else ""
 
 
 if __name__ == "__main__":

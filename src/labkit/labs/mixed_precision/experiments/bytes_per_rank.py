@@ -1,6 +1,5 @@
 """Which rank holds how many bytes of parameters, gradients and optimizer state: one process, DDP and FSDP2."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -13,8 +12,9 @@ from torch.distributed.tensor import DTensor
 
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
+from labkit.observe.answer import Answer, Ending
+from labkit.observe.rank_group import Shape
 from labkit.observe.ranks import RankServer
-from labkit.observe.values import decode
 from labkit.toolbox.models import WideMLP
 from labkit.toolbox.plots import BLUE, GREEN, VERMILION
 
@@ -32,19 +32,18 @@ def measure(lab: ModuleType) -> Held:
     try:
         held: Held = {}
         for way, (strategy, size) in WAYS.items():
-            job = json.dumps([lab.__file__, strategy])
-            answers = [json.loads(answer) for answer in server.run(job, size)]
+            answers = server.run([lab.__file__, strategy], Shape(size))
             for rank, answer in enumerate(answers):
-                if "$" in answer:
-                    raise LabError(f"{way}, rank {rank}: {decode(answer)}")
-            held[way] = answers
+                if answer.ending != Ending.RETURNED:
+                    raise LabError(f"{way}, rank {rank}: {answer.raised or answer.says}")
+            held[way] = [answer.value for answer in answers]
         return held
     finally:
         server.close()
 
 
-def _held_by_this_rank(job: str) -> str:
-    file, strategy = json.loads(job)
+def _held_by_this_rank(job: list) -> Answer:
+    file, strategy = job
     lab = load_implementation(Path(file))
     torch.manual_seed(0)
     model: nn.Module = WideMLP()
@@ -58,7 +57,7 @@ def _held_by_this_rank(job: str) -> str:
     while trainer.train_step(batch, optimizer, nn.CrossEntropyLoss())[1]:
         pass  # a skipped step makes no optimizer state
     parameters = list(model.parameters())
-    return json.dumps(
+    return Answer(
         {
             "parameters": _bytes(parameters),
             "gradients": _bytes(parameter.grad for parameter in parameters),

@@ -10,9 +10,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from labkit.observe.child import run_forked
 
-from labkit.observe import forked
-from labkit.observe.forked import run_forked
+from labkit.observe import child
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -108,7 +108,7 @@ def start_another(and_then: Callable[[], object]) -> Callable[[int], None]:
 
 
 def test_job_over_the_limit_is_killed_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forked, "TIME_LIMIT", 3.0)
+    monkeypatch.setattr(child, "TIME_LIMIT", 3.0)
     seen = outputs(start_another(lambda: time.sleep(600)), 1, tmp_path)
     assert len(seen[0].split()) == 2
     assert all(ends(int(pid)) for pid in seen[0].split())
@@ -121,7 +121,7 @@ def test_job_that_ignores_signals_is_killed(tmp_path: Path, monkeypatch: pytest.
         while True:
             time.sleep(1)
 
-    monkeypatch.setattr(forked, "TIME_LIMIT", 0.3)
+    monkeypatch.setattr(child, "TIME_LIMIT", 0.3)
     assert outputs(job, 1, tmp_path) == {0: ""}
 
 

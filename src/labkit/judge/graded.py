@@ -1,0 +1,164 @@
+"""What one session of graded tests shares: the code under test, lab by lab, and the records."""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from labkit.course.loading import implementation_path
+from labkit.course.manifest import ROOT, Behaviour, Lab
+from labkit.course.records import Record, State, worst
+from labkit.judge import causes, progress
+from labkit.observe.answer import Answer
+from labkit.observe.deadline import limited
+from labkit.observe.local import Observer, Observes, RankWork, Recorder, Replay, load
+from labkit.observe.rank_group import Shape
+from labkit.observe.ranks import RankServer
+
+LOADING = 20.0  # seconds to import a lab file
+BETWEEN_RANKS = 10.0  # seconds that a test with ranks has beyond those of one run on them
+
+LAB = pytest.StashKey[Lab]()
+BEHAVIOUR = pytest.StashKey[Behaviour]()
+ANSWERS = pytest.StashKey[list[Answer]]()
+
+
+def seconds_for(lab: Lab, behaviour: Behaviour) -> float:
+    """Seconds for the behaviour's test, or for each of its runs on ranks."""
+    if hasattr(lab, "seconds_for"):  # until merged: always
+        return lab.seconds_for(behaviour)
+    return 20.0 if lab.step(behaviour.step).ranks > 1 else 30.0
+
+
+def limit(item: pytest.Item) -> float:
+    """Seconds for a graded test as a whole."""
+    lab, behaviour = item.stash[LAB], item.stash[BEHAVIOUR]
+    return seconds_for(lab, behaviour) + (BETWEEN_RANKS if lab.step(behaviour.step).ranks > 1 else 0.0)
+
+
+def missing(lab: Lab, step: int) -> tuple[str, ...]:
+    """The packages that the step needs and that are not installed."""
+    return lab.missing(step) if hasattr(lab, "missing") else ()  # until merged: always the first
+
+
+class GradedSuite:
+    """The labs of a session, their code under test, and the verdicts on it."""
+
+    def __init__(self, option: argparse.Namespace) -> None:
+        self.option = option
+        self.labs: dict[str, Lab] = {}
+        self.paths: dict[str, Path] = {}
+        self.ranks: dict[str, Shape] = {}  # of labs that need some: those that are needed first
+        self.fingerprints: dict[str, progress.Fingerprint] = {}
+        self.observers: dict[str, Observer] = {}
+        self.servers: list[RankServer] = []
+        self.cases: Counter[str] = Counter()  # behaviour -> its tests that have been chosen
+        self.asked: dict[str, list[str]] = {}  # by stem, the behaviours that are left after --step and -k
+        self.seen: dict[str, list[Record]] = {}
+        self.records: list[Record] = []
+        self.returned: dict[str, list[object]] = {}
+        self.replayed = json.loads(Path(option.replay).read_text()) if option.replay else None
+        self.overlay = Path(option.overlay).resolve() if option.overlay else None
+        # What a supervising process is told: that a test now runs, and that someone debugs it.
+        self.in_call: Callable[[pytest.Item], None] = lambda item: None
+        self.in_debugger: Callable[[], None] = lambda: None
+
+    def add_lab(self, lab: Lab, chosen: list[pytest.Item]) -> None:
+        """Takes the lab up, whose tests are `chosen`; its file is not read yet. Raises LabError if there is none."""
+        causes.of_lab(lab)  # a file of causes that is wrong is said before anything runs
+        path = implementation_path(self.option.impl, lab.stem, ROOT)
+        self.fingerprints[lab.stem] = progress.fingerprint(lab)
+        self.labs[lab.stem], self.paths[lab.stem] = lab, path
+        self.cases.update(item.stash[BEHAVIOUR].id for item in chosen)
+        steps = [lab.step(number) for number in sorted({item.stash[BEHAVIOUR].step for item in chosen})]
+        first = next((step for step in steps if step.ranks > 1 and not missing(lab, step.number)), None)
+        if first is not None:
+            self.ranks[lab.stem] = Shape(first.ranks, getattr(first, "group", "joined"))  # until merged: first.group
+
+    def load(self, stems: list[str], clean: bool) -> None:
+        """Loads the code under test; before that, while this process is still `clean`, starts the servers of ranks.
+
+        Raises:
+            LabError: a file cannot be imported, or not in `LOADING` seconds; names the line.
+        """
+        torch.set_num_threads(1)  # tiny tensors: threads cost more than they give, and the clock of a grader less
+        device = self.option.device
+        for stem in stems:
+            path, server = self.paths[stem], None
+            builds_on = tuple(getattr(self.labs[stem], "builds_on", ()))  # until merged: labs[stem].builds_on
+            if stem in self.ranks:
+                rank_device = device if torch.cuda.device_count() > 1 else "cpu"
+                work = RankWork(path, self.overlay, rank_device, builds_on)
+                server = RankServer(work, rank_device, clean, path, self.ranks[stem])
+                self.servers.append(server)
+            with limited(LOADING):
+                module = load(path, self.overlay, builds_on)
+            self.observers[stem] = Observer(module, device, server)
+
+    def observer_for(self, item: pytest.Item) -> Observes:
+        """What runs the scenarios of this test."""
+        lab, behaviour = item.stash[LAB], item.stash[BEHAVIOUR]
+        if self.replayed is not None:
+            return Replay(self.replayed.get(item.name, []))
+        step = lab.step(behaviour.step)
+        observer = replace(
+            self.observers[lab.stem],
+            group=getattr(step, "group", "joined"),  # until merged: step.group
+            most_ranks=step.ranks,
+            seconds=seconds_for(lab, behaviour),
+        )
+        if step.ranks > 1 and observer.server is not None:  # outside the test's own limit; a failure is told later
+            observer.server.run(None, Shape(step.ranks, observer.group))
+        return Recorder(observer, self.returned.setdefault(item.name, [])) if self.option.record else observer
+
+    def take(self, record: Record) -> None:
+        """Takes a verdict; one of several cases waits for the others."""
+        cases = self.seen.setdefault(record.id, [])
+        cases.append(record)
+        if len(cases) >= self.cases[record.id]:
+            self.records.append(worst(self.seen.pop(record.id)))
+
+    def finish(self) -> None:
+        """No more verdicts come: of cases the run has not come to, nothing is known."""
+        self.records += [worst(cases) for cases in self.seen.values()]
+        self.seen.clear()
+        self._remember()
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.close()
+        self.servers.clear()
+
+    def report(self) -> dict[str, object]:
+        """What `--json` writes."""
+        return {
+            "impl": self.option.impl,
+            "seed": self.option.seed,
+            "device": self.option.device,
+            "torch": torch.__version__,
+            "records": [asdict(record) for record in self.records],
+        }
+
+    def _remember(self) -> None:
+        """Keeps the verdicts on a student's own file for `make status`; those of other inputs are nobody's progress,
+        and a failure of the machinery is no verdict.
+        """
+        option = self.option
+        if option.seed != "0" or option.device != "cpu" or option.overlay or self.replayed is not None:
+            return
+        for lab in self.labs.values():
+            if self.paths[lab.stem] == progress.student_file(lab).resolve():
+                own = [record for record in self.records if record.lab == lab.name]
+                verdicts = [record for record in own if record.state != State.GRADER_ERROR]
+                progress.remember(lab, self.fingerprints[lab.stem], verdicts)
+
+
+def labs_that_run(items: list[pytest.Item]) -> list[str]:
+    """The stems of the labs of which a test runs: those that lack no package."""
+    runs = [item for item in items if not missing(item.stash[LAB], item.stash[BEHAVIOUR].step)]
+    return list(dict.fromkeys(item.stash[LAB].stem for item in runs))

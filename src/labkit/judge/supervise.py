@@ -1,0 +1,226 @@
+"""Runs the chosen tests in a child of this process, which ends the child where a deadline does not bind it from inside.
+
+Whatever the code under test does, C code that does not return, a crash, `os._exit`, this process keeps the verdicts
+that came before, gives the one on the test that hung, and forks another child for those that are left. It loads no
+submission itself.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from labkit.course.errors import LabError
+from labkit.course.records import Record, State
+from labkit.judge import graded, verdicts
+from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite, labs_that_run
+from labkit.observe.answer import PRINTED, Answer, Ending
+from labkit.observe.channel import Channel, Closed, Torn
+from labkit.observe.child import Child, Setting, how_it_ended, line_text
+from labkit.observe.rank_group import START
+from labkit.observe.ranks import SPAWN
+
+GRACE = 2.0  # seconds after which a test is ended that does not end itself at its limit
+RUN_LIMIT = 300.0  # seconds for all tests together
+TIMEOUTS = 2  # in one step, after which the tests that it has left are not run: they might wait as long
+A_DAY = 86400.0  # seconds for someone in a debugger
+LONGEST = 2**30  # bytes of a message: a child sends what --record writes
+
+
+class Supervisor:
+    """The side that stays: it starts children, hears of their tests, and hands pytest the reports."""
+
+    def __init__(self, suite: GradedSuite, session: pytest.Session, signal: int) -> None:
+        self.suite, self.session, self.signal = suite, session, signal
+        self.left = list(session.items)
+        self.timeouts: Counter[tuple[str, int]] = Counter()
+        self.end = time.monotonic() + RUN_LIMIT
+        self.running: pytest.Item | None = None
+        self.called = False  # whether the running test has been set up
+
+    def run(self) -> None:
+        """Raises LabError if a lab file cannot be imported, and what pytest's own loop raises to stop."""
+        with TemporaryDirectory(prefix="labkit-run-") as folder:
+            while self.left:
+                self._one_child(Path(folder, "stack"))
+
+    def _one_child(self, stack: Path) -> None:
+        """One child: for all tests that are left, or until one of them ends it, or none of its step need be run."""
+        stack.unlink(missing_ok=True)
+        ours, theirs = Channel.pair(LONGEST)
+        setting = Setting(stack=stack, signal=self.signal, group=False, close=(ours.fileno(),))
+        child = Child.fork(lambda: _serve(self.suite, list(self.left), theirs), setting)
+        theirs.close()
+        self.running = None
+        try:
+            for event in self._events(ours, child):
+                self._hear(event)
+                if self._drop_the_rest_of_a_step():
+                    return
+            child.wait(GRACE)  # it takes its ranks apart, if it has come to its end
+        finally:
+            child.kill()
+            ours.close()
+
+    def _events(self, channel: Channel, child: Child) -> Iterator[dict]:
+        """What the child says, until it has no more to say or is ended."""
+        limit = SPAWN + graded.LOADING + GRACE
+        while self.left:
+            deadline = min(time.monotonic() + limit, self.end)
+            try:
+                message = channel.receive(deadline)
+            except (Closed, Torn):
+                child.wait(GRACE)
+                self._crashed(child)
+                return
+            if message is None:
+                self._hangs(child, limit)
+                return
+            event = json.loads(message)
+            limit = event.get("limit", SPAWN + START) + GRACE
+            if "debugging" in event:
+                limit, self.end = A_DAY, time.monotonic() + A_DAY
+            yield event
+
+    def _hear(self, event: dict) -> None:
+        if "refused" in event:
+            raise LabError(event["refused"])
+        if "start" in event:
+            self.running, self.called = self.left[0], False
+            self.session.config.hook.pytest_runtest_logstart(nodeid=self.running.nodeid, location=self.running.location)
+        self.called |= "limit" in event
+        for report in event.get("reports", []):
+            self._log(report)
+        if "reports" in event:
+            self.suite.returned |= event["returned"]
+            self._done()
+
+    def _log(self, parts: dict) -> None:
+        """Hands pytest a report, as its own loop would."""
+        record, longrepr = parts.pop("record"), parts.pop("longrepr")
+        report = pytest.TestReport(
+            self.running.nodeid, self.running.location, {}, longrepr=tuple(longrepr) if type(longrepr) is list else
+            longrepr, **parts
+        )  # fmt: skip
+        if record:
+            report.record = Record.of(record)
+            if report.record.state == State.TIMEOUT:
+                self.timeouts[report.record.lab, report.record.step] += 1
+        self.session.config.hook.pytest_runtest_logreport(report=report)
+
+    def _done(self) -> None:
+        """The test at the head of those left has its verdict."""
+        item, self.running = self.left.pop(0), None
+        self.session.config.hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if self.session.shouldfail:
+            raise self.session.Failed(self.session.shouldfail)
+        if self.session.shouldstop:
+            raise self.session.Interrupted(self.session.shouldstop)
+
+    def _give(self, answer: Answer, seconds: float = 0.0, printed: str = "") -> None:
+        """Gives the verdict on the test that is at the head of those left, which the child could not."""
+        self.running = item = self.left[0]
+        lab, behaviour = item.stash[LAB], item.stash[BEHAVIOUR]
+        base = verdicts.unjudged(lab, behaviour).but(seconds=round(seconds, 4), printed=printed[-PRINTED:])
+        record = verdicts.of_answer(base, lab, behaviour, answer)
+        self._log({
+            "record": asdict(record), "longrepr": record.got, "when": "call", "outcome": "failed",
+            "sections": [], "duration": seconds,
+        })  # fmt: skip
+        self._done()
+
+    def _hangs(self, child: Child, limit: float) -> None:
+        """Ends the child where it is."""
+        if time.monotonic() >= self.end:
+            return self._whole_run_is_over()
+        item = self.running or self.left[0]
+        path = self.suite.paths[item.stash[LAB].stem]
+        where = line_text(path, child.where(path))
+        child.kill()
+        if self.running is None:
+            place = f", {where.partition(':')[0]}" if where else ""
+            text = where.partition(": ")[2]
+            says = f"no end after {graded.LOADING:g} s{f': {text}' if text else ''}; look for a loop without an end"
+            raise LabError(f"{path}{place}: importing the file has {says}")
+        seconds = limit - GRACE
+        ending = Ending.TIMEOUT if self.called else Ending.MACHINERY  # its ranks did not start
+        says = f"no answer within {seconds:g} s"
+        return self._give(Answer(ending=ending, says=says, where=where), seconds, self._printed())
+
+    def _crashed(self, child: Child) -> None:
+        """The child is gone, and said nothing of it."""
+        child.kill()
+        how = how_it_ended(child.code)
+        path = self.suite.paths[self.left[0].stash[LAB].stem]
+        if self.running is None:
+            raise LabError(f"{path}: Python itself ended while the file was imported ({how})")
+        if how == "ended by SIGKILL":  # the system does that, when memory is short
+            answer = Answer(ending=Ending.MEMORY, says="Python was killed there; the system does so if memory is short")
+        else:
+            answer = Answer(ending=Ending.CRASHED, says=f"Python itself ended there ({how})")
+        self._give(answer, printed=self._printed())
+
+    def _drop_the_rest_of_a_step(self) -> bool:
+        """Whether a step has timed out often enough; its tests that are left then have their verdict."""
+        found = False
+        for item in list(self.left):
+            if self.timeouts[_step_of(item)] >= TIMEOUTS:
+                self.left.remove(item)
+                self.left.insert(0, item)
+                says = f"not run: {TIMEOUTS} tests of this step gave no answer"
+                self._give(Answer(ending=Ending.TIMEOUT, says=says))
+                found = True
+        return found
+
+    def _whole_run_is_over(self) -> None:
+        """Where nothing has timed out, the machine is too slow."""
+        ending = Ending.TIMEOUT if self.timeouts or self.running else Ending.MACHINERY
+        while self.left:
+            self._give(Answer(ending=ending, says=f"the run has reached its limit of {RUN_LIMIT:g} s"))
+
+    def _printed(self) -> str:
+        """What the code under test had printed when the child was ended: it shares the file of pytest's capture."""
+        capture = self.session.config.pluginmanager.get_plugin("capturemanager")
+        return capture.read_global_capture()[0] if capture is not None and capture.is_globally_capturing() else ""
+
+
+def _step_of(item: pytest.Item) -> tuple[str, int]:
+    return item.stash[LAB].name, item.stash[BEHAVIOUR].step
+
+
+def _serve(suite: GradedSuite, items: list[pytest.Item], channel: Channel) -> None:
+    """The child: loads the code under test, runs the tests, and says what comes of each."""
+
+    def say(event: dict) -> None:
+        channel.send(json.dumps(event).encode())
+
+    suite.in_call = lambda item: say({"limit": graded.limit(item)})
+    suite.in_debugger = lambda: say({"debugging": True})
+    try:
+        try:
+            suite.load(labs_that_run(items), clean=True)
+        except LabError as error:
+            return say({"refused": str(error)})
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            say({"start": item.name})
+            reports = runtestprotocol(item, log=False, nextitem=following)
+            returned = {item.name: suite.returned[item.name]} if item.name in suite.returned else {}
+            say({"reports": [_parts(report) for report in reports], "returned": returned})
+    finally:
+        suite.close()
+
+
+def _parts(report: pytest.TestReport) -> dict:
+    record = getattr(report, "record", None)
+    longrepr = report.longrepr
+    return {
+        "record": record and asdict(record),
+        "longrepr": longrepr if longrepr is None or type(longrepr) is tuple else str(longrepr),
+        "when": report.when, "outcome": report.outcome, "sections": report.sections, "duration": report.duration,
+    }  # fmt: skip

@@ -1,0 +1,90 @@
+"""Carries bounded messages of bytes between two processes, each preceded by its length; nothing is ever unpickled."""
+
+import select
+import socket
+import struct
+import time
+
+from labkit.observe.values import LIMITS
+
+LENGTH = struct.Struct("!Q")
+SEND = 20.0  # seconds in which the other end must have read what is sent
+
+
+class Closed(Exception):
+    """The other end is gone."""
+
+
+class Torn(Exception):
+    """What came is no message: longer than any may be, or its end never came."""
+
+
+class Channel:
+    """One end of a pair. A message is refused before it is read if it is longer than `limit`."""
+
+    def __init__(self, end: socket.socket, limit: int = LIMITS.bytes) -> None:
+        self.end, self.limit = end, limit
+        end.settimeout(SEND)
+
+    @classmethod
+    def pair(cls, limit: int = LIMITS.bytes) -> tuple["Channel", "Channel"]:
+        one, other = socket.socketpair()
+        return cls(one, limit), cls(other, limit)
+
+    @classmethod
+    def inherited(cls, number: int, limit: int = LIMITS.bytes) -> "Channel":
+        """The end that the process above has left open under this number."""
+        return cls(socket.socket(fileno=number), limit)
+
+    def fileno(self) -> int:
+        return self.end.fileno()
+
+    def send(self, message: bytes) -> None:
+        """Raises Closed if nobody reads any more."""
+        try:
+            self.end.sendall(LENGTH.pack(len(message)) + message)
+        except OSError:
+            raise Closed from None
+
+    def receive(self, deadline: float | None = None) -> bytes | None:
+        """The next message; None if it has not begun to come before `deadline`, a time of the monotonic clock.
+
+        Raises:
+            Closed: the other end is gone, and no message had begun.
+            Torn: a message had begun, and is too long, or has not ended before the deadline.
+        """
+        head = self._read(LENGTH.size, deadline)
+        if head is None:
+            return None
+        (length,) = LENGTH.unpack(head)
+        if length > self.limit:
+            raise Torn(f"a reply of {length} bytes")
+        try:
+            body = self._read(length, deadline)
+        except Closed:
+            body = None
+        if body is None:
+            raise Torn("a reply that breaks off")
+        return body
+
+    def close(self) -> None:
+        self.end.close()
+
+    def _read(self, size: int, deadline: float | None) -> bytes | None:
+        data = bytearray()
+        while len(data) < size:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self.end], [], [], left)[0]:
+                break
+            try:
+                piece = self.end.recv(min(size - len(data), 2**20))
+            except OSError:
+                piece = b""
+            if not piece:
+                if data:
+                    raise Torn("a reply that breaks off")
+                raise Closed
+            data += piece
+        if len(data) < size and data:
+            raise Torn("a reply that breaks off")
+        return bytes(data) if len(data) == size else None

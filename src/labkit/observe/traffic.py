@@ -1,0 +1,50 @@
+"""What a scenario's ranks send each other: the collective calls in their order, with dtype and bytes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+Call = dict[str, Any]  # a plain value: {"name": "allreduce_", "dtype": torch.float32, "bytes": 24}
+
+
+class _Listener(TorchDispatchMode):
+    """Sees every call on a process group when it is launched, also those made inside backward hooks on a CPU."""
+
+    def __init__(self, calls: list[Call]) -> None:
+        super().__init__()
+        self.calls = calls
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function.namespace == "c10d":
+            self.calls.append(_call(function, args))
+        return function(*args, **(kwargs or {}))
+
+
+def _call(function: torch._ops.OpOverload, args: tuple) -> Call:
+    """The call as a value. Its bytes are those of the largest group of tensors that it takes: the whole of what is
+    gathered or scattered, not this rank's part of it.
+    """
+    groups = [[leaf for leaf in tree_leaves(arg) if isinstance(leaf, Tensor)] for arg in args]
+    largest = max(groups, key=_bytes, default=[])
+    name = function._schema.name.removeprefix("c10d::")
+    return {"name": name, "dtype": largest[0].dtype if largest else None, "bytes": _bytes(largest)}
+
+
+def _bytes(tensors: list[Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)
+
+
+@contextmanager
+def traffic() -> Iterator[list[Call]]:
+    """Records the calls that this rank makes on its groups inside the block: `with traffic() as calls: ...`.
+
+    DDP adds an int32 broadcast of its own to the first, and a barrier has no bytes of its own.
+    """
+    calls: list[Call] = []
+    with _Listener(calls):
+        yield calls
