@@ -1,6 +1,6 @@
 """Says which commands of a page name something that does not exist, and runs those that the page marks.
 
-Checked: what stands in ```bash, ```sh and ```console blocks (there the lines after "$ "), and commands in inline code.
+Checked: ```bash, ```sh and ```console blocks (there the lines after "$ "), and commands in inline code.
 A target has to be in the Makefile, a file in the repository, an option in the program's --help.
 """
 
@@ -18,10 +18,10 @@ from page_checks import ENVIRONMENT, ROOT, Page
 
 def commands(page: Page) -> Iterator[list[str]]:
     """Each command on the page as a list of words, without variables before it and redirections after it."""
-    blocks = [block for section in page.sections for block in section.blocks]
-    shell = [block.text for block in blocks if block.language in {"bash", "sh"}]
-    shell += ["\n".join(re.findall(r"^\$ (.*)$", b.text, re.MULTILINE)) for b in blocks if b.language == "console"]
-    shell += re.findall(r"(?<!`)`((?:make|pytest|torchrun|(?:\S*/)?python3?) [^`\n]+)`(?!`)", page.prose)
+    shell = [block.text for block in page.blocks if block.language in {"bash", "sh"}]
+    consoles = [block.text for block in page.blocks if block.language == "console"]
+    shell += [line for text in consoles for line in re.findall(r"^\$ (.*)$", text, re.MULTILINE)]
+    shell += [code for code in page.code if re.match(r"(make|pytest|torchrun|(\S*/)?python3?) ", code)]
     for line in "\n".join(shell).replace("\\\n", " ").splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|<>()")
         lexer.whitespace_split = True
@@ -42,6 +42,7 @@ def unknown_commands(page: Page) -> list[str]:
 
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider")
 TORCHRUN = ("-m", "torch.distributed.run")
+COMMANDS = ("labkit", "pip")  # modules that are run with a command: python -m labkit experiment
 
 
 def check(words: list[str]) -> Iterator[str]:
@@ -74,10 +75,14 @@ def check_python(words: list[str]) -> Iterator[str]:
         compile(words[1], "<-c>", "exec")
     elif words[:2] == ["-m", "pytest"]:
         yield from check_pytest(words[2:])
-    elif words[:2] == ["-m", "labkit"]:
+    elif words[0] == "-m" and words[1] in COMMANDS:
         command = [word for word in words[2:3] if not word.startswith("-")]
-        yield from check_options(words[2:], ("-m", "labkit", *command))
-    elif words[:1] == ["-m"]:
+        program = ("-m", words[1], *command)
+        if options_of(program):
+            yield from check_options(words[2:], program)
+        else:
+            yield f"python {' '.join(program)} --help fails"
+    elif words[0] == "-m":
         if importlib.util.find_spec(words[1].split(".")[0]) is None:
             yield f"no module {words[1]}"
     elif words and not words[0].startswith("-"):
@@ -117,18 +122,19 @@ def check_options(words: list[str], program: tuple[str, ...]) -> Iterator[str]:
 
 @functools.cache
 def options_of(program: tuple[str, ...]) -> frozenset[str]:
-    """Every option in the help of `python PROGRAM`."""
+    """Every option in the help of `python PROGRAM`; none if there is no such program."""
     asked = [sys.executable, *program, "--help"]
     shown = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=60)
-    assert shown.returncode == 0, f"{shlex.join(asked)} failed: {shown.stderr[-500:]}"
-    options = set(re.findall(r"(?<![\w-])(--[a-zA-Z][\w-]*|-[a-zA-Z])(?![\w-])", shown.stdout)) | {"--help", "-h"}
-    return frozenset(options)
+    if shown.returncode:
+        return frozenset()
+    options = re.findall(r"(?<![\w-])(--[a-zA-Z][\w-]*|-[a-zA-Z])(?![\w-])", shown.stdout)
+    return frozenset({*options, "--help", "-h"})
 
 
 def failed_runs(page: Page) -> list[str]:
     """Each ```bash run block of the page that does not succeed. `make help` is fine, other targets would recurse."""
     problems = []
-    for block in (block for section in page.sections for block in section.blocks if block.mark == "run"):
+    for block in (block for block in page.blocks if block.mark == "run"):
         if re.search(r"\bmake\b(?! help)", block.text):
             problems.append(f"{page.path}:{block.line}: a block that runs may call no make but `make help`")
             continue

@@ -8,15 +8,16 @@ What the info string of a fenced block means:
 """
 
 import functools
-import html
 import json
 import os
 import re
 import subprocess
 import sys
+import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labkit.course import pages
 from labkit.course.manifest import ROOT
 
 ENVIRONMENT = os.environ | {
@@ -43,52 +44,46 @@ class Block:
 
 @dataclass
 class Section:
-    """What stands between two headings of level 1 or 2 (deeper headings belong to the section around them)."""
+    """The fenced blocks between two headings of level 1 or 2 (deeper headings belong to the section around them)."""
 
-    title: str
     blocks: list[Block] = field(default_factory=list)
 
 
 @dataclass
 class Page:
-    """A page taken apart: its sections, its prose (no fenced blocks), and the anchors that a link may name."""
+    """A page taken apart. `prose` is its text without code; `code` is what the prose has in backticks."""
 
     path: str
     sections: list[Section]
-    prose: str
     anchors: set[str]
+    prose: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+
+    @property
+    def blocks(self) -> list[Block]:
+        return [block for section in self.sections for block in section.blocks]
 
 
 def parse(path: str, text: str) -> Page:
     """The page at `path` (relative to the repository), taken apart."""
-    page, fence, counts = Page(path, [Section("")], "", set()), None, {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        ticks = re.match(r" {0,3}(`{3,}|~{3,})\s*(\S*)\s*(.*?)\s*$", line)
-        heading = re.match(r"(#{1,6})\s+(.*?)\s*#*\s*$", line)
-        if fence is not None:
-            if ticks and ticks[1].startswith(fence) and not ticks[2]:
-                fence = None
-            else:
-                page.sections[-1].blocks[-1].text += line + "\n"
-        elif ticks:
-            fence = ticks[1]
-            page.sections[-1].blocks.append(Block(ticks[2], ticks[3], number + 1, ""))
-        else:
-            page.prose += line + "\n"
-            if heading:
-                slug = github_slug(heading[2])
-                page.anchors.add(f"{slug}-{counts[slug]}" if slug in counts else slug)
-                counts[slug] = counts.get(slug, 0) + 1
-                if len(heading[1]) <= 2:
-                    page.sections.append(Section(heading[2]))
-    page.anchors |= set(re.findall(r"<a\s+(?:id|name)=[\"']([^\"']+)", page.prose))
+    page = Page(path, [Section()], {slug for slug, _ in pages.headings(text)})
+    for token in pages.parse(text):
+        if token.type == "heading_open" and token.tag in ("h1", "h2"):
+            page.sections.append(Section())
+        elif token.type == "fence":
+            language, _, mark = token.info.strip().partition(" ")
+            page.sections[-1].blocks.append(Block(language, mark.strip(), token.map[0] + 2, token.content))
+        for part in token.children or [token]:
+            if part.type in ("text", "html_inline", "html_block"):
+                page.prose.append(part.content)
+            elif part.type == "code_inline":
+                page.code.append(part.content)
+            if part.type.startswith("html_"):
+                page.anchors |= set(re.findall(r"\s(?:id|name)=[\"']([^\"']+)", part.content))
+                page.links += re.findall(r"\s(?:href|src)=[\"']([^\"']+)", part.content)
+            page.links += [urllib.parse.unquote(part.attrs[name]) for name in ("href", "src") if name in part.attrs]
     return page
-
-
-def github_slug(heading: str) -> str:
-    """The anchor that GitHub gives a heading: lower case, punctuation dropped, a hyphen for every space."""
-    heading = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading)
-    return re.sub(r"[^\w\- ]", "", html.unescape(heading).lower()).replace(" ", "-")
 
 
 @functools.cache
@@ -96,20 +91,12 @@ def load(path: str) -> Page:
     return parse(path, (ROOT / path).read_text(encoding="utf-8"))
 
 
-def without_code(prose: str) -> str:
-    return re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", prose)
-
-
 # 1. Links -------------------------------------------------------------------------------------------------------------
 
 
 def broken_links(page: Page) -> list[str]:
     """Each relative link of the page that lands nowhere."""
-    prose = without_code(page.prose)
-    targets = re.findall(r"\]\(\s*<?([^)\s>]+)", prose)
-    targets += re.findall(r"^ {0,3}\[[^\]]+\]:\s*(\S+)", prose, flags=re.MULTILINE)
-    targets += re.findall(r"<(?:a|img)\b[^>]*?\s(?:href|src)=[\"']([^\"']+)", prose)
-    return [problem for target in targets if (problem := broken_link(page, target))]
+    return [problem for target in page.links if (problem := broken_link(page, target))]
 
 
 def broken_link(page: Page, target: str) -> str | None:
@@ -191,6 +178,7 @@ def compare(block: Block, expected: str | None, printed: str) -> str | None:
 
 def leftovers(page: Page) -> list[str]:
     """Notes to oneself, and paths that exist only where the page was written."""
-    text = page.prose + "".join(block.text for section in page.sections for block in section.blocks)
+    prose = "\n".join(page.prose)
+    text = "\n".join([prose, *page.code, *page.links, *(block.text for block in page.blocks)])
     outside = re.findall(r"(?<![\w.])(?:\.\./)+shared\b|(?<![\w.])/(?:work|root|home)/\w+", text)
-    return outside + re.findall(r"\b(?:TODO|TBD|FIXME|XXX)\b(?=[:(]|$)", without_code(page.prose), flags=re.MULTILINE)
+    return outside + re.findall(r"\b(?:TODO|TBD|FIXME|XXX)\b(?=[:(]|$)", prose, flags=re.MULTILINE)

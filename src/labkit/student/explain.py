@@ -8,6 +8,7 @@ import difflib
 import re
 from pathlib import Path
 
+from labkit.course import pages
 from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT, Behaviour, Lab
 from labkit.course.records import LOST, Record, State
@@ -93,9 +94,6 @@ def _state(record: Record | None) -> str:
 def _where(lab: Lab, behaviour: Behaviour, root: Path) -> str:
     """The heading, and its line for an editor that knows no anchors."""
     page = root / lab.reading
-    if page.is_file():
-        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
-            heading = re.match(r"#{1,6}\s+(.*?)\s*#*$", line)
-            if heading and re.sub(r"[^\w\- ]", "", heading[1].lower()).replace(" ", "-") == behaviour.read:
-                return f"{lab.reading}#{behaviour.read} (line {number})"
-    return f"{lab.reading}#{behaviour.read}"
+    lines = dict(pages.headings(page.read_text(encoding="utf-8"))) if page.is_file() else {}
+    line = f" (line {lines[behaviour.read]})" if behaviour.read in lines else ""
+    return f"{lab.reading}#{behaviour.read}{line}"
