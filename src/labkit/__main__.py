@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from labkit.author.commands import COMMANDS as AUTHOR
 from labkit.course.errors import LabError
 from labkit.experiments.commands import COMMANDS as EXPERIMENTS
 from labkit.proof.commands import COMMANDS as PROOF
@@ -19,7 +20,7 @@ def cli() -> None:
     pass
 
 
-for command in (*STUDENT, *LABS, *EXPERIMENTS, *REPORT, *PROOF):
+for command in (*STUDENT, *LABS, *EXPERIMENTS, *REPORT, *PROOF, *AUTHOR):
     cli.add_command(command)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from page_checks import ENVIRONMENT, ROOT
+from small_course import small_course
 
-from labkit.student import doctor
+from labkit.student import doctor, formats
 
 
 def test_it_says_what_is_here() -> None:
@@ -20,7 +21,7 @@ def test_it_says_what_is_here() -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "\x1b" not in ran.stdout
-    for name in ("Python", "packages", "cores", "PyTorch", "GPU", "bubblewrap", "torchrun"):
+    for name in ("Python", "packages", "labs", "cores", "PyTorch", "GPU", "bubblewrap", "torchrun"):
         assert f"\n{name} " in f"\n{ran.stdout}"
     for name in ("fp32", "tf32", "fp16", "bf16", "fp8"):
         assert f"\n  {name} " in ran.stdout
@@ -93,16 +94,32 @@ def test_every_problem_is_followed_by_its_remedy() -> None:
 
 
 def test_formats_are_measured() -> None:
-    from labkit.student.formats import measured
-
-    speeds = {speed.name: speed for speed in measured("cpu")}
+    speeds = {speed.name: speed for speed in formats.measured("cpu")}
     assert list(speeds) == ["fp32", "tf32", "fp16", "bf16", "fp8"]
     assert speeds["fp32"].native and speeds["fp32"].against_fp32 == 1.0
     assert speeds["fp16"].seconds > 0 and speeds["bf16"].seconds > 0
     assert not speeds["tf32"].native and "A100" in speeds["tf32"].why
 
 
-def test_what_could_not_be_measured_is_not_called_slow() -> None:
+@pytest.mark.parametrize("has_it", [True, False])
+def test_hardware_decides_what_is_native(monkeypatch: pytest.MonkeyPatch, has_it: bool) -> None:
+    """However busy the machine is: the times are shown and decide nothing."""
+    times = iter(range(1, 10_000))
+    monkeypatch.setattr(formats, "check_amp_available", lambda dtype, device: has_it)
+    monkeypatch.setattr(formats, "interleaved_medians", lambda products, **_: {one: next(times) for one in products})
+    speeds = {speed.name: speed for speed in formats.measured("cpu")}
+    assert [speeds["fp16"].native, speeds["bf16"].native] == [has_it, has_it]
+
+
+def test_formats_are_measured_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+    monkeypatch.setattr(formats.torch, "set_num_threads", threads.append)
+    before = formats.torch.get_num_threads()
+    formats.measured("cpu")
+    assert threads == [1, before]
+
+
+def test_what_cannot_be_had_is_not_called_slow() -> None:
     assert not any("slower" in text for text in doctor.meaning("cuda", {}))
 
 
@@ -112,15 +129,33 @@ def test_every_package_that_a_student_gets_is_looked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gains", "said"),
+    ("native", "said"),
     [
-        ({"fp16": 2.0}, "float16: large products gain time"),
-        ({"fp16": 0.9}, "float16: as fast as float32"),
-        ({"fp16": 0.1}, "float16: slower than float32"),
-        ({"bf16": 3.0}, "bfloat16: large products gain time"),
-        ({"tf32": 5.0}, "tf32: PyTorch leaves it off"),
-        ({"fp8": 9.0}, "fp8: this course stops at 16 bits"),
+        ({"fp16": True}, "float16: the hardware has it"),
+        ({"fp16": False}, "float16: emulated, slower than float32"),
+        ({"bf16": True}, "bfloat16: the hardware has it"),
+        ({"tf32": True}, "tf32: PyTorch leaves it off"),
+        ({"fp8": True}, "fp8: this course stops at 16 bits"),
     ],
 )
-def test_meaning_follows_from_the_speeds(gains: dict[str, float], said: str) -> None:
-    assert any(said in text for text in doctor.meaning("cuda", {"fp16": 1.0, "bf16": 1.0} | gains))
+def test_meaning_follows_from_the_hardware(native: dict[str, bool], said: str) -> None:
+    assert any(said in text for text in doctor.meaning("cuda", native))
+
+
+def test_lab_whose_packages_are_missing_is_named(tmp_path: Path) -> None:
+    course = small_course(tmp_path)
+    (here,) = doctor.labs(course.root)
+    assert (here.says, here.remedy) == ("lab07: all that they need is here", "")
+    text = course.lab.paths.manifest.read_text()
+    course.lab.paths.manifest.write_text(text.replace("minutes = 10", 'minutes = 10\nneeds = ["no-such-package"]'))
+    _, lacking = doctor.labs(course.root)
+    assert (lacking.name, lacking.needed) == ("lab07", False)
+    assert lacking.says == "needs no-such-package; the tests of step 2 are skipped"
+    assert lacking.remedy.endswith("-m pip install -c constraints.txt no-such-package")
+
+
+def test_manifest_that_is_wrong_is_a_finding(tmp_path: Path) -> None:
+    course = small_course(tmp_path)
+    course.lab.paths.manifest.write_text("number = 7\n")
+    (finding,) = doctor.labs(course.root)
+    assert finding.needed and "lab.toml: title is missing" in finding.remedy

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from typing import Any
 
 EXAMPLES = {
     "number": "4",
@@ -57,9 +58,9 @@ def _path(place: str, data: dict[str, object]) -> str:
     """The place in the manifest, counted from 1; msgspec does not name the key of a table's value."""
     if place.endswith("[...]"):
         place = place.removesuffix("[...]")
-        table: object = data
+        table: Any = data
         for name, index in re.findall(r"(\w+)|\[(\d+)\]", place):
-            table = table[name or int(index)]  # type: ignore[index]  # msgspec has walked the same way
+            table = table[name or int(index)]
         place += "." + next(key for key, value in table.items() if type(value) is not str or not value.strip())
     return re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", place)
 

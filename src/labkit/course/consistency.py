@@ -90,8 +90,8 @@ def problems_between(labs: list[Lab], of: Lab | None = None) -> Iterator[str]:
             if of in (None, lab, other):
                 for key in ("number", "stem"):
                     if getattr(lab, key) == getattr(other, key):
-                        first, second = other.paths.manifest, lab.paths.manifest
-                        yield f"{second}: {key} {getattr(lab, key)!r} is taken by {first}: choose another"
+                        taken = f"{key} {getattr(lab, key)!r} is taken by {other.paths.manifest}"
+                        yield f"{lab.paths.manifest}: {taken}: choose another"
         if of in (None, lab):
             for stem in lab.builds_on:
                 if stem not in stems:

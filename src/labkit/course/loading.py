@@ -5,6 +5,7 @@ import linecache
 import re
 import sys
 import traceback
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -29,22 +30,24 @@ def implementation_path(impl: str, stem: str, root: Path) -> Path:
     return path.resolve()
 
 
-def load_implementation(path: Path, overlay: Path | None = None) -> ModuleType:
+def load_implementation(
+    path: Path, overlay: Path | None = None, builds_on: tuple[str, ...] | None = None
+) -> ModuleType:
     """The module at `path`; `overlay`, a file of replacements, is run on top of it in the same namespace.
 
-    The labs that its manifest builds on are loaded first, from the same folder, and found by the file's own imports.
+    The labs with the stems `builds_on`, by default those that its manifest names, are loaded first, from the same
+    folder, and found by the file's own imports.
 
     Raises:
         LabError: a syntax error, or anything raised while the file was imported; names the line.
     """
-    for stem in _builds_on(path.stem):
+    for stem in _builds_on(path.stem) if builds_on is None else builds_on:
         built_on = path.with_name(f"{stem}.py")
         if not built_on.is_file():
             raise LabError(f"{path} builds on {stem}.py, which {path.parent} does not have: put it there too")
         sys.modules[stem] = load_implementation(built_on)
     name = f"{IMPLEMENTATION}{path.stem}"
-    spec = importlib.util.spec_from_loader(name, loader=None, origin=str(path))
-    module = importlib.util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(ModuleSpec(name, loader=None, origin=str(path)))
     module.__file__ = str(path)
     sys.modules[name] = module  # dataclasses and pickling look their module up
     for file in filter(None, (path, overlay)):
@@ -73,7 +76,7 @@ def line_in(path: str, error: BaseException) -> str:
     if not lines:
         return ""
     called = f" (called in line {lines[-2]})" if len(lines) > 1 and lines[-2] != lines[-1] else ""
-    return f"line {lines[-1]}{called}: {linecache.getline(path, lines[-1]).strip()}"
+    return f"line {lines[-1]}{called}: {linecache.getline(path, lines[-1] or 0).strip()}"
 
 
 def line_in_stack(path: Path, stack: str) -> tuple[int, str] | None:

@@ -60,10 +60,10 @@ def find(name: str, root: Path = ROOT) -> Lab:
         for what in consistency.problems_between(labs, of=found[0]):
             raise LabError(what)
         return found[0]
-    for path, error in wrong:
+    for path, fault in wrong:
         number, _, stem = path.parent.name.partition("_")
         if name in (number, stem, number.removeprefix("lab"), number.removeprefix("lab").lstrip("0")):
-            raise error
+            raise fault
     names = sorted({lab.name for lab in labs} | {path.parent.name.partition("_")[0] for path, _ in wrong})
     raise LabError(f"there is no lab {name!r}; there is {', '.join(names) or 'none'}")
 

@@ -4,6 +4,8 @@ What only the solution needs goes: private functions and methods, decorators oth
 imports that nothing uses any more.
 """
 
+from typing import TypeVar
+
 import libcst as cst
 import libcst.matchers as m
 
@@ -12,6 +14,7 @@ from labkit.course.files import write_whole
 from labkit.course.manifest import Lab
 
 KEPT_DECORATORS = ("property", "staticmethod")
+ImportT = TypeVar("ImportT", cst.Import, cst.ImportFrom)
 
 
 def skeleton_of(source: str, lab: Lab) -> str:
@@ -103,8 +106,9 @@ def _kept(decorator: str) -> bool:
 def _names(module: cst.Module) -> set[str]:
     """Every name that is used outside of import statements, and every string (the entries of `__all__`)."""
     rest = module.visit(_Imports(used=set()))
-    strings = {string.evaluated_value for string in m.findall(rest, m.SimpleString())}
-    return {name.value for name in m.findall(rest, m.Name())} | strings
+    strings = {cst.ensure_type(one, cst.SimpleString).evaluated_value for one in m.findall(rest, m.SimpleString())}
+    names = {cst.ensure_type(one, cst.Name).value for one in m.findall(rest, m.Name())}
+    return names | {text for text in strings if isinstance(text, str)}
 
 
 class _Imports(cst.CSTTransformer):
@@ -119,10 +123,12 @@ class _Imports(cst.CSTTransformer):
     def leave_ImportFrom(
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.RemovalSentinel:
-        return updated_node if isinstance(updated_node.names, cst.ImportStar) else self._filtered(updated_node)
+        return self._filtered(updated_node)
 
-    def _filtered(self, node: cst.Import | cst.ImportFrom) -> cst.Import | cst.ImportFrom | cst.RemovalSentinel:
-        kept = [alias for alias in node.names if self._bound(alias) in self.used]
+    def _filtered(self, node: ImportT) -> ImportT | cst.RemovalSentinel:
+        if isinstance(node.names, cst.ImportStar):
+            return node
+        kept: list[cst.ImportAlias] = [alias for alias in node.names if self._bound(alias) in self.used]
         if not kept:
             return cst.RemoveFromParent()
         return node.with_changes(names=[*kept[:-1], kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)])

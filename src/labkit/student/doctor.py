@@ -8,7 +8,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
+from labkit.course import manifest
+from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT
 from labkit.course.processes import usable_cores
 from labkit.course.screen import Line
@@ -45,6 +48,7 @@ def examine(root: Path = ROOT) -> list[Finding]:
     return [
         python(sys.version_info[:2]),
         packages(),
+        *labs(root),
         repository(Path.cwd(), root),
         writable(root),
         cores(),
@@ -69,9 +73,27 @@ def packages(needed: tuple[str, ...] = NEEDED) -> Finding:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = ""
     missing = [name for name, version in versions.items() if not version]
-    remedy = f"{', '.join(missing)} missing: make clean, then make doctor, sets .venv up anew" if missing else ""
+    remedy = f"{', '.join(missing)} missing: make clean, then make doctor, sets .venv up again" if missing else ""
     says = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     return Finding("packages", says, remedy, needed=True)
+
+
+def labs(root: Path) -> list[Finding]:
+    """The labs whose packages are here, in one finding, and one for each that lacks some: its tests are skipped."""
+    try:
+        every = manifest.load_all(root)
+    except LabError as error:
+        return [Finding("labs", "a manifest is wrong", str(error), needed=True)]
+    findings, ready = [], []
+    for lab in every:
+        missing = tuple(dict.fromkeys(name for step in lab.steps for name in lab.missing(step.number)))
+        if not missing:
+            ready.append(lab.name)
+            continue
+        steps = ", ".join(str(step.number) for step in lab.steps if lab.missing(step.number))
+        remedy = f"only for these tests: {sys.executable} -m pip install -c constraints.txt {' '.join(missing)}"
+        findings.append(Finding(lab.name, f"needs {', '.join(missing)}; the tests of step {steps} are skipped", remedy))
+    return [Finding("labs", f"{', '.join(ready) or 'none'}: all that they need is here"), *findings]
 
 
 def repository(here: Path, root: Path) -> Finding:
@@ -143,7 +165,7 @@ def _torch_findings() -> list[Finding]:
     return [Finding("PyTorch", f"{torch.__version__}, {threads} thread{'s' * (threads != 1)}"), _gpu(torch)]
 
 
-def _gpu(torch: object) -> Finding:
+def _gpu(torch: ModuleType) -> Finding:
     if torch.cuda.is_available():
         major, minor = torch.cuda.get_device_capability()
         memory = torch.cuda.get_device_properties(0).total_memory / 2**30
@@ -185,39 +207,30 @@ def format_lines(device: str) -> list[Line]:
     """The table of formats, and what it means for this course."""
     from labkit.student.formats import SIZES, measured
 
-    speeds = measured(device)
-    said = [
-        Line(f"A {SIZES[device]} x {SIZES[device]} matrix product on this {device.upper()}:".replace("CUDA", "GPU"))
-    ]
+    speeds, size = measured(device), SIZES[device]
+    said = [Line(f"A {size} x {size} matrix product on this {'GPU' if device == 'cuda' else 'CPU, on one core'}:")]
     for speed in speeds:
-        if speed.against_fp32 is None:
+        if speed.seconds is None:
             said.append(Line(f"  {speed.name}  none here: {speed.why}", "", 8))
         else:
             word = "native" if speed.native else "not native: emulated, and slow"
             against = f"{speed.against_fp32:5.2f} x as fast as fp32"
             said.append(Line(f"  {speed.name} {1000 * speed.seconds:9.3f} ms  {against}  {word}"))
-    gains = {speed.name: speed.against_fp32 for speed in speeds if speed.against_fp32 is not None}
-    return [*said, Line(""), *(Line(f"- {text}", "", 2) for text in meaning(device, gains))]
+    native = {speed.name: speed.native for speed in speeds if speed.seconds is not None}
+    return [*said, Line(""), *(Line(f"- {text}", "", 2) for text in meaning(device, native))]
 
 
-def meaning(device: str, gains: dict[str, float]) -> list[str]:
-    """What the speeds, as multiples of fp32's, mean for somebody who takes this course here."""
-    from labkit.student.formats import SLACK
-
-    where = "the tests run on the CPU unless told: make test-lab04 DEVICE=cuda" if device == "cuda" else "on this CPU"
+def meaning(device: str, native: dict[str, bool]) -> list[str]:
+    """What the formats mean for somebody who takes this course here; `native` has those that can be had."""
+    where = "the tests run on the CPU by default: make test-labNN DEVICE=cuda" if device == "cuda" else "on this CPU"
     said = [f"Every step and every test runs here ({where}); right numbers do not depend on speed."]
     for name, dtype in (("fp16", "float16"), ("bf16", "bfloat16")):
-        gain = gains.get(name)
-        if gain is None:
-            continue  # could not be measured, as the table says
-        if gain > SLACK:
-            said.append(f"{dtype}: large products gain time. How much a whole step gains, make compare measures.")
-        elif gain * SLACK >= 1.0:
-            said.append(f"{dtype}: as fast as float32, so what you can gain here is memory.")
-        else:
-            said.append(f"{dtype}: slower than float32, so train small networks in it and judge it by its numbers.")
-    if gains.get("tf32", 0.0) > SLACK:
+        if native.get(name):
+            said.append(f"{dtype}: the hardware has it. How much time a whole step gains, make compare measures.")
+        elif name in native:
+            said.append(f"{dtype}: emulated, slower than float32; train small networks in it, judge it by its numbers.")
+    if "tf32" in native:
         said.append("tf32: PyTorch leaves it off; compare float16 with both, as the reading says under Speed.")
-    if gains.get("fp8", 0.0) > SLACK:
+    if "fp8" in native:
         said.append("fp8: this course stops at 16 bits; the reading names what comes below, under Tools.")
     return said

@@ -1,4 +1,4 @@
-"""Which number formats this machine computes in, measured with one small matrix product each."""
+"""Which number formats this machine computes in: the hardware's flags decide, and a small product shows it."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from labkit.toolbox.measure import float32_products, interleaved_medians
+from labkit.toolbox.measure import check_amp_available, float32_products, interleaved_medians
 
-SLACK = 1.25  # a format that takes at most so many times as long as fp32 counts as native
 SIZES = {"cpu": 256, "cuda": 4096}  # of the square matrices: a CPU that emulates may be 100 times slower
 ROUNDS = 50
 BUDGET = 0.7  # seconds
@@ -18,24 +17,33 @@ TYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "b
 
 @dataclass(frozen=True)
 class Speed:
-    """How long a matrix product took in a format; `seconds` is None where it cannot be asked for, and `why` says so."""
+    """How long a matrix product took in a format, and whether the hardware has it: a busy machine is slow in any.
+
+    `seconds` is None where the product cannot be had, and `why` is the reason.
+    """
 
     name: str
-    seconds: float | None
-    against_fp32: float | None
+    native: bool
+    seconds: float | None = None
+    against_fp32: float | None = None
     why: str = ""
-
-    @property
-    def native(self) -> bool:
-        """Whether the product is at least nearly as fast as fp32's: what is emulated is many times slower."""
-        return self.against_fp32 is not None and self.against_fp32 * SLACK >= 1.0
 
 
 def measured(device: str) -> list[Speed]:
     """A row for each of fp32, tf32, fp16, bf16 and fp8, within about a second.
 
-    Each takes its quickest time of several rounds: what else runs on the machine makes a product slower, never faster.
+    On one thread, and the quickest of several rounds: what else runs on the machine makes a product slower, never
+    faster.
     """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _measured(device)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measured(device: str) -> list[Speed]:
     products, refused = {}, {}
     for name in (*TYPES, "fp8"):
         try:
@@ -51,9 +59,16 @@ def measured(device: str) -> list[Speed]:
             again = interleaved_medians(products, repeats=1, warmup=0, device=device)
             best = {name: min(best[name], again[name]) for name in best}
     return [
-        Speed(name, best[name], best["fp32"] / best[name]) if name in best else Speed(name, None, None, refused[name])
+        Speed(name, _native(name, device), best[name], best["fp32"] / best[name])
+        if name in best
+        else Speed(name, False, why=refused[name])
         for name in (*TYPES, "fp8")
     ]
+
+
+def _native(name: str, device: str) -> bool:
+    """Whether the hardware computes in the format; there is no product in tf32 or fp8 where it does not."""
+    return name not in ("fp16", "bf16") or check_amp_available(TYPES[name], device)
 
 
 def _product(name: str, device: str) -> Callable[[], Tensor]:

@@ -3,7 +3,6 @@
 import datetime
 import itertools
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from labkit.course.errors import LabError
@@ -57,9 +56,12 @@ def _back_up(kept: bytes, lab: Lab) -> Path:
 def _new_file(folder: Path, name: str) -> Path:
     for number in itertools.count(1):
         path = folder / f"{name}{f'_{number}' if number > 1 else ''}.py"
-        with suppress(FileExistsError):
+        try:
             path.touch(exist_ok=False)
-            return path
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("the numbers do not end")
 
 
 def _fill(backup: Path, kept: bytes) -> None:
