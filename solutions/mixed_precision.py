@@ -6,7 +6,9 @@ gradients from vanishing. Read `docs/05_mixed_precision.md` beside it; run `make
 
 import math
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -47,8 +49,9 @@ __all__ = [
 def mixed_precision_forward(model: nn.Module, inputs: Tensor, dtype: torch.dtype = torch.float16) -> Tensor:
     """The output of `model` on `inputs`, computed under autocast in `dtype`.
 
-    Autocast picks the dtype operation by operation, on the device type of `inputs`; float32 runs plainly. The
-    parameters, the training mode and the autocast state are left as they were, and gradients flow to the parameters.
+    Autocast picks the dtype operation by operation, on the device type of `inputs`; float32 runs plainly, also where
+    the caller has opened a region. The parameters, the training mode and the autocast state are left as they were, and
+    gradients flow to the parameters.
 
     Args:
         model: any module, with float32 parameters.
@@ -56,7 +59,7 @@ def mixed_precision_forward(model: nn.Module, inputs: Tensor, dtype: torch.dtype
         dtype: torch.float16, torch.bfloat16 or torch.float32.
 
     Raises:
-        ValueError: any other dtype.
+        ValueError: any other dtype; the message names the three.
 
     Source: https://docs.pytorch.org/docs/stable/amp.html#autocasting
     """
@@ -65,10 +68,14 @@ def mixed_precision_forward(model: nn.Module, inputs: Tensor, dtype: torch.dtype
 
 
 def _autocast(device_type: str, dtype: torch.dtype) -> torch.autocast:
-    """The autocast region for `dtype`; for float32 a region that is switched off."""
+    """The autocast region for `dtype`; for float32 a region that is switched off, whatever region is around it."""
+    _check_dtype(dtype)
+    return torch.autocast(device_type, dtype=dtype, enabled=dtype != torch.float32)
+
+
+def _check_dtype(dtype: torch.dtype) -> None:
     if dtype not in (torch.float16, torch.bfloat16, torch.float32):
         raise ValueError(f"dtype must be torch.float16, torch.bfloat16 or torch.float32, not {dtype}")
-    return torch.autocast(device_type, dtype=dtype, enabled=dtype != torch.float32)
 
 
 # Step 2: loss scaling
@@ -113,39 +120,90 @@ def scaled_backward(
 ) -> bool:
     """True if the optimizer stepped, False if the step was skipped because a gradient was inf or nan.
 
-    Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale.
-    A skipped step leaves the weights and the optimizer's state as they were. Gradients are never zeroed here. A
-    disabled scaler gives a plain backward and step, which is still skipped for an inf or nan gradient.
+    Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale. The
+    gradients alone decide about the step, whatever the loss is: finite ones are stepped with, however large. A skipped
+    step leaves the weights and the optimizer's state as they were, and the scale backs off, below 1 too. Gradients are
+    never zeroed here. A disabled scaler gives a plain backward and step, which is still skipped for an inf or nan
+    gradient.
 
     Args:
         loss: scalar, not scaled.
         scaler: scales the loss; unscales, steps and backs off.
-        optimizer: owns the trainable parameters of `model`.
-        model: parameters that are frozen or have no gradient are passed over.
-        max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together; 0.0 is a limit too.
+        optimizer: owns the trainable parameters of `model`; it may have several groups, and may be a fused one.
+        model: parameters that are frozen or have no gradient are passed over, also one that was frozen with an old
+            gradient still in it.
+        max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together; a parameter that two modules
+            share counts once. 0.0 is a limit too.
+
+    Raises:
+        ValueError: max_grad_norm is below 0.
 
     Source: https://docs.pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping
     """
+    if max_grad_norm is not None and not max_grad_norm >= 0:
+        raise ValueError(f"max_grad_norm must be 0 or more, not {max_grad_norm}")
     scaler.scale(loss).backward()
-    scaler.unscale_(optimizer)
-
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
-    # One number tells for all of them, and of all ranks. Finite gradients can have a norm beyond float32: only then
-    # look at each.
-    finite = math.isfinite(_on_all_ranks(norm)) or all(
-        bool(_on_all_ranks(gradient).isfinite().all()) for gradient in gradients
-    )
-    if finite:
-        if max_grad_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
-        scaler.step(optimizer)
+    with _frozen_set_aside(optimizer):
+        scaler.unscale_(optimizer)
+        gradients = _gradients(optimizer)
+        norm = _total_norm(gradients)
+        finite = math.isfinite(norm)
+        if finite:
+            if max_grad_norm is not None and norm > max_grad_norm:
+                for gradient in gradients:
+                    gradient.mul_(max_grad_norm / norm)
+            scaler.step(optimizer)
     scaler.update()
     return finite
 
 
+@contextmanager
+def _frozen_set_aside(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Takes away what frozen parameters still hold as their gradient: an optimizer would step with it."""
+    frozen = [parameter for parameter in _parameters(optimizer) if not parameter.requires_grad]
+    held = [parameter.grad for parameter in frozen]
+    for parameter in frozen:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in zip(frozen, held, strict=True):
+            parameter.grad = gradient
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _gradients(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """The gradients that a step will use, each as a dense tensor; what is written into it is in the gradient.
+
+    The optimizer says whose: it may own a part of the model only, or parameters of the criterion as well.
+    """
+    found = []
+    for parameter in _parameters(optimizer):
+        if parameter.grad is not None and parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()  # adds up the entries that one row got several times
+            found.append(parameter.grad.values())
+        elif parameter.grad is not None:
+            found.append(parameter.grad)
+    return found
+
+
+def _total_norm(gradients: list[Tensor]) -> float:
+    """The 2-norm of all gradients together, of all ranks' shards; inf or nan only if an entry is."""
+    norm = _on_all_ranks(torch.nn.utils.get_total_norm(gradients)).item()
+    if 1e-15 < norm < math.inf or not all(_on_all_ranks(gradient.isfinite().all()) for gradient in gradients):
+        return norm
+    # The entries are finite, but their squares are too large or too small for float32: divide by the largest first.
+    largest = _on_all_ranks(torch.nn.utils.get_total_norm(gradients, math.inf)).item()
+    if largest == 0:
+        return 0.0
+    return largest * _on_all_ranks(torch.nn.utils.get_total_norm([gradient / largest for gradient in gradients])).item()
+
+
 def _on_all_ranks(tensor: Tensor) -> Tensor:
-    """The whole of a tensor that FSDP sharded; any other as it is."""
+    """The whole of a tensor that FSDP sharded, put together by all ranks; any other as it is."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
@@ -169,10 +227,10 @@ class MixedPrecisionTrainer:
         Raises:
             ValueError: any other dtype.
         """
+        _check_dtype(dtype)
         self.model = model
         self.dtype = dtype
         self.device = next(model.parameters()).device
-        _autocast(self.device.type, dtype)  # a wrong dtype is reported here, not in the first step
         enabled = dtype == torch.float16 if use_scaler is None else use_scaler
         self.scaler = create_grad_scaler(enabled=enabled, device=self.device.type)
 
@@ -186,7 +244,7 @@ class MixedPrecisionTrainer:
         """The batch's unscaled loss, and whether its step was skipped.
 
         Moves the batch to the model's device, sets train mode, starts from fresh gradients, computes the output and
-        the loss under autocast, and makes one step of `scaled_backward`.
+        the loss under autocast, and makes one step of `scaled_backward`, outside of autocast.
 
         Args:
             batch: inputs (N, ...) and targets (N,) or (N, ...), on any device.
@@ -218,7 +276,8 @@ class MixedPrecisionTrainer:
         Args:
             dataloader: yields batches as `train_step` takes them.
             optimizer, criterion, max_grad_norm: as in `train_step`.
-            sampler: a DistributedSampler, told the epoch so that every epoch has another order.
+            sampler: a DistributedSampler; its `set_epoch` gets the epoch before the loader is iterated over, so that
+                every epoch has another order.
             epoch: number of this epoch, from 0.
 
         Raises:
@@ -246,7 +305,8 @@ class MixedPrecisionTrainer:
     def evaluate(self, dataloader: Iterable[tuple[Tensor, Tensor]], criterion: nn.Module) -> float:
         """The mean loss over samples (of all ranks), in eval mode and in the precision of training.
 
-        The model's training mode is restored afterwards.
+        Every batch counts, one whose loss is inf or nan too: the mean of a model that diverged is inf or nan. The
+        training mode of every submodule is put back afterwards, also if the model or the criterion raises.
 
         Args:
             dataloader: yields (inputs, targets).
@@ -255,7 +315,7 @@ class MixedPrecisionTrainer:
         Raises:
             ValueError: the loader is empty.
         """
-        was_training = self.model.training
+        modes = [(module, module.training) for module in self.model.modules()]
         self.model.eval()
         total_loss, samples = 0.0, 0
         try:
@@ -263,7 +323,8 @@ class MixedPrecisionTrainer:
                 total_loss += self._loss(batch, criterion).item() * len(batch[1])
                 samples += len(batch[1])
         finally:
-            self.model.train(was_training)
+            for module, mode in modes:
+                module.training = mode
         if samples == 0:
             raise ValueError("the data loader is empty: there is nothing to evaluate")
         return self._mean_over_ranks(total_loss, samples)
@@ -271,8 +332,9 @@ class MixedPrecisionTrainer:
     def get_scaler_state(self) -> dict[str, bool | float | int]:
         """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it last changed).
 
-        An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`; one that is off
-        reports the scale 1.0 and the tracker 0.
+        Reports the scaler that `scaler` holds now, also right after it was assigned or loaded. An enabled scaler adds
+        its settings `growth_factor`, `backoff_factor` and `growth_interval`; one that is off reports the scale 1.0 and
+        the tracker 0.
         """
         state = self.scaler.state_dict()
         return {
@@ -283,18 +345,33 @@ class MixedPrecisionTrainer:
         }
 
     def state_dict(self) -> dict[str, dict]:
-        """What a resumed training needs of the trainer: the states of `model` and `scaler`."""
+        """What a resumed training needs of the trainer: the states of `model` (its buffers too) and `scaler`."""
         return {"model": self.model.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, dict]) -> None:
-        """Restores what `state_dict` gave: weights, loss scale and growth tracker."""
+        """Restores what `state_dict` gave: weights, buffers, loss scale and growth tracker.
+
+        A scaler that is off takes nothing. A state that does not fit changes nothing.
+
+        Raises:
+            ValueError: the model has other names or shapes, or its scaler is on and the state is of one that was off.
+        """
+        shapes = [
+            {name: getattr(value, "shape", None) for name, value in model.items()}
+            for model in (state["model"], self.model.state_dict())
+        ]
+        if shapes[0] != shapes[1]:
+            different = sorted(dict(shapes[0].items() ^ shapes[1].items()))
+            raise ValueError(f"the state is of another model: {', '.join(different)}")
+        if not self.scaler.state_dict().keys() <= state["scaler"].keys():
+            raise ValueError("the state holds no loss scale: its trainer's scaler was off, and this one's is on")
         self.model.load_state_dict(state["model"])
         self.scaler.load_state_dict(state["scaler"])
 
     def _loss(self, batch: tuple[Tensor, Tensor], criterion: nn.Module) -> Tensor:
         """The batch's loss, a scalar with its graph, computed under autocast on the model's device."""
         inputs, targets = (part.to(self.device) for part in batch)
-        with _autocast(self.device.type, self.dtype):
+        with _autocast(self.device.type, self.dtype):  # for the criterion; the model gets a region of its own
             return criterion(mixed_precision_forward(self.model, inputs, self.dtype), targets)
 
     def _mean_over_ranks(self, total: float, count: int) -> float:
@@ -352,8 +429,9 @@ def fp32_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = No
     Args:
         input: logits (N, C) of any floating dtype.
         target: class indices (N,), int64.
-        weight: (C,) weights of the classes, used in float32.
-        reduction: "mean" (weighted by the targets' classes), "sum" (both give a scalar) or "none" (N,).
+        weight: (C,) weights of the classes, of any sum, used in float32.
+        reduction: "mean" (the sum divided by the weights of the targets' classes), "sum" (both give a scalar) or
+            "none" (N,).
 
     Source: `torch.nn.functional.cross_entropy`.
     """
@@ -368,8 +446,8 @@ def fp32_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = No
 def wrap_ddp(model: nn.Module) -> DistributedDataParallel:
     """`model` for data parallel training: every rank holds all of it, backward averages the gradients of all ranks.
 
-    All ranks start from rank 0's weights. An inf or nan on one rank reaches every rank through the average, before the
-    gradients are unscaled: all skip alike.
+    All ranks start from rank 0's weights, frozen ones and buffers too. An inf or nan on one rank reaches every rank
+    through the average, before the gradients are unscaled: all skip alike.
 
     Args:
         model: float32 parameters, on this rank's device; torch.distributed is initialized.
@@ -383,7 +461,10 @@ def wrap_ddp(model: nn.Module) -> DistributedDataParallel:
 def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module:
     """`model` sharded by FSDP2: every rank holds a part of each float32 parameter, of its gradient and its state.
 
-    Layers are gathered in `dtype` just before they compute in it; gradients are averaged in float32.
+    What is gathered is computed in `dtype`, and its gradients are averaged in float32; the same goes for parameters
+    that belong to the model itself. Each layer is sharded as a group of its own, then the model with the rest: a layer
+    is gathered just before it computes and freed right after it. `fully_shard(model)` alone gives the same numbers, but
+    holds the whole model gathered from the first layer to the last.
 
     Args:
         model: float32 parameters, on this rank's device, equal on all ranks; torch.distributed is initialized.
@@ -393,10 +474,35 @@ def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module
     """
     mesh = init_device_mesh(next(model.parameters()).device.type, (dist.get_world_size(),))
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
-    for layer in model.children():
-        if any(True for _ in layer.parameters()):
-            fully_shard(layer, mesh=mesh, mp_policy=policy)
+    norms = _batch_norms(model)
+    if norms:  # they keep their statistics in float32, and want weights of the same dtype
+        fully_shard(norms, mesh=mesh, mp_policy=MixedPrecisionPolicy(reduce_dtype=torch.float32))
+    uses = _uses(model)
+    for layer in _layers(model):
+        own = _uses(layer)
+        shares = any(uses[parameter] != count for parameter, count in own.items())
+        if own and not shares and layer not in norms:
+            fully_shard(layer, mesh=mesh, mp_policy=policy)  # what is shared stays in the model's own group
     return fully_shard(model, mesh=mesh, mp_policy=policy)
+
+
+def _batch_norms(model: nn.Module) -> list[nn.Module]:
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return [module for module in model.modules() if isinstance(module, kinds) and module.affine]
+
+
+def _layers(module: nn.Module) -> Iterator[nn.Module]:
+    """The children that are called; of a container that is not (a ModuleList, a ModuleDict), those in it."""
+    for child in module.children():
+        if type(child).forward is nn.Module.forward:
+            yield from _layers(child)
+        else:
+            yield child
+
+
+def _uses(module: nn.Module) -> Counter[nn.Parameter]:
+    """How often each parameter occurs in `module` and the modules in it."""
+    return Counter(parameter for _, parameter in module.named_parameters(remove_duplicate=False))
 
 
 if __name__ == "__main__":

@@ -41,8 +41,9 @@ __all__ = [
 def mixed_precision_forward(model: nn.Module, inputs: Tensor, dtype: torch.dtype = torch.float16) -> Tensor:
     """The output of `model` on `inputs`, computed under autocast in `dtype`.
 
-    Autocast picks the dtype operation by operation, on the device type of `inputs`; float32 runs plainly. The
-    parameters, the training mode and the autocast state are left as they were, and gradients flow to the parameters.
+    Autocast picks the dtype operation by operation, on the device type of `inputs`; float32 runs plainly, also where
+    the caller has opened a region. The parameters, the training mode and the autocast state are left as they were, and
+    gradients flow to the parameters.
 
     Args:
         model: any module, with float32 parameters.
@@ -50,7 +51,7 @@ def mixed_precision_forward(model: nn.Module, inputs: Tensor, dtype: torch.dtype
         dtype: torch.float16, torch.bfloat16 or torch.float32.
 
     Raises:
-        ValueError: any other dtype.
+        ValueError: any other dtype; the message names the three.
 
     Source: https://docs.pytorch.org/docs/stable/amp.html#autocasting
     """
@@ -94,16 +95,24 @@ def scaled_backward(
 ) -> bool:
     """True if the optimizer stepped, False if the step was skipped because a gradient was inf or nan.
 
-    Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale.
-    A skipped step leaves the weights and the optimizer's state as they were. Gradients are never zeroed here. A
-    disabled scaler gives a plain backward and step, which is still skipped for an inf or nan gradient.
+    Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale. The
+    gradients alone decide about the step, whatever the loss is: finite ones are stepped with, however large. A skipped
+    step leaves the weights and the optimizer's state as they were, and the scale backs off, below 1 too. Gradients are
+    never zeroed here. A disabled scaler gives a plain backward and step, which is still skipped for an inf or nan
+    gradient.
 
     Args:
         loss: scalar, not scaled.
         scaler: scales the loss; unscales, steps and backs off.
-        optimizer: owns the trainable parameters of `model`.
-        model: parameters that are frozen or have no gradient are passed over.
-        max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together; 0.0 is a limit too.
+        optimizer: any of torch's, also one with several groups or a fused one. The parameters that it owns take part,
+            if they are trainable and have a gradient; what another parameter still holds as its gradient counts in
+            no norm and skips no step.
+        model: what is trained; `optimizer` owns its trainable parameters, or some of them.
+        max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together, that of a parameter which two
+            modules share taken once; 0.0 is a limit too.
+
+    Raises:
+        ValueError: max_grad_norm is below 0.
 
     Source: https://docs.pytorch.org/docs/stable/notes/amp_examples.html#gradient-clipping
     """
@@ -144,7 +153,7 @@ class MixedPrecisionTrainer:
         """The batch's unscaled loss, and whether its step was skipped.
 
         Moves the batch to the model's device, sets train mode, starts from fresh gradients, computes the output and
-        the loss under autocast, and makes one step of `scaled_backward`.
+        the loss under autocast, and makes one step of `scaled_backward`, outside of autocast.
 
         Args:
             batch: inputs (N, ...) and targets (N,) or (N, ...), on any device.
@@ -173,7 +182,8 @@ class MixedPrecisionTrainer:
         Args:
             dataloader: yields batches as `train_step` takes them.
             optimizer, criterion, max_grad_norm: as in `train_step`.
-            sampler: a DistributedSampler, told the epoch so that every epoch has another order.
+            sampler: a DistributedSampler; its `set_epoch` gets the epoch before the loader is iterated over, so that
+                every epoch has another order.
             epoch: number of this epoch, from 0.
 
         Raises:
@@ -185,7 +195,8 @@ class MixedPrecisionTrainer:
     def evaluate(self, dataloader: Iterable[tuple[Tensor, Tensor]], criterion: nn.Module) -> float:
         """The mean loss over samples (of all ranks), in eval mode and in the precision of training.
 
-        The model's training mode is restored afterwards.
+        Every batch counts, one whose loss is inf or nan too: the mean of a model that diverged is inf or nan. The
+        training mode of every submodule is put back afterwards, also if the model or the criterion raises.
 
         Args:
             dataloader: yields (inputs, targets).
@@ -200,19 +211,26 @@ class MixedPrecisionTrainer:
     def get_scaler_state(self) -> dict[str, bool | float | int]:
         """What the loss scale is doing: `enabled`, `scale` and `growth_tracker` (steps since it last changed).
 
-        An enabled scaler adds its settings `growth_factor`, `backoff_factor` and `growth_interval`; one that is off
-        reports the scale 1.0 and the tracker 0.
+        Reports the scaler that `scaler` holds now, also right after it was assigned or loaded. An enabled scaler adds
+        its settings `growth_factor`, `backoff_factor` and `growth_interval`; one that is off reports the scale 1.0 and
+        the tracker 0.
         """
         # TODO: report enabled, scale, growth_tracker and the settings
         raise NotImplementedError("Step 3: MixedPrecisionTrainer.get_scaler_state")
 
     def state_dict(self) -> dict[str, dict]:
-        """What a resumed training needs of the trainer: the states of `model` and `scaler`."""
+        """What a resumed training needs of the trainer: the states of `model` (its buffers too) and `scaler`."""
         # TODO: the states of model and scaler
         raise NotImplementedError("Step 3: MixedPrecisionTrainer.state_dict")
 
     def load_state_dict(self, state: dict[str, dict]) -> None:
-        """Restores what `state_dict` gave: weights, loss scale and growth tracker."""
+        """Restores what `state_dict` gave: weights, buffers, loss scale and growth tracker.
+
+        A scaler that is off takes nothing. A state that does not fit changes nothing.
+
+        Raises:
+            ValueError: the model has other names or shapes, or its scaler is on and the state is of one that was off.
+        """
         # TODO: restore both
         raise NotImplementedError("Step 3: MixedPrecisionTrainer.load_state_dict")
 
@@ -260,8 +278,9 @@ def fp32_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = No
     Args:
         input: logits (N, C) of any floating dtype.
         target: class indices (N,), int64.
-        weight: (C,) weights of the classes, used in float32.
-        reduction: "mean" (weighted by the targets' classes), "sum" (both give a scalar) or "none" (N,).
+        weight: (C,) weights of the classes, of any sum, used in float32.
+        reduction: "mean" (the sum divided by the weights of the targets' classes), "sum" (both give a scalar) or
+            "none" (N,).
 
     Source: `torch.nn.functional.cross_entropy`.
     """
@@ -275,8 +294,8 @@ def fp32_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = No
 def wrap_ddp(model: nn.Module) -> DistributedDataParallel:
     """`model` for data parallel training: every rank holds all of it, backward averages the gradients of all ranks.
 
-    All ranks start from rank 0's weights. An inf or nan on one rank reaches every rank through the average, before the
-    gradients are unscaled: all skip alike.
+    All ranks start from rank 0's weights, frozen ones and buffers too. An inf or nan on one rank reaches every rank
+    through the average, before the gradients are unscaled: all skip alike.
 
     Args:
         model: float32 parameters, on this rank's device; torch.distributed is initialized.
@@ -290,7 +309,10 @@ def wrap_ddp(model: nn.Module) -> DistributedDataParallel:
 def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module:
     """`model` sharded by FSDP2: every rank holds a part of each float32 parameter, of its gradient and its state.
 
-    Layers are gathered in `dtype` just before they compute in it; gradients are averaged in float32.
+    What is gathered is computed in `dtype`, and its gradients are averaged in float32; the same goes for parameters
+    that belong to the model itself. Each layer is sharded as a group of its own, then the model with the rest: a layer
+    is gathered just before it computes and freed right after it. `fully_shard(model)` alone gives the same numbers, but
+    holds the whole model gathered from the first layer to the last.
 
     Args:
         model: float32 parameters, on this rank's device, equal on all ranks; torch.distributed is initialized.

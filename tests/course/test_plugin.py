@@ -281,7 +281,7 @@ def test_known_mistake_is_named(grade: Grader) -> None:
     known = {one.name: one for one in misconceptions(LAB)}
     if not known:
         pytest.skip(f"make proof-{LAB.name} has not written {LAB.folder / 'misconceptions.json'}")
-    mistake = ROOT / "tests" / "mistakes" / LAB.stem / "clip_before_unscale.py"
+    mistake = ROOT / "tests" / "mistakes" / LAB.stem / "2_loss_scaling" / "clip_before_unscale.py"
     ran = grade("--impl", "solutions", "--overlay", mistake, "--step", 2)
     assert ran.code == 1
     (line,) = [line for line in ran.out.splitlines() if line.startswith("This looks like: ")]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from labkit.course.loading import load_implementation
 from labkit.judge.expect import Tolerance, expect
 from references.mixed_precision import follow, layer_norm64, scales_after
-from scenarios.mixed_precision import given_loss
+from scenarios.mixed_precision.step_2 import given_loss
 
 lab = load_implementation(ROOT / "solutions" / "mixed_precision.py")
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from labkit.judge.draw import Draw
 from labkit.toolbox.models import SimpleModel
-from scenarios import mixed_precision as lab04
+from scenarios.mixed_precision.common import CRITERIA, small_model
 
 INF, NAN = math.inf, math.nan
 
@@ -101,9 +101,9 @@ def drawn_batches(draw: Draw, count: int, size: int = 6) -> list[list[Tensor]]:
     return [[draw.normal(size, 8), draw.integers(size, high=3)] for _ in range(count)]
 
 
-def linear_batches(draw: Draw, pattern: list[bool], size: int = 4) -> list[list[Tensor]]:
+def linear_batches(draw: Draw, pattern: list[bool], size: int = 4, width: int = 3) -> list[list[Tensor]]:
     """Batches for the linear loss: where the pattern says so, float16 gradients overflow and the loss is finite."""
-    return [[draw.normal(size, 8), draw.away_from_zero(size, 3) * (1e6 if bad else 1.0)] for bad in pattern]
+    return [[draw.normal(size, 8), draw.away_from_zero(size, width) * (1e6 if bad else 1.0)] for bad in pattern]
 
 
 def infinite_batch(draw: Draw, value: float, size: int = 4) -> list[Tensor]:
@@ -124,19 +124,24 @@ def running_mean(weight: Tensor, batches: list) -> Tensor:
 def uneven_epoch(draw: Draw, state: dict) -> list[Tensor]:
     """Nine samples for batches of four: the last one is alone, and has by far the largest loss."""
     inputs = draw.normal(9, 8)
-    logits = lab04.small_model(state)(inputs)
+    logits = small_model(state)(inputs)
     return [inputs, torch.cat([logits[:8].argmax(dim=1), logits[8:].argmin(dim=1)])]
 
 
 def reference_training(
-    state: dict, batches: list, dtype: torch.dtype, lr: float, criterion: str = "cross_entropy", scale: float = 1.0,
+    state: dict,
+    batches: list,
+    dtype: torch.dtype,
+    lr: float,
+    criterion: str = "cross_entropy",
+    scale: float = 1.0,
     limit: float | None = None,
-) -> tuple[list[float], list[dict[str, Tensor]]]:  # fmt: skip
+) -> tuple[list[float], list[dict[str, Tensor]]]:
     """Losses and weights of SGD whose gradients are computed under autocast, with a loss multiplied by a constant."""
-    model, losses, history = lab04.small_model(state), [], []
+    model, losses, history = small_model(state), [], []
     for inputs, targets in batches:
         with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
-            loss = lab04.CRITERIA[criterion]()(model(inputs), targets)
+            loss = CRITERIA[criterion]()(model(inputs), targets)
         gradients = [g / scale for g in torch.autograd.grad(loss * scale, list(model.parameters()))]
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm().item()
         factor = 1.0 if limit is None else min(1.0, limit / norm)
@@ -150,7 +155,7 @@ def reference_training(
 
 def mean_loss(state: dict, data: list[Tensor], dtype: torch.dtype) -> float:
     with torch.no_grad(), torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
-        return F.cross_entropy(lab04.small_model(state)(data[0]).float(), data[1]).item()
+        return F.cross_entropy(small_model(state)(data[0]).float(), data[1]).item()
 
 
 # Step 4: operations that stay in float32

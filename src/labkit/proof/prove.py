@@ -57,9 +57,9 @@ def overlays(lab: Lab, kind: str, root: Path = ROOT) -> list[Answer]:
     """The bank of this kind, "mistake" or "alternative": files of functions that replace those of the solution.
 
     Raises:
-        LabError: a file has no docstring, or replaces nothing that a step asks for.
+        LabError: a file has no docstring.
     """
-    return [_overlay(path, kind, lab) for path in sorted((root / "tests" / f"{kind}s" / lab.stem).glob("*.py"))]
+    return [_overlay(path, kind, lab) for path in sorted((root / "tests" / f"{kind}s" / lab.stem).glob("*/*.py"))]
 
 
 def _overlay(path: Path, kind: str, lab: Lab) -> Answer:
@@ -67,20 +67,8 @@ def _overlay(path: Path, kind: str, lab: Lab) -> Answer:
     says = " ".join((ast.get_docstring(tree) or "").split())
     if not says:
         raise LabError(f"{path}: needs a docstring: what is wrong, or different, in one sentence")
-    # What is wrong on many processes only is proved by the step that has them: such a file says `STEP = 5`.
-    chosen = [node.value.value for node in tree.body if _assigns(node, "STEP")]
-    # A private method belongs to the steps of its class; a class that stands whole, to all of them too.
-    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    named = {step.number for step in lab.steps for function in step.todo if function.partition(".")[0] in names}
-    steps = frozenset(chosen or named)
-    if not steps:
-        raise LabError(f"{path}: replaces no function of any step of {lab.folder / 'lab.toml'}")
+    steps = frozenset([int(path.parent.name.partition("_")[0])])
     return Answer(path.stem, kind, says, steps, ("--impl", "solutions", "--overlay", str(path)))
-
-
-def _assigns(node: ast.stmt, name: str) -> bool:
-    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name
 
 
 def prove(

@@ -1,7 +1,5 @@
 """every rank reports the mean loss of its own samples."""
 
-STEP = 5
-
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def _mean_over_ranks(self, total, count):

@@ -1,7 +1,5 @@
 """each rank skips if its own loss is inf or nan, whatever the others' gradients hold."""
 
-STEP = 5
-
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     scaler.scale(loss).backward()

@@ -1,7 +1,5 @@
 """each rank looks for inf and nan in its own shard of the gradients only."""
 
-STEP = 5
-
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     scaler.scale(loss).backward()

@@ -1,7 +1,5 @@
 """losses and samples are summed over the ranks in half precision."""
 
-STEP = 5
-
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def _mean_over_ranks(self, total, count):

@@ -1,7 +1,5 @@
 """the loss of rank 0 is reported as that of all."""
 
-STEP = 5
-
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def _mean_over_ranks(self, total, count):

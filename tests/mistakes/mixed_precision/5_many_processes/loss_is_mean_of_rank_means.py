@@ -1,7 +1,5 @@
 """the mean of the ranks' means is reported, though the ranks have different numbers of samples."""
 
-STEP = 5
-
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def _mean_over_ranks(self, total, count):

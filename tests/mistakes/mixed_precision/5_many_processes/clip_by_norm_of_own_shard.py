@@ -1,7 +1,5 @@
 """each rank clips by the norm of its own shard of the gradients."""
 
-STEP = 5
-
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     scaler.scale(loss).backward()

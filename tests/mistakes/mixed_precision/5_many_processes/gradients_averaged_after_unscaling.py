@@ -1,7 +1,5 @@
 """gradients are unscaled and judged before they are averaged, so one rank's inf reaches the others unseen."""
 
-STEP = 5
-
 
 def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
     synchronised = model.require_backward_grad_sync if isinstance(model, DistributedDataParallel) else None

@@ -1,7 +1,5 @@
 """losses are summed over all ranks, and divided by one rank's samples."""
 
-STEP = 5
-
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def _mean_over_ranks(self, total, count):

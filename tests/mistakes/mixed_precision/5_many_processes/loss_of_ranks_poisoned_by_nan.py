@@ -1,7 +1,5 @@
 """each rank sends its mean times its samples, so a rank without a finite loss makes the mean of all nan."""
 
-STEP = 5
-
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def _mean_over_ranks(self, total, count):
