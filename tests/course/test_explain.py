@@ -25,7 +25,7 @@ def test_everything_about_one_test(course: Course) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [
         "test_halve_is_half (step 2: Halving, 4 points)",
-        "  it asks:      halve is half.",
+        "  it asks:      halve(x) is half of x.",
         "  in practice:  Halves add up.",
         "  read:         docs/07_tiny.md#halving (line 7)",
         "  your code:    not written yet",
@@ -41,7 +41,7 @@ def test_what_it_asks_is_the_docstring_of_the_test(course: Course) -> None:
     sentence = "Halving twice\n    is a quarter."
     split = course.root / "tests" / "suites" / "tiny" / "step_2.py"
     split.parent.mkdir(parents=True)
-    split.write_text(text.replace("draw):\n", f'draw):\n    """{sentence}"""\n'))
+    split.write_text(text.replace("halve(x) is half of x.", sentence))
     suite.write_text("from suites.tiny.step_2 import *\n")
     said = [line.text for line in explain(course.lab, "halve", course.root)]
     assert "  it asks:      Halving twice is a quarter." in said

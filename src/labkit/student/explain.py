@@ -5,6 +5,7 @@ What it asks is the docstring of the graded test.
 
 import ast
 import difflib
+import functools
 import re
 from pathlib import Path
 
@@ -69,13 +70,15 @@ def _open(lab: Lab, stand: status.Standing) -> Behaviour:
 
 def _asked(lab: Lab, behaviour: Behaviour) -> str:
     """The docstring of the graded test; its name in words where it has none."""
-    for path in lab.paths.graded_by():
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name == behaviour.id:
-                said = ast.get_docstring(node)
-                if said:
-                    return " ".join(said.split())
-    return f"{behaviour.id.removeprefix('test_').replace('_', ' ')}."
+    said = [_docstrings(path).get(behaviour.id, "") for path in lab.paths.graded_by()]
+    return next(filter(None, said), f"{behaviour.id.removeprefix('test_').replace('_', ' ')}.")
+
+
+@functools.cache
+def _docstrings(path: Path) -> dict[str, str]:
+    """The docstrings of the functions in a file, each in one line."""
+    functions = [one for one in ast.parse(path.read_bytes()).body if isinstance(one, ast.FunctionDef)]
+    return {one.name: " ".join((ast.get_docstring(one) or "").split()) for one in functions}
 
 
 def _state(record: Record | None) -> str:
