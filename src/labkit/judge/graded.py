@@ -152,7 +152,7 @@ class GradedSuite:
         if option.seed != "0" or option.device != "cpu" or option.overlay or self.replayed is not None:
             return
         for lab in self.labs.values():
-            if self.paths[lab.stem] == progress.student_file(lab).resolve():
+            if self.paths[lab.stem] == lab.paths.student.resolve():
                 own = [record for record in self.records if record.lab == lab.name]
                 verdicts = [record for record in own if record.state != State.GRADER_ERROR]
                 progress.remember(lab, self.fingerprints[lab.stem], verdicts)
