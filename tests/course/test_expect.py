@@ -106,7 +106,7 @@ def test_another_shape_dtype_or_type_is_not_close(seen: object) -> None:
 )
 def test_only_a_number_is_close_to_a_number(seen: object, cause: str) -> None:
     failure(expect(seen).close_to, 1.0, LOOSE, cause=cause)
-    failure(expect(seen).less_than, 2.0)
+    failure(expect(seen).less_than, 2.0, cause=cause)
 
 
 def test_a_missing_verdict_is_said() -> None:
@@ -179,6 +179,81 @@ def test_failure_names_the_place_that_differs(seen: object, expected: object, go
     assert (found.got, found.expected) == (got, wanted)
 
 
+# The bits ---------------------------------------------------------------------------------------------------------
+
+OTHER_NAN = torch.tensor([0x7FC00001], dtype=torch.int32).view(SINGLE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected", "got"),
+    [
+        (-0.0, 0.0, "x = -0"),
+        (torch.tensor([1.0, -0.0]), torch.tensor([1.0, 0.0]), "x[1] = -0"),
+        ([{"a": -0.0}], [{"a": 0.0}], "x[0]['a'] = -0"),
+        (torch.tensor([-0.0], dtype=torch.float8_e5m2), torch.tensor([0.0], dtype=torch.float8_e5m2), "x[0] = -0"),
+        (OTHER_NAN, torch.tensor([NAN]), "x[0] = nan (bits 7ff8000020000000)"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_bits_are_compared_on_request(seen: object, expected: object, got: str) -> None:
+    expect(seen, "x").equals(expected, why="")
+    expect(expected).equals(expected, why="", bits=True)
+    found = failure(expect(seen, "x").equals, expected, bits=True)
+    assert found.got == got and found.expected != got
+
+
+# Every dtype, and everything that no answer would be ----------------------------------------------------------------
+
+DTYPES = [
+    *(HALF, BRAIN, SINGLE, torch.float64, torch.complex32, torch.complex64, torch.complex128, torch.bool),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64),
+    *(getattr(torch, name) for name in dir(torch) if name.startswith("float8_")),
+]  # fmt: skip
+JUNK = [
+    None, True, NAN, INF, -INF, -1, 2**63, -(2**63), 2**5000, "", "1.0", "long " * 9999, [], {}, [[]], [None], [[1.0]],
+    {"a": 1.0}, {"b": {"c": []}}, HALF, Raised("ValueError", "no", "line 3: x"), torch.empty(0), torch.empty(0, 3),
+    torch.tensor(NAN), torch.tensor([INF, 0.0]), torch.zeros(2, 2), torch.zeros(3, dtype=torch.complex64),
+    torch.zeros(1, dtype=torch.uint8).view(torch.float4_e2m1fn_x2), torch.zeros(2).conj(), torch.zeros(2, 3).T,
+    torch.tensor([2**64 - 1], dtype=torch.uint64), [[[[[[[[1.0] * 9] * 9] * 9]]]]],
+    *(torch.zeros(2).to(dtype) for dtype in DTYPES),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_every_dtype_is_compared(dtype: torch.dtype) -> None:
+    one, other = torch.tensor([1, 0, 1]).to(dtype), torch.tensor([1, 1, 1]).to(dtype)
+    for bits in (False, True):
+        expect(one).equals(one.clone(), why="", bits=bits)
+        assert failure(expect(one, "x").equals, other, bits=bits).got.startswith("x[1] = ")
+    expect(one).close_to(one, EXACT, why="")
+    assert "(1 of 3 are off)" in failure(expect(one, "x").close_to, other, EXACT).got
+    failure(expect(one).close_to, other, Tolerance("one unit", ulps=1) if dtype.is_complex else EXACT)
+    assert failure(expect(one, "x").equals, None).got.startswith("x = ")
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: str(junk)[:30])
+def test_junk_is_unexpected_and_nothing_else(junk: object) -> None:
+    """No other exception, and a failure that stays short."""
+    wanted = (
+        lambda one: expect(one).equals(3.5, why=""),
+        lambda one: expect(one).equals([True, 1.5], why=""),
+        lambda one: expect(one).equals({"a": torch.ones(7)}, why="", bits=True),
+        lambda one: expect(one).close_to(2.5, EXACT, why=""),
+        lambda one: expect(one).close_to(torch.ones(7, dtype=HALF), Tolerance("one", ulps=1), why=""),
+        lambda one: expect(one).less_than(-INF, why=""),
+        lambda one: expect(one).more_than(INF, why=""),
+    )
+    for check in wanted:
+        with pytest.raises(Unexpected) as caught:
+            check(junk)
+        assert len(caught.value.got) < 500
+
+
+def test_numbers_that_float64_cannot_hold_are_told_apart() -> None:
+    failure(expect(torch.tensor([2**63 + 1], dtype=torch.uint64)).equals, torch.tensor([2**63], dtype=torch.uint64))
+    failure(expect(2**5000).close_to, 1.0, LOOSE)
+
+
 # What a failure says ----------------------------------------------------------------------------------------------
 
 
@@ -189,6 +264,12 @@ def test_failure_shows_the_worst_element_and_where_the_tolerance_comes_from() ->
     assert found.got == "gradient[1, 2] = 5, float32 (2 of 12 are off)"
     assert found.expected == "0, within 2 units in the last place and an absolute 0.1 (two roundings)"
     assert str(found) == f"got {found.got}, expected {found.expected}: the cause"
+
+
+def test_place_in_a_value_never_looks_like_a_part_of_its_name() -> None:
+    found = failure(expect(torch.zeros(1, 2), "inner Linear for float16").close_to, torch.ones(1, 2), EXACT)
+    assert found.got == "inner Linear for float16, at [0, 0] = 0, float32 (2 of 2 are off)"
+    assert failure(expect([1, 2], "buffer, scaler off").equals, [1, 3]).got == "buffer, scaler off, at [1] = 2"
 
 
 def test_two_different_numbers_never_look_alike() -> None:

@@ -25,15 +25,26 @@ def test_everything_about_one_test(course: Course) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [
         "test_halve_is_half (step 2: Halving, 4 points)",
-        "  behaviour:    halve is half",
-        "  the test:     What halve makes of `x`.",
-        "  if it fails:  divide ... numbers by two",
+        "  it asks:      halve(x) is half of x.",
         "  in practice:  Halves add up.",
         "  read:         docs/07_tiny.md#halving (line 7)",
         "  your code:    not written yet",
         "  run it alone: .venv/bin/python -m pytest tests/test_tiny.py -k",
         "                test_halve_is_half",
     ]
+
+
+def test_what_it_asks_is_the_docstring_of_the_test(course: Course) -> None:
+    """Also where the suite is split by step."""
+    suite = course.root / "tests" / "test_tiny.py"
+    text = suite.read_text()
+    sentence = "Halving twice\n    is a quarter."
+    split = course.root / "tests" / "suites" / "tiny" / "step_2.py"
+    split.parent.mkdir(parents=True)
+    split.write_text(text.replace("halve(x) is half of x.", sentence))
+    suite.write_text("from suites.tiny.step_2 import *\n")
+    said = [line.text for line in explain(course.lab, "halve", course.root)]
+    assert "  it asks:      Halving twice is a quarter." in said
 
 
 def test_without_a_name_it_is_the_one_to_work_on(course: Course) -> None:
@@ -90,6 +101,5 @@ def test_name_that_means_nothing_gets_suggestions(name: str, complaint: str) -> 
 def test_every_test_of_the_course_says_all_of_it(lab: manifest.Lab, behaviour: Behaviour) -> None:
     said = [line.text.strip() for line in explain(lab, behaviour.id)]
     labels = [text.partition(":")[0] for text in said[1:]]
-    labels = [label for label in labels if label != "the test"]  # a scenario whose name says it all needs no docstring
-    assert labels == ["behaviour", "if it fails", "in practice", "read", "your code", "run it alone"]
+    assert labels == ["it asks", "in practice", "read", "your code", "run it alone"]
     assert "(line " in said[-3]

@@ -68,7 +68,7 @@ def run(lab: Lab, command: str, author: str, folder: Path) -> str:
         ]
         arguments += ["--impl", str(folder)]
         if author not in ("skeleton", "solutions"):
-            (mistake,) = lab.paths.mistakes.rglob(f"{author}.py")
+            (mistake,) = lab.paths.mistakes.glob(f"*/{author}.py")
             arguments += ["--overlay", str(mistake)]
         for word in words[1:]:
             name, _, value = word.partition("=")

@@ -188,7 +188,7 @@ def test_failure_is_four_lines(grade: Grader, student) -> None:
     assert set(SOFTMAX) <= shown.keys() or len(shown) == 5
     for name, lines in shown.items():
         assert [line.split()[0] for line in lines] == ["got:", "expected:", "cause:", "read:"], name
-    assert "Next: step 4, mend what test_softmax" in ran.out
+    assert "Next: step 4, fix what test_softmax" in ran.out
     assert "def test_" not in ran.out and "Error" not in ran.out, "pytest's own report of the failure"
 
 

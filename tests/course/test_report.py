@@ -103,7 +103,7 @@ def test_page_says_how_every_behaviour_stands(page: str) -> None:
     text = Elements(page).text
     for behaviour in LAB.behaviours:
         assert behaviour.id.removeprefix("test_").replace("_", " ") in text
-    assert "20 failed" in text and "13 todo" in text and "Next: step 2, mend what test_scaler_takes" in text
+    assert "20 failed" in text and "13 todo" in text and "Next: step 2, fix what test_scaler_takes" in text
 
 
 def test_figure_has_both_themes_and_says_what_it_shows(page: str) -> None:
@@ -209,7 +209,7 @@ def test_unfinished_file_has_a_page_and_a_broken_one_a_line(tmp_path: Path) -> N
     course.file.write_text("x = (\n")
     ran = course.labkit("report", "lab07", TORCH="yes")
     assert ran.code == 1
-    assert ran.err.splitlines() == ["labkit: no report: mend src/tiny.py, line 1: '(' was never closed: x = ("]
+    assert ran.err.splitlines() == ["labkit: no report: fix src/tiny.py, line 1: '(' was never closed: x = ("]
     assert (course.root / "reports" / "lab07.html").read_text(encoding="utf-8") == page
 
 

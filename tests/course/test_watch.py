@@ -12,7 +12,7 @@ import pytest
 from small_course import BOTH_STEPS, ONE_STEP, STUBS, WRONG, Course, small_course
 from terminal import COLUMNS, Terminal, working_folders
 
-from labkit.student import keys, watch
+from labkit.student import events, keys, watch
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="watching forks; this system cannot")
 
@@ -79,6 +79,15 @@ def test_a_tests_everything(course: Course, terminal: Terminal) -> None:
     assert "All steps passed" in said and "7 of 7 points, 2 passed" in said
 
 
+def test_a_right_after_a_save_is_not_lost(course: Course, terminal: Terminal) -> None:
+    """The key comes before the file has come to rest; the save tests all steps again."""
+    course.file.write_text(BOTH_STEPS + "# all\n")
+    terminal.press("a")
+    said = terminal.wait_for(rf"--- .*{IDLE}")
+    assert "all steps -" in said and "7 of 7 points, 2 passed" in said
+    assert "step 2: Halving -" in save(course, terminal, BOTH_STEPS + "# one step\n"), "the next save is of the step"
+
+
 def test_h_hints_one_rung_more_each_time(course: Course, terminal: Terminal) -> None:
     terminal.press("h")
     assert "a question" in terminal.wait_for("2 more: h")
@@ -95,7 +104,8 @@ def test_syntax_error_is_a_line(course: Course, terminal: Terminal) -> None:
 def test_file_that_goes_away_is_waited_for(course: Course, terminal: Terminal) -> None:
     """Deleted, and put back by renaming another, as many editors save."""
     course.file.unlink()
-    assert "src/tiny.py is not there" in terminal.wait_for("in its place|in\n.*its place")
+    said = " ".join(terminal.wait_for("in its place|in\n.*its place|its\n.*place").split())
+    assert "src/tiny.py is not there" in said and "make reset-lab07" in said
     other = course.file.with_suffix(".new")
     other.write_text(BOTH_STEPS)
     other.rename(course.file)
@@ -105,8 +115,8 @@ def test_file_that_goes_away_is_waited_for(course: Course, terminal: Terminal) -
 def test_endless_loop_is_ended_and_its_line_named(course: Course, terminal: Terminal) -> None:
     said = save(course, terminal, LOOP)
     shown = " ".join(said.split())
-    where = r"src/tiny\.py, line \d+, in (double: test_double_is_twice|halve: test_halve_is_half) got no answer"
-    assert re.search(where, shown), said
+    assert re.search(r"no answer within 4 s, src/tiny\.py, line \d+, in (double|halve) ", shown), said
+    assert "1 timeout" in shown
     assert re.search(r"(3 of 3|4 of 4) points", save(course, terminal, BOTH_STEPS + "#\n"))
 
 
@@ -119,7 +129,7 @@ def test_save_ends_a_run_that_goes_on(course: Course, terminal: Terminal) -> Non
 @pytest.mark.parametrize("where", ["import os; os._exit(3)\n", f"import os\n{EXIT}"])
 def test_code_that_ends_python_ends_nothing_else(course: Course, terminal: Terminal, where: str) -> None:
     said = " ".join(save(course, terminal, where).split())
-    assert "your code ended Python itself (exit code 3)" in said
+    assert re.search(r"Python itself ended .*exit code 3", said), said
 
 
 def test_r_asks_and_keeps_the_file(course: Course, terminal: Terminal) -> None:
@@ -164,7 +174,7 @@ def test_verdicts_are_there_for_status(course: Course, terminal: Terminal) -> No
     save(course, terminal, ONE_STEP + "# for status\n")
     terminal.press("a")
     terminal.wait_for(rf"all steps -.*{IDLE}")
-    assert "  3 of   7  15 min" in course.labkit("status").out
+    assert "  3 of   7, about 10 min left" in course.labkit("status").out
 
 
 def test_ctrl_c_leaves_the_terminal_as_it_was(course: Course, terminal: Terminal) -> None:
@@ -244,5 +254,5 @@ def test_yes_that_comes_with_the_question_was_not_meant(monkeypatch: pytest.Monk
     watching = watch.Watch.__new__(watch.Watch)
     watching.asked = 100.0
     monkeypatch.setattr(watch.time, "monotonic", lambda: 100.0 + watch.PAUSE / 2)
-    watching._press("y")  # would fail: there is no file to reset
+    assert not watching._take(events.Pressed("y"))  # would fail: there is no file to reset
     assert watching.asked is None

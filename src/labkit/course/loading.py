@@ -75,7 +75,7 @@ def line_in(path: str, error: BaseException) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     if not lines:
         return ""
-    called = f" (called in line {lines[-2]})" if len(lines) > 1 else ""
+    called = f" (called in line {lines[-2]})" if len(lines) > 1 and lines[-2] != lines[-1] else ""
     return f"line {lines[-1]}{called}: {linecache.getline(path, lines[-1] or 0).strip()}"
 
 

@@ -1,17 +1,22 @@
 """Writes lines to any terminal: wrapped to its width, in colour only where that is wanted, in ASCII."""
 
 import os
+import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.text import Text
 
 WIDEST = 100  # columns; longer lines are hard to read
 NARROWEST = 40
+# What a message may bring along that is no text: colours and titles for a terminal, and single control characters.
+CONTROLS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,16 @@ def width() -> int:
     return max(NARROWEST, min(shutil.get_terminal_size((80, 24)).columns, WIDEST))
 
 
+def pieces(line: Line, columns: int) -> list[str]:
+    """The line as it is written: without control characters, wrapped to `columns` if it has an indent."""
+    line = replace(line, text=CONTROLS.sub("", line.text).expandtabs())
+    return wrapped(line, columns) if line.indent else [line.text]
+
+
 def wrapped(line: Line, columns: int) -> list[str]:
     """The line in pieces of at most `columns`; a word that is longer, a path or a name, stays whole to be copied."""
     start = line.text[: len(line.text) - len(line.text.lstrip())]
-    pieces = textwrap.wrap(
+    found = textwrap.wrap(
         line.text.strip(),
         columns,
         initial_indent=start,
@@ -39,7 +50,7 @@ def wrapped(line: Line, columns: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return pieces or [""]
+    return found or [""]
 
 
 def show(lines: Iterable[Line | str]) -> None:
@@ -48,7 +59,7 @@ def show(lines: Iterable[Line | str]) -> None:
     columns = width()
     for line in lines:
         line = Line(line) if isinstance(line, str) else line
-        for piece in wrapped(line, columns) if line.indent else [line.text]:
+        for piece in pieces(line, columns):
             console.print(Text(piece, style=line.style), soft_wrap=True)
 
 

@@ -1,68 +1,141 @@
-"""The likely cause of an exception in the code under test, told to a student instead of what the test is about."""
+"""The likely cause of a failure, where what came back shows it: said instead of what the test is about.
 
+What holds for any Python code is in this file. What holds for one lab is in the file `causes.toml` of its own code:
+
+    [[raised]]      # an exception inside the student's code; `pattern` is searched in "Type: message"
+    [[afterwards]]  # the same, for one that arose when a scenario went on with what the code gave
+    [[failed]]      # a value that was not as expected; `test` and `got` are searched in the test's name and its "got"
+
+each with `says`, one sentence. The first that fits is said, so it has to be true wherever it fits; where two causes
+could be, the sentence gives both as a question.
+"""
+
+import functools
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from msgspec import Struct, ValidationError, convert
+
+from labkit.course.errors import LabError
+from labkit.course.kits import kit_folder
+from labkit.course.manifest import Lab
 from labkit.observe.values import Raised
 
+SIGNATURE = (
+    r"positional argument|unexpected keyword argument|required (positional|keyword-only)|multiple values for argument"
+)
+DEBUGGER = (
+    r"^BdbQuit|reading from stdin while output is captured",
+    "pdb got no input (watch has no keyboard for pdb): run that test alone with pytest -k",
+)
 # A pattern of "Type: message", and what is behind it; the first that is found counts.
 CAUSES = (
-    (r"unscale_\(\) has already been called|step\(\) has already been called",
-     "one is allowed between two update(): called twice in this step, or update() left out in an earlier one?"),
-    (r"unscale_\(\) is being called after step\(\)",
-     "the step before was not ended by update(): call it in every step, skipped or not"),
-    (r"No inf checks were recorded",
-     "the scaler has seen no gradient: first backward() of the scaled loss, then unscale_ or step, then one update()"),
-    (r"Attempting to unscale FP16 gradients",
-     "the parameters themselves are half: leave the model in float32, its weights are the master weights"),
-    (r"expected scalar type|must have the same dtype|(Input|weight) type .* should be the same",
-     "a half tensor meets a float32 one: outside of autocast nothing is cast by itself"),
+    DEBUGGER,
     (r"does not require grad",
-     "the loss has lost its graph: no .item(), float(), detach or no_grad on the way to backward()"),
+     "the loss has lost its graph: no .item(), Python's float(x), detach or no_grad on the way to backward()"),
     (r"Expected more than 1 value per channel when training",
-     "a batch norm in train mode has met a batch of one sample: where the model is evaluated, set eval mode first"),
-    (r"FSDP needs a non-CPU accelerator",
-     "that is the older FSDP, which needs an accelerator; fully_shard, FSDP2, shards on a CPU too"),
+     "a batch norm in train mode has been given a batch of one sample: where the model is evaluated, set eval mode"),
     (r"backward through the graph a second time", "backward() runs once for each loss"),
-    (r"positional argument|unexpected keyword argument|required (positional|keyword-only)|multiple values for argument",
-     "this call and the signature of what it calls differ; the lab's own functions keep the skeleton's"),
+    (SIGNATURE, "this call and the signature of what it calls differ; the lab's own functions keep the skeleton's"),
     (r"NameError|UnboundLocalError", "that name is not set there: misspelt, not imported, or set on one path only"),
     (r"NoneType", "something is None there: an argument left out, a function without return, or a missing gradient"),
-    (r"'GradScaler' object has no attribute '_",
-     "a scaler that is off has none of its numbers: get_scale() is 1.0 then, and state_dict() is empty"),
     (r"has no attribute '\w+'; it has '", "that name is not there, but one like it is: misspelt?"),
     (r"'\w*Trainer' object has no attribute", "it has no such attribute: is it set in __init__, on self?"),
-    (r"'dict' object has no attribute", "a dict stands there: load_state_dict left out, or a key not in brackets?"),
-    (r"cannot unpack", "no tuple stands there: a method without self, arguments in another order, or a single value?"),
+    (r"'dict' object has no attribute", "this is a dict: a key not in brackets, or load_state_dict left out?"),
+    (r"cannot unpack", "this is no tuple: a method without self, arguments in another order, or a single value?"),
     (r"AttributeError", "that object is not what the line takes it for; print(type(...)) says what it is"),
-    (r"KeyError", "the dictionary lacks that key: was it put in? (The state of a scaler that is off is empty.)"),
+    (r"KeyError", "the dictionary lacks that key: was it put in?"),
 )  # fmt: skip
 # The same for an exception that arose after the code under test had returned, where a test goes on with what it gave.
 CAUSES_AFTERWARDS = (
-    (r"NoneType", "None stands where a value is asked for: a path without return, or an attribute that is None?"),
-    (r"positional argument|unexpected keyword argument|required (positional|keyword-only)|multiple values for argument",
-     "the tests call your functions with the skeleton's arguments: keep its signature"),
-    (r"UnpicklingError", "a checkpoint holds states, not objects: state_dict() of the scaler, not the scaler"),
+    DEBUGGER,
+    (r"NoneType", "None came back where a value is asked for: a path without return, or an attribute that is None?"),
+    (SIGNATURE, "the tests call your functions with the skeleton's arguments: keep its signature"),
+    (r"UnpicklingError", "a checkpoint holds states, not objects: the state_dict() of each, not the object"),
     (r"'(Tensor|Parameter|tuple|list|dict|str|bool|int|float)' object",
      "what came back is of another type than the skeleton's: compare with its -> and its docstring"),
     (r"object has no attribute", "the tests ask for that name: misspelt, or not set in __init__?"),
     (r"died without an answer", "your code ended Python itself there"),
     (r"does not require grad",
-     "what came back has lost its graph: no detach, .data, .item(), float() or no_grad on the way"),
+     "what came back has lost its graph: no detach, .data, .item(), Python's float(x) or no_grad on the way"),
     (r"unpack", "another number of values came back than the skeleton's return has"),
 )  # fmt: skip
-SLIPS = {"AttributeError", "IndexError", "KeyError", "NameError", "TypeError", "UnboundLocalError", "ZeroDivisionError"}
+ELSE, ELSE_SILENT = "your code stopped at that line: see what the message says", "your code stopped at that line"
+ELSE_AFTERWARDS = "what your code gave back, or left behind, is not what the test goes on with"
+# Exceptions that no lab is about: where a scenario caught one, it is shown instead of what followed from it.
+SLIPS = {"AttributeError", "BdbQuit", "IndexError", "KeyError", "NameError", "TypeError", "UnboundLocalError"}
 
 
-def cause(raised: Raised) -> str:
-    """In one sentence."""
-    text = f"{raised.type}: {raised.message}"
+class Pattern(Struct, frozen=True, forbid_unknown_fields=True):
+    """An exception, "Type: message", and what is behind it."""
+
+    pattern: str
+    says: str
+
+
+class Failure(Struct, frozen=True, forbid_unknown_fields=True):
+    """A value that was not as expected, by the test's name and by what it got, and what is behind it."""
+
+    test: str
+    got: str
+    says: str
+
+
+class LabCauses(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a lab's `causes.toml` holds."""
+
+    raised: tuple[Pattern, ...] = ()
+    afterwards: tuple[Pattern, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+
+def cause(raised: Raised, lab: Lab | None = None) -> str:
+    """Of an exception, in one sentence; what only the lab knows comes first."""
+    own = of_lab(lab) if lab else LabCauses()
     if raised.where:
-        causes, else_says = CAUSES, "your code stopped at that line: its message says why"
+        causes = *((one.pattern, one.says) for one in own.raised), *CAUSES
+        otherwise = ELSE if raised.message else ELSE_SILENT
     else:
-        causes = CAUSES_AFTERWARDS
-        else_says = "what your code gave back, or left behind, is not what the test goes on with"
-    return next((says for pattern, says in causes if re.search(pattern, text)), else_says)
+        causes = *((one.pattern, one.says) for one in own.afterwards), *CAUSES_AFTERWARDS
+        otherwise = ELSE_AFTERWARDS
+    return _first(causes, f"{raised.type}: {raised.message}") or otherwise
+
+
+def cause_of_failure(lab: Lab, test: str, got: str) -> str:
+    """Of a value that was not as expected; "" where the lab knows none, and the test's own sentence is said."""
+    return _first(((one.got, one.says) for one in of_lab(lab).failed if re.search(one.test, test)), got)
+
+
+def of_lab(lab: Lab) -> LabCauses:
+    """The lab's own causes; none where it has no such file.
+
+    Raises:
+        LabError: the file is wrong; one line with the key and what to do about it.
+    """
+    return _read(kit_folder(lab) / "causes.toml")
+
+
+@functools.cache
+def _read(path: Path) -> LabCauses:
+    if not path.is_file():
+        return LabCauses()
+    try:
+        found = convert(tomllib.loads(path.read_text(encoding="utf-8")), LabCauses)
+    except (OSError, ValueError, ValidationError) as error:
+        raise LabError(f"{path}: {error}; judge/causes.py says what it holds") from None
+    for pattern in (*(one.pattern for one in (*found.raised, *found.afterwards)),
+                    *(text for one in found.failed for text in (one.test, one.got))):  # fmt: skip
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise LabError(f"{path}: {pattern!r} is no regular expression: {error}") from None
+    return found
+
+
+def _first(causes: Iterable[tuple[str, str]], text: str) -> str:
+    return next((says for pattern, says in causes if re.search(pattern, text)), "")
 
 
 def raised_in(values: object) -> Iterator[Raised]:

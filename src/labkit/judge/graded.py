@@ -13,7 +13,7 @@ import torch
 from labkit.course.loading import implementation_path
 from labkit.course.manifest import ROOT, Behaviour, Lab
 from labkit.course.records import Record, State, worst
-from labkit.judge import progress
+from labkit.judge import causes, progress
 from labkit.observe.answer import Answer
 from labkit.observe.deadline import limited
 from labkit.observe.local import Observer, Observes, RankWork, Recorder, Replay, load
@@ -58,6 +58,7 @@ class GradedSuite:
         self.observers: dict[str, Observer] = {}
         self.servers: list[RankServer] = []
         self.cases: Counter[str] = Counter()  # behaviour -> its tests that have been chosen
+        self.asked: dict[str, list[str]] = {}  # by stem, the behaviours that are left after --step and -k
         self.seen: dict[str, list[Record]] = {}
         self.records: list[Record] = []
         self.returned: dict[str, list[object]] = {}
@@ -69,6 +70,7 @@ class GradedSuite:
 
     def add_lab(self, lab: Lab, chosen: list[pytest.Item]) -> None:
         """Takes the lab up, whose tests are `chosen`; its file is not read yet. Raises LabError if there is none."""
+        causes.of_lab(lab)  # a file of causes that is wrong is said before anything runs
         path = implementation_path(self.option.impl, lab.stem, ROOT)
         self.fingerprints[lab.stem] = progress.fingerprint(lab)
         self.labs[lab.stem], self.paths[lab.stem] = lab, path

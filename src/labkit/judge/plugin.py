@@ -5,9 +5,10 @@ may have several cases. Where that is safe, the tests run in a child of this pro
 """
 
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ import torch
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
-from labkit.course.files import write_json
+from labkit.course.files import shown, write_json
 from labkit.course.manifest import ROOT, Lab
 from labkit.course.records import LOST, State
-from labkit.judge import graded, summary, verdicts
+from labkit.course.screen import Line, pieces
+from labkit.judge import graded, verdicts
 from labkit.judge.draw import Draw
 from labkit.judge.graded import ANSWERS, BEHAVIOUR, LAB, GradedSuite, labs_that_run, missing
+from labkit.judge.lines import lines
 from labkit.judge.supervise import Supervisor
 from labkit.observe.answer import PRINTED
 from labkit.observe.deadline import debugging, limited
 from labkit.observe.local import observe_with
+
+STYLES = {"dim": "light"}  # rich's names that pytest has others for
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -89,6 +94,11 @@ class _Hooks:
             terminal = config.pluginmanager.get_plugin("terminalreporter")
             if terminal is not None:
                 terminal.reportchars = ""
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            if BEHAVIOUR in item.stash:
+                self.suite.asked.setdefault(item.stash[LAB].stem, []).append(item.stash[BEHAVIOUR].id)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -185,7 +195,10 @@ class _Hooks:
         for lab in self.suite.labs.values():
             records = [record for record in self.suite.records if record.lab == lab.name]
             if records:
-                summary.write(terminalreporter, lab, records, self.suite.paths[lab.stem], self.suite.option)
+                option, path = self.suite.option, shown(self.suite.paths[lab.stem], ROOT)
+                asked, verbose = self.suite.asked.get(lab.stem, []), terminalreporter.verbosity > 0
+                said = lines(lab, records, path, impl=option.impl, step=option.step, asked=asked, verbose=verbose)
+                _write(terminalreporter, said)
 
 
 class _Uncollected(pytest.File):
@@ -201,6 +214,16 @@ class _Skipped(pytest.Item):
 
     def reportinfo(self) -> tuple[os.PathLike[str], int | None, str]:
         return self.path, None, self.name
+
+
+def _write(terminal: pytest.TerminalReporter, said: Iterable[Line]) -> None:
+    """Writes lines to pytest's terminal, wrapped to its width."""
+    terminal.ensure_newline()
+    columns = shutil.get_terminal_size().columns - (1 if terminal.isatty else 0)
+    for line in said:
+        markup = {STYLES.get(name, name): True for name in line.style.split()}
+        for piece in pieces(line, columns):
+            terminal.write_line(piece, **markup)
 
 
 def _graded_labs() -> dict[Path, Lab]:

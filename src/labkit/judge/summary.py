@@ -1,156 +1,87 @@
-"""What a graded run says on the terminal: the failures, the steps with their points, and the one next thing to do."""
+"""What the records of a run come to: points, how many tests are in which state, and the one next thing to do.
 
-import argparse
-import shutil
-import textwrap
+`judge.lines` writes it for a terminal. Nothing here imports torch or pytest: `make status` must not wait for them.
+"""
+
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from labkit.course.errors import LabError
-from labkit.course.files import shown
-from labkit.course.manifest import ROOT, Lab
-from labkit.course.records import LOST, Record
+from labkit.course.manifest import Behaviour, Lab
+from labkit.course.records import LOST, Record, State
 from labkit.judge.diagnosis import diagnose, misconceptions
 
-if TYPE_CHECKING:
-    import pytest  # `make status` reads this file too, and need not wait for pytest
-
-BAR = 20  # characters
-FAILURES_SHOWN = 5  # of the first step that has any; all with -v
-SAME_SHOWN = 3  # names of tests that one error stops
-PRINTED = 8  # lines of what the code printed that are shown
-WIDTH = 100  # of a line; longer values are cut
-
-
-def write(
-    terminal: "pytest.TerminalReporter", lab: Lab, records: list[Record], path: Path, option: argparse.Namespace
-) -> None:
-    """Writes the summary of one lab to pytest's terminal."""
-    terminal.ensure_newline()
-    failed = [record for record in records if record.state in LOST]
-    verbose = terminal.verbosity > 0
-    first = [record for record in failed if record.step == min(other.step for other in failed)]
-    told = [[record] for record in failed] if verbose else _alike(first)[:FAILURES_SHOWN]
-    for record, *others in told:
-        _write_failure(terminal, record)
-        if others:
-            names = ", ".join([*(other.id for other in others[:SAME_SHOWN]), *(["..."] if others[SAME_SHOWN:] else [])])
-            _say(terminal, f"  {'same in:':10}{len(others)} more: {names}", 12)
-    left = len(failed) - sum(map(len, told))
-    if left:
-        terminal.write_line("")
-        command = f".venv/bin/python -m pytest -v tests/test_{lab.stem}.py --impl {option.impl}"
-        command += f" --step {option.step}" if option.step else ""
-        _say(terminal, f"  and {left} more; all of them: {command}", 2)
-    looks_like = diagnosis_of(lab, records) if failed else ""
-    if looks_like:
-        terminal.write_line("")
-        _say(terminal, looks_like, 2, yellow=True, bold=True)
-    for record in records:
-        if record.note and record.state == "passed" and not failed:
-            terminal.write_line("")
-            terminal.write_line(record.note)
-    _write_steps(terminal, lab, records, shown(path, ROOT))
-    _write_next(terminal, lab, records, shown(path, ROOT), option)
+# The states in the order in which they are counted, and the words for them.
+WORDS = {
+    State.PASSED: "passed",
+    State.FAILED: "failed",
+    State.TIMEOUT: "timeout",
+    State.MEMORY: "out of memory",
+    State.CRASHED: "crashed",
+    State.MALFORMED: "malformed",
+    State.GRADER_ERROR: "not judged",
+    State.TODO: "todo",
+    State.BLOCKED: "blocked",
+    State.SKIPPED: "skipped",
+}
+UNJUDGED = (State.SKIPPED, State.GRADER_ERROR)  # states that say nothing about the student's code
+SETTLED = (State.PASSED, *UNJUDGED)  # states in which nothing is left for the student to do
 
 
-def _alike(records: list[Record]) -> list[list[Record]]:
-    """The failures, those together that Python stopped at the same line for the same reason."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.got if record.is_slip else record.id, []).append(record)
-    return list(groups.values())
+@dataclass(frozen=True)
+class Score:
+    """What some behaviours came to.
+
+    `worth` leaves out what could not be judged here, and counts what was not run. `missing` has the points that a
+    package would give the chance of, by its name.
+    """
+
+    earned: int
+    worth: int
+    states: tuple[str, ...]
+    missing: dict[str, int]
+
+    @classmethod
+    def of(cls, behaviours: Iterable[Behaviour], records: Iterable[Record]) -> "Score":
+        found = {record.id: record for record in records}
+        counts: Counter[State | None] = Counter()
+        missing: Counter[str] = Counter()
+        earned = worth = 0
+        for behaviour in behaviours:
+            record = found.get(behaviour.id)
+            counts[record.state if record else None] += 1
+            if record and record.state == State.SKIPPED:
+                missing[record.needs or "another package"] += behaviour.points
+            elif not record or record.state not in UNJUDGED:
+                worth += behaviour.points
+            earned += record.earned if record else 0
+        found_states = [
+            f"{counts[state]} {word}" for state, word in (WORDS | {None: "not run"}).items() if counts[state]
+        ]
+        return cls(earned, worth, tuple(found_states), dict(missing))
+
+    @property
+    def whole(self) -> bool:
+        """Whether every point that can be had here is earned."""
+        return self.earned == self.worth
+
+    def more(self) -> str:
+        """What missing packages keep from being judged: "66 more with deepspeed"."""
+        return "".join(f", {number} more with {name}" for name, number in self.missing.items())
 
 
-def failure(record: Record) -> tuple[str, ...]:
-    """A failure as it is shown: its title, then its four lines."""
-    lines = (("got", record.got), ("expected", record.expected), ("cause", record.why), ("read", record.read))
-    title = f"{record.id} (step {record.step}, {points(record.points)})"
-    return title, *(f"  {name + ':':10}{_one_line(text)}" for name, text in lines)
-
-
-def printed_lines(record: Record) -> list[str]:
-    """The last of what the code printed before it failed, in the columns of the four lines."""
-    lines = record.printed.strip().splitlines()[-PRINTED:]
-    return [f"  {'' if index else 'printed:':10}{text}" for index, text in enumerate(lines)]
-
-
-def _write_failure(terminal: "pytest.TerminalReporter", record: Record) -> None:
-    title, *lines = failure(record)
-    terminal.write_line("")
-    terminal.write_line(title, red=True, bold=True)
-    for line in [*lines, *printed_lines(record)]:
-        _say(terminal, line, 12)
-
-
-def _say(terminal: "pytest.TerminalReporter", text: str, indent: int, **markup: bool) -> None:
-    """Writes a line, on a terminal wrapped to its width; a word that is longer, a path or a name, stays whole."""
-    pieces = [text]
-    if terminal.isatty:
-        columns = shutil.get_terminal_size().columns - 1
-        below = " " * indent
-        pieces = textwrap.wrap(text, columns, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
-    for piece in pieces or [""]:
-        terminal.write_line(piece, **markup)
-
-
-def _write_steps(terminal: "pytest.TerminalReporter", lab: Lab, records: list[Record], path: str) -> None:
-    terminal.write_line("")
-    terminal.write_line(f"Lab {lab.number:02d}: {lab.title}, {path}", bold=True)
-    for step in lab.steps:
-        own = [record for record in records if record.step == step.number]
-        if not own:
-            continue
-        earned, worth = sum(record.earned for record in own), sum(record.points for record in own)
-        terminal.write_line(
-            f"  {step.number} {step.title:<34} {bar(earned, worth)} {earned:3} of {worth:3}  {states(own)}",
-            green=earned == worth,
-        )
-    total = sum(record.earned for record in records)
-    terminal.write_line(f"  {'':36} {'points':>{BAR + 2}} {total:3} of {sum(record.points for record in records):3}")
-
-
-def bar(earned: int, worth: int) -> str:
-    """How far one has come, in `BAR` characters between brackets; full at the end only."""
-    filled = BAR * earned // worth
-    return f"[{'#' * filled}{'.' * (BAR - filled)}]"
+def asked_of(lab: Lab, step: int | None = None, names: Collection[str] | None = None) -> list[Behaviour]:
+    """The behaviours of a run: those of a step, or of `names`, or all of them."""
+    return [
+        one for one in lab.behaviours if (not step or one.step == step) and (names is None or one.id in names)
+    ]  # fmt: skip
 
 
 def states(records: list[Record]) -> str:
     """How many tests are in which state: "15 passed, 5 failed"."""
     counts = Counter(record.state for record in records)
-    named = ("passed", "failed", "timeout", "todo", "blocked")
-    return ", ".join(f"{counts[state]} {state}" for state in named if counts[state])
-
-
-def _write_next(
-    terminal: "pytest.TerminalReporter", lab: Lab, records: list[Record], path: str, option: argparse.Namespace
-) -> None:
-    record = next_record(records)
-    terminal.write_line("")
-    if record is None:
-        terminal.write_line(_all_passed(lab, records, option.step), green=True)
-        return
-    step = lab.step(record.step)
-    _say(terminal, f"Next: {next_thing(lab, record, path)}", 6, bold=True)
-    impl = "" if option.impl == "src" else f" IMPL={option.impl}"
-    _say(terminal, f"      Read {to_read(lab, record)}, then: make test-{lab.name} STEP={step.number}{impl}", 6)
-    if not impl:
-        _say(terminal, f"      Stuck? {help_for(lab, record)}", 6)
-
-
-def _all_passed(lab: Lab, records: list[Record], step: int | None) -> str:
-    if len(records) == len(lab.behaviours):
-        return "Everything passed."
-    if step is None or len(records) < sum(one.step == step for one in lab.behaviours):
-        return f"All that ran passed: {len(records)} of {len(lab.behaviours)} tests."
-    following = next((other for other in lab.steps if other.number > step), None)
-    if following is None:
-        return f"Step {step} passed."
-    return (
-        f"Step {step} passed. Next: {following.number}, {following.title}: make test-{lab.name} STEP={following.number}"
-    )
+    return ", ".join(f"{counts[state]} {word}" for state, word in WORDS.items() if counts[state])
 
 
 def diagnosis_of(lab: Lab, records: list[Record]) -> str:
@@ -163,20 +94,19 @@ def diagnosis_of(lab: Lab, records: list[Record]) -> str:
 
 def next_record(records: list[Record]) -> Record | None:
     """The one record to work on now: of the first step that is not passed, a failure before what is not written."""
-    open_records = [record for record in records if record.state != "passed"]
+    open_records = [record for record in records if record.state not in SETTLED]
     return min(open_records, key=lambda record: (record.step, record.state not in LOST), default=None)
 
 
 def next_thing(lab: Lab, record: Record, path: str) -> str:
     """What to do about `record`: "step 2, write scaled_backward in src/mixed_precision.py"."""
-    if record.state in ("todo", "blocked"):
-        needed = lab.stub_messages()[record.needs]
-        return f"step {needed}, write {record.needs.partition(': ')[2]} in {path}"
-    return f"step {record.step}, mend what {record.id} shows"
+    if record.state in (State.TODO, State.BLOCKED):
+        return f"step {needed_step(lab, record)}, write {record.needs.partition(': ')[2]} in {path}"
+    return f"step {record.step}, fix what {record.id} shows"
 
 
 def to_read(lab: Lab, record: Record) -> str:
-    """Where the reading speaks of `record`: of what a test asks, or of its step while that is not written."""
+    """Where the reading explains `record`: what a test asks, or its step while that is not written."""
     return record.read if record.state in LOST else f"{lab.reading}#{lab.step(record.step).read}"
 
 
@@ -191,11 +121,6 @@ def help_for(lab: Lab, record: Record) -> str:
 def needed_step(lab: Lab, record: Record) -> int:
     """The step in which something has to be written for `record` to pass: another's, where it is blocked by a stub."""
     return lab.stub_messages().get(record.needs, record.step)
-
-
-def _one_line(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 4 * WIDTH else text[: 4 * WIDTH - 3] + "..."
 
 
 def points(number: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import EVERY_NAME, NO_EXCEPTION, Record, State
-from labkit.judge.causes import SLIPS, cause, raised_in
+from labkit.judge.causes import SLIPS, cause, cause_of_failure, raised_in
 from labkit.judge.expect import Unexpected
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.deadline import OutOfTime
@@ -61,7 +61,8 @@ def verdict(lab: Lab, behaviour: Behaviour, call: pytest.CallInfo, answers: Sequ
     if slip is not None:
         return of_answer(base, lab, behaviour, Answer.of(slip))
     if isinstance(error, Unexpected):
-        return base.but(state=State.FAILED, got=error.got, expected=error.expected, why=error.why)
+        found = cause(error.raised, lab) if error.raised else cause_of_failure(lab, behaviour.id, error.got)
+        return base.but(state=State.FAILED, got=error.got, expected=error.expected, why=found or error.why)
     says = f"{type(error).__name__}: {error}"
     if call.when == "call" and _comes_of_a_value(error, answers):
         return base.but(state=State.FAILED, got=says, expected="a value that can be judged", why=FORM)
@@ -116,4 +117,4 @@ def _of_exception(base: Record, lab: Lab, behaviour: Behaviour, raised: Raised) 
     if raised.type == MissingName.__name__:
         why = "the tests call your functions by their names"
         return base.but(state=State.FAILED, got=raised.message, expected=EVERY_NAME, why=why)
-    return base.but(state=State.FAILED, got=str(raised), expected=NO_EXCEPTION, why=cause(raised))
+    return base.but(state=State.FAILED, got=str(raised), expected=NO_EXCEPTION, why=cause(raised, lab))

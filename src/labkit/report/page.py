@@ -17,7 +17,7 @@ from labkit.course.records import LOST, Record
 from labkit.judge.summary import diagnosis_of, next_record, next_thing, states
 from labkit.report import parts as measuring
 from labkit.report.parts import Part
-from labkit.student.status import graded_apart, why_it_did_not_run
+from labkit.student.apart import graded_apart, why_it_did_not_run
 
 TEMPLATE = "page.html.jinja"
 

@@ -10,20 +10,22 @@ from labkit.course import manifest, screen
 @click.command()
 @click.argument("lab", required=False)
 def status(lab: str | None) -> None:
-    """Where you are in every lab (or in LAB), and the one next thing to do."""
+    """Where you are in every lab (or in LAB alone), and the one next thing to do."""
     from labkit.student import status
 
-    for number, found in enumerate([manifest.find(lab)] if lab else manifest.load_all()):
-        stand = status.standing(found, say=screen.progress)
-        screen.progress("")
-        screen.show(([""] if number else []) + status.lines(stand))
+    if lab:
+        said = status.lines(status.standing(manifest.find(lab), say=screen.progress))
+    else:
+        said = status.course_lines(say=screen.progress)
+    screen.progress("")
+    screen.show(said)
 
 
 @click.command()
 @click.argument("lab")
 @click.option("--step", type=int, help="Begin with this step instead of the first that is not passed.")
-@click.option("--limit", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds for one test.")
-def watch(lab: str, step: int | None, limit: float) -> None:
+@click.option("--limit", type=click.FloatRange(0.1), help="Seconds for one test, instead of those of the manifest.")
+def watch(lab: str, step: int | None, limit: float | None) -> None:
     """Test your file of LAB on every save."""
     from labkit.student.watch import watch
 

@@ -1,23 +1,24 @@
-"""`make status`: every lab and its steps, with points, bar and minutes, and the one next thing to do."""
+"""`make status`: every lab in a line, the one to work on with its steps, and the one next thing to do."""
 
-import json
-import os
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.files import shown
 from labkit.course.manifest import ROOT, Behaviour, Lab
-from labkit.course.records import Record
+from labkit.course.records import Record, State
 from labkit.course.screen import Line
+from labkit.judge import lines as judged
 from labkit.judge import progress
-from labkit.judge.summary import bar, help_for, needed_step, next_record, next_thing, states, to_read
+from labkit.judge.lines import all_passed, bar, cut, install_lines, step_lines, stuck_line
+from labkit.judge.summary import SETTLED, Score, asked_of, needed_step, next_record, states
+from labkit.student.apart import FIX, graded_apart, why_it_did_not_run
+
+TITLE = 28  # columns of a lab's title in its one line
+ROUND = 5  # minutes; an estimate is no clock
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,32 @@ class Standing:
         """Whether there is a verdict on everything, or on all up to a test that gave no answer."""
         states = {record.id: record.state for record in self.records}
         for behaviour in self.lab.behaviours:
-            if states.get(behaviour.id, "timeout") == "timeout":
+            if states.get(behaviour.id, State.TIMEOUT) == State.TIMEOUT:
                 return behaviour.id in states
         return True
 
     def passed(self, number: int) -> bool:
-        """Whether everything of the step has been run and has passed."""
+        """Whether everything of the step has been run, and nothing of it is left to do."""
         asked = sum(behaviour.step == number for behaviour in self.lab.behaviours)
-        return asked == sum(record.state == "passed" for record in self.of_step(number))
+        return asked == sum(record.state in SETTLED for record in self.of_step(number))
+
+    @property
+    def open(self) -> bool:
+        """Whether something is left to do."""
+        return bool(self.error) or next_record(self.records) is not None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the student has written something."""
+        return bool(self.error) or any(one.state not in (State.TODO, State.SKIPPED) for one in self.records)
+
+    def minutes_left(self) -> int:
+        """An estimate: of every step's minutes the share of the points that are open, rounded up."""
+        left = 0.0
+        for step in self.lab.steps:
+            score = Score.of(asked_of(self.lab, step.number), self.of_step(step.number))
+            left += step.minutes * (1 - score.earned / score.worth) if score.worth else 0.0
+        return ROUND * math.ceil(round(left, 6) / ROUND)
 
 
 def known(lab: Lab, root: Path = ROOT) -> Standing:
@@ -63,7 +82,8 @@ def known(lab: Lab, root: Path = ROOT) -> Standing:
 def standing(lab: Lab, root: Path = ROOT, say: Callable[[str], None] = lambda text: None) -> Standing:
     """How the student stands in `lab`; runs the suite only if its verdicts on the file as it is are not all known.
 
-    A test that gave no answer ends the run: the others would wait as long, and until it is mended nobody asks again.
+    A test that gave no answer ends the run: the others would wait as long, and until the file changes no run repeats
+    it.
     """
     before = known(lab, root)
     if before.error or before.whole:
@@ -84,58 +104,98 @@ def current_step(lab: Lab, root: Path = ROOT) -> int:
     return needed_step(lab, record)
 
 
+# The lines ----------------------------------------------------------------------------------------------------------
+
+
+def course_lines(root: Path = ROOT, say: Callable[[str], None] = lambda text: None) -> list[Line]:
+    """What `make status` says: one next thing for the whole course, whatever is wrong with one of the labs."""
+    stands: list[Standing] = []
+    broken: list[Line] = []
+    for found in _labs(root):
+        if isinstance(found, LabError):
+            broken += [Line(str(found).replace(f"{root}/", ""), "yellow", 6)]
+        else:
+            stands.append(standing(found, root, say))
+    chosen = _current(stands)
+    if len(stands) == 1:
+        return [*lines(stands[0]), *broken]
+    said = [line for stand in stands for line in (_with_steps(stand) if stand is chosen else _in_a_line(stand))]
+    said += [*broken, Line("")]
+    if chosen is None:
+        return [*said, Line("All that can run here passed." if stands else "There is no lab here.", "green")]
+    return said + next_lines(chosen, f"Next, in {chosen.lab.name}")
+
+
 def lines(stand: Standing) -> list[Line]:
-    """What `make status` says of one lab, in at most 80 columns."""
-    lab = stand.lab
-    said = [Line(f"Lab {lab.number:02d}: {lab.title}", "bold")]
-    for step in lab.steps:
-        worth = sum(behaviour.points for behaviour in lab.behaviours if behaviour.step == step.number)
-        earned = sum(record.earned for record in stand.of_step(step.number))
-        style = "green" if earned == worth else ""
-        text = f"  {step.number} {step.title:<31.31} {bar(earned, worth)} {earned:3} of {worth:3} {step.minutes:3} min"
-        said.append(Line(text, style))
-    total = sum(record.earned for record in stand.records)
-    said.append(Line(f"  {'':33} {'points':>22} {total:3} of {lab.points:3} {lab.minutes:3} min"))
-    return [*said, Line(""), *next_lines(stand)]
+    """What `make status` says of one lab."""
+    return [*_with_steps(stand), Line(""), *next_lines(stand)]
 
 
-def next_lines(stand: Standing) -> list[Line]:
+def next_lines(stand: Standing, label: str = "Next") -> list[Line]:
     """The one next thing to do in a lab, and what helps with it."""
     lab = stand.lab
-    path = f"src/{lab.stem}.py"
     record = next_record(stand.records)
     if stand.error:
-        return [Line(f"Next: {stand.error}", "bold", 6)]
+        return [Line(f"{label}: {stand.error}", "bold", 6)]
     if record is None:
-        return [
-            Line("Everything passed.", "green"),
-            Line(f"      More inputs: make test-{lab.name} SEED=7. What comes next: {_handout(lab)}", indent=6),
-        ]
-    step = lab.step(record.step)
-    there = states(stand.of_step(step.number))
-    return [
-        Line(f"Next: {next_thing(lab, record, path)} ({there})", "bold", 6),
-        Line(f"      Read {to_read(lab, record)}, then: make watch-{lab.name}", indent=6),
-        Line(f"      Stuck? {help_for(lab, record)}", indent=6),
-    ]
+        more = f"      More inputs: make test-{lab.name} SEED=7. What comes next: {_handout(lab)}"
+        return [all_passed(lab, stand.records), Line(more, indent=6)]
+    path, there = shown(lab.paths.student, lab.paths.root), states(stand.of_step(record.step))
+    said = judged.next_lines(lab, record, path, f"make watch-{lab.name}", f" ({there})", label)
+    return [*said, stuck_line(lab, record)]
+
+
+def _current(stands: list[Standing]) -> Standing | None:
+    """The lab to work on: the first that was begun and is not done, else the first that is not done."""
+    left = [stand for stand in stands if stand.open]
+    return next((stand for stand in left if stand.begun), left[0] if left else None)
+
+
+def _with_steps(stand: Standing) -> list[Line]:
+    lab, minutes = stand.lab, stand.minutes_left()
+    left = f", about {minutes} min left" if minutes else ""
+    steps = step_lines(lab, stand.records, total=left, untested=False)
+    return [Line(f"Lab {lab.number:02d}: {lab.title}", "bold", 8), *steps, *install_lines(stand.records)]
+
+
+def _in_a_line(stand: Standing) -> list[Line]:
+    lab, score, minutes = stand.lab, Score.of(stand.lab.behaviours, stand.records), stand.minutes_left()
+    text = f"Lab {lab.number:02d}: {cut(lab.title, TITLE):{TITLE}} {bar(score.earned, score.worth)}"
+    text += f" {score.earned:3} of {score.worth:3}{f'  about {minutes} min left' if minutes else ''}"
+    said = [Line(text, "green" if score.whole and score.worth else "")]
+    if stand.error:
+        said.append(Line(f"        {stand.error}", "", 8))
+    return said + install_lines(stand.records)
+
+
+def _labs(root: Path) -> Iterator[Lab | LabError]:
+    """Every lab, or what is wrong with its manifest: that is no reason to say nothing of the others."""
+    for path in sorted(root.glob("labs/*/lab.toml")):
+        try:
+            yield manifest.load(path)
+        except LabError as error:
+            yield error
 
 
 def _handout(lab: Lab) -> str:
-    return shown(lab.folder / "README.md", lab.folder.parents[1])
+    return shown(lab.paths.handout, lab.paths.root)
+
+
+# What is known, and what is tested ----------------------------------------------------------------------------------
 
 
 def _skeleton(lab: Lab) -> bytes | None:
-    path = lab.folder / "skeleton.py"
+    path = lab.paths.skeleton
     return path.read_bytes() if path.is_file() else None
 
 
 def _stub_record(lab: Lab, behaviour: Behaviour) -> Record:
     """What the suite says of a behaviour whose functions are all stubs still."""
-    needs = f"Step {behaviour.step}: {next(iter(lab.step(behaviour.step).todo))}"
-    return Record(
-        lab.name, behaviour.id, behaviour.step, behaviour.points, 0.0, f"{lab.reading}#{behaviour.read}", "todo",
-        needs=needs,
-    )  # fmt: skip
+    missing = lab.missing(behaviour.step)
+    stub = f"Step {behaviour.step}: {next(iter(lab.step(behaviour.step).todo))}"
+    state, needs = (State.SKIPPED, ", ".join(missing)) if missing else (State.TODO, stub)
+    read = f"{lab.reading}#{behaviour.read}"
+    return Record(lab.name, behaviour.id, behaviour.step, behaviour.points, 0.0, read, state, needs=needs)
 
 
 def _tested(lab: Lab, root: Path) -> Standing:
@@ -148,46 +208,6 @@ def _tested(lab: Lab, root: Path) -> Standing:
     if stand.whole:
         return stand
     error = why_it_did_not_run(ran.output, ran.code, root)
-    if error.startswith(f"mend {file}"):  # what the machine lacked today is not kept
+    if error.startswith(f"{FIX}{file}"):  # what the machine lacked today is not kept
         progress.remember(lab, under, [], error)
     return Standing(lab, error=error)
-
-
-@dataclass(frozen=True)
-class Apart:
-    """A run of a suite in a process of its own: its records, none where the file cannot be loaded, and how it ended."""
-
-    records: list[Record]
-    output: str
-    code: int
-
-
-def graded_apart(lab: Lab, root: Path, *options: str) -> Apart:
-    """Runs the suite in a process of its own, which leaves nothing behind."""
-    with TemporaryDirectory(prefix="labkit-graded-", ignore_cleanup_errors=True) as folder:
-        report = Path(folder) / "records.json"
-        command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider"]
-        command += [f"tests/test_{lab.stem}.py", "--json", str(report), *options]
-        own = {"NO_COLOR": "1", "PYTHONUNBUFFERED": "", "TMPDIR": folder}
-        environment = {"OMP_NUM_THREADS": "1"} | os.environ | own
-        ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, errors="replace")
-        found = json.loads(report.read_text(encoding="utf-8"))["records"] if report.exists() else []
-    return Apart([Record.of(record) for record in found], ran.stdout + ran.stderr, ran.returncode)
-
-
-def why_it_did_not_run(output: str, code: int | None, root: Path = ROOT) -> str:
-    """Why a run of the suite gave no verdict: what to mend in the course, or what happened to the run."""
-    errors = re.findall(r"^ERROR:? (.*)", output, re.MULTILINE)
-    mend = [error for error in errors if error.startswith(f"{root}{os.sep}")]
-    if mend:
-        return f"mend {mend[0].replace(f'{root}{os.sep}', '')}"
-    words = [line for line in output.splitlines() if re.search(r"[A-Za-z]", line)]  # not the dots of passed tests
-    said = errors or words
-    if said and code is not None and code > 0:
-        return f"the tests did not run: {said[-1]}; make doctor"
-    return f"your code ended Python itself ({ending(code)}); make watch shows where"
-
-
-def ending(code: int | None) -> str:
-    """How a process ended, in words: "exit code 3", "SIGKILL"."""
-    return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"

@@ -1,28 +1,27 @@
-"""What one run of the suite has said so far, and how a student is told: a pass, or one failure in four lines."""
+"""What one run of the suite has said so far, and what a student reads of it: a failure at once, the rest at its end."""
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from labkit.course.files import shown
 from labkit.course.loading import line_in_stack
-from labkit.course.manifest import Lab
-from labkit.course.records import Record
+from labkit.course.manifest import Behaviour, Lab
+from labkit.course.records import LOST, Record, State
 from labkit.course.screen import Line
-from labkit.judge.summary import (
-    LOST,
+from labkit.judge.lines import (
+    all_passed,
     bar,
-    diagnosis_of,
-    failure,
-    help_for,
-    next_record,
-    next_thing,
-    points,
-    printed_lines,
-    states,
-    to_read,
+    errors_alike,
+    grader_error_lines,
+    install_lines,
+    next_lines,
+    stuck_line,
 )
-from labkit.student.status import ending, why_it_did_not_run
+from labkit.judge.summary import SETTLED, Score, asked_of, diagnosis_of, next_record, points
+from labkit.student.apart import FIX, ending, why_it_did_not_run
+
+LOADING = 30.0  # seconds without a word, from which on it is the file itself that does not load
+GRACE = 2.0  # seconds by which a test may be late: it ends itself at its limit, and says so, if it can
 
 
 @dataclass
@@ -30,29 +29,39 @@ class Run:
     """One run of a step, or of all of them (step 0), as its events come in."""
 
     lab: Lab
-    root: Path
     number: int
     step: int
-    saved: float = field(default_factory=time.monotonic)
+    saved: float
+    limit: float | None = None  # seconds for one test, instead of those of the manifest
     heard: float = field(default_factory=time.monotonic)
     testing: str = ""
     records: list[Record] = field(default_factory=list)
+    stopped: bool = False  # it was ended early, after a test that gave no answer
+    hung: bool = False  # it gave no sign of life
+    headed: bool = False  # its heading has been shown
 
     @property
-    def asked(self) -> int:
-        return sum(self.step in (0, behaviour.step) for behaviour in self.lab.behaviours)
+    def asked(self) -> list[Behaviour]:
+        return asked_of(self.lab, self.step)
 
     @property
     def passed(self) -> bool:
-        return len(self.records) == self.asked and all(record.state == "passed" for record in self.records)
-
-    @property
-    def many_ranks(self) -> bool:
-        return any(step.ranks > 1 for step in self.lab.steps if self.step in (0, step.number))
+        """Whether all of it was run, and nothing of it is left to do."""
+        return len(self.records) == len(self.asked) and all(record.state in SETTLED for record in self.records)
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.saved
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it has not been heard of for longer than the running test may take."""
+        if self.limit is None:
+            running = self._running()
+            limit = self.lab.seconds_for(running) + GRACE if running else LOADING
+        else:
+            limit = self.limit
+        return not self.stopped and time.monotonic() - self.heard > limit
 
     def title(self) -> str:
         return f"step {self.step}: {self.lab.step(self.step).title}" if self.step else "all steps"
@@ -64,60 +73,79 @@ class Run:
         """Keeps what the event says; the first failure of the run is handed back, to be shown at once."""
         self.heard = time.monotonic()
         self.testing = event.get("start", self.testing)
-        if "record" not in event:
-            return None
-        record = Record(**event["record"])
+        return self.add(Record.of(event["record"])) if "record" in event else None
+
+    def add(self, record: Record) -> Record | None:
         self.records.append(record)
         return record if self.lost() == [record] else None
 
+    def close(self, event: dict) -> Record | None:
+        """At the end: the failure of the test that gave no record, if the run ended in one, is handed back too."""
+        running = self._running()
+        if running is None or (self.stopped and not self.hung):
+            return None
+        base = Record(
+            self.lab.name, running.id, running.step, running.points, 0.0, f"{self.lab.reading}#{running.read}"
+        )  # fmt: skip
+        if self.hung:
+            got = f"no answer within {self.limit or self.lab.seconds_for(running):g} s{self._where(event)}"
+            why = "look there for a loop without an end, or for ranks that wait for each other"
+            return self.add(base.but(state=State.TIMEOUT, got=got, expected="an answer", why=why))
+        if "INTERNALERROR" in event.get("output", ""):
+            return self.add(base.but(got=event["output"].strip().splitlines()[-1], why="make doctor"))
+        got = f"your code ended Python itself ({ending(event.get('end'))}); nothing after it was tested"
+        return self.add(base.but(state=State.CRASHED, got=got, expected="an answer", why="sys.exit, os._exit, abort?"))
 
-def failure_lines(record: Record) -> list[Line]:
-    """The failure in its four lines, and the last of what the code printed meanwhile."""
-    title, *rest = failure(record)
-    said = [Line(title, "bold red", 2), *(Line(text, "", 12) for text in rest)]
-    return said + [Line(text, "dim") for text in printed_lines(record)]
+    def _running(self) -> Behaviour | None:
+        """The behaviour whose test has begun and has no record yet."""
+        name, known = self.testing.partition("[")[0], {record.id for record in self.records}
+        return next((one for one in self.asked if one.id == name and name not in known), None)
+
+    def _where(self, event: dict) -> str:
+        found = line_in_stack(self.lab.paths.student.resolve(), event.get("stack", ""))
+        return f", {self.file}, line {found[0]}, in {found[1]}" if found else ""
+
+    @property
+    def file(self) -> str:
+        return shown(self.lab.paths.student, self.lab.paths.root)
 
 
-def end_lines(run: Run, event: dict, hung: bool, keys: bool) -> list[Line]:
-    """The end of a run: what it comes to, and what to do now. `hung`: it was ended because it gave no answer."""
-    if hung:
-        return [Line(_where_it_hangs(run, event.get("stack", "")), "bold red", 2)]
-    if len(run.records) < run.asked:
-        return [Line(_why_it_ended(run, event), "bold red", 2)]
-    earned, worth = sum(record.earned for record in run.records), sum(record.points for record in run.records)
-    score = f"{bar(earned, worth)} {earned} of {points(worth)}, {states(run.records)}, {run.seconds:.1f} s"
+def end_lines(run: Run, event: dict, keys: bool) -> list[Line]:
+    """The end of a run: what it comes to, and what to do now; its first failure has been shown."""
+    if not run.records:
+        return [Line(_why_nothing_ran(run, event), "bold red", 2)]
+    score = Score.of(run.asked, run.records)
+    title = f"{run.title()[:1].upper()}{run.title()[1:]}"
+    end = f"{bar(score.earned, score.worth)} {score.earned} of {points(score.worth)}{score.more()}, "
+    end += f"{', '.join(score.states)}, {run.seconds:.1f} s"
+    errors = [line for group in errors_alike(run.records) for line in grader_error_lines(*group)]
+    installs = install_lines(run.records)
     if run.passed:
-        return [Line(f"{run.title()[:1].upper()}{run.title()[1:]} passed", "bold green"), Line(score, "green")]
-    lost, said = run.lost(), []
+        whole = score.whole and not errors
+        head = Line(f"{title} passed", "bold green") if whole else all_passed(run.lab, run.records, run.step or None)
+        return [*errors, head, Line(end, "green", 2), *installs]
+    lost, said = run.lost(), errors
     if len(lost) > 1:
         step = f" STEP={run.step}" if run.step else ""
         said.append(Line(f"  and {len(lost) - 1} more failed: make test-{run.lab.name}{step} lists them", "", 2))
     looks_like = diagnosis_of(run.lab, run.records) if lost else ""
     if looks_like:
         said.append(Line(looks_like, "yellow", 2))
+    said += [Line(end, "", 2), *installs]
     record = next_record(run.records)
-    said.append(Line(score))
+    if record is None:  # what was judged has passed, and something ended the run
+        why = all_passed(run.lab, run.records) if errors else Line(_why_nothing_ran(run, event), "bold red", 2)
+        return [*said, why]
     if record.state not in LOST:
-        path = shown(run.root / "src" / f"{run.lab.stem}.py", run.root)
-        said.append(Line(f"Next: {next_thing(run.lab, record, path)}", "bold", 6))
-        said.append(Line(f"      Read {to_read(run.lab, record)}", indent=6))
-    if not keys:
-        said.append(Line(f"      Stuck? {help_for(run.lab, record)}", indent=6))
-    return said
+        said += next_lines(run.lab, record, run.file)
+    return said if keys else [*said, stuck_line(run.lab, record)]
 
 
-def _where_it_hangs(run: Run, stack: str) -> str:
-    file = run.root / "src" / f"{run.lab.stem}.py"
-    found = line_in_stack(file.resolve(), stack)
-    where = f"{shown(file, run.root)}, line {found[0]}, in {found[1]}" if found else shown(file, run.root)
-    what = f"{run.testing} got" if run.testing else "loading the file gave"
-    return f"{where}: {what} no answer, and was ended. Look there for a loop without an end."
-
-
-def _why_it_ended(run: Run, event: dict) -> str:
-    """The file cannot be loaded; or the code under test ended the process."""
+def _why_nothing_ran(run: Run, event: dict) -> str:
+    """The file cannot be loaded, or loading it does not end."""
     output, code = event.get("output", ""), event.get("end")
-    if not run.testing and output.strip():
-        return why_it_did_not_run(output, code, run.root).removeprefix("mend ")
-    when = run.testing or "while the file was loaded"
-    return f"{when}: your code ended Python itself ({ending(code)}); nothing after it was tested"
+    if run.stopped:
+        return f"{run.file}: loading it gave no answer{run._where(event)}, and was ended: is a loop there?"
+    if output.strip():
+        return why_it_did_not_run(output, code, run.lab.paths.root).removeprefix(FIX)
+    return f"while the file was loaded: your code ended Python itself ({ending(code)}); nothing after it was tested"

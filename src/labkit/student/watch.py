@@ -1,10 +1,10 @@
-"""`make watch-lab04`: on every save the current step is tested, and the verdict stands here a second later."""
+"""`make watch-lab04`: on every save the current step is tested, and the verdict is there a second later."""
 
 import os
 import select
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -12,27 +12,28 @@ from labkit.course import screen
 from labkit.course.errors import LabError
 from labkit.course.files import shown
 from labkit.course.manifest import ROOT, Lab
+from labkit.course.records import Record
 from labkit.course.screen import Line
 from labkit.judge import progress
-from labkit.student import hints, keys, status
+from labkit.judge.lines import failure_lines
+from labkit.student import events, hints, keys, status
+from labkit.student.events import Deleted, Ended, Event, Overdue, Pressed, Ready, Said, Saved
 from labkit.student.reset import reset
-from labkit.student.verdict import Run, end_lines, failure_lines
+from labkit.student.verdict import Run, end_lines
 from labkit.student.warm import Worker
 
-LIMIT = 10.0  # seconds without an answer after which a test counts as hanging; the slowest takes about two
-LIMIT_OF_RANKS = 45.0  # the same where many processes may wait for each other: they have a deadline of their own
 TICK = 0.05  # seconds between two looks at the file
-SETTLED = 0.04  # seconds for which a saved file must rest: some editors empty it before they write
-GONE = 0.5  # seconds after which a file that is not there is gone: some editors write another and rename it
+PAUSE = 0.3  # seconds from the question to a yes; one that comes sooner was typed for another window
+NAMED = 5.0  # seconds after which the footer names the running test
 
 KEYS, KEYS_SHORT = "h hint  n next step  a all  r reset  q quit", "h n a r q"
 RESET = "reset to the skeleton? Your file is kept in backups/. y yes, any other key no"
 RESET_SHORT = "reset, file kept in backups/? y yes"
-PAUSE = 0.3  # seconds from the question to a yes; one that comes sooner was typed for another window
+ALL = 0  # the step of a run of all steps
 
 
-def watch(lab: Lab, step: int | None, limit: float = LIMIT, root: Path = ROOT) -> None:
-    """Watches the student's file until `q`, Ctrl-C or the end of the terminal.
+def watch(lab: Lab, step: int | None, limit: float | None = None, root: Path = ROOT) -> None:
+    """Watches the student's file until `q`, Ctrl-C or the end of the terminal; `limit` (s) replaces the manifest's.
 
     Raises:
         LabError: this system cannot fork, the lab has no such step, or the worker has died.
@@ -44,7 +45,7 @@ def watch(lab: Lab, step: int | None, limit: float = LIMIT, root: Path = ROOT) -
     worker = Worker(lab, root)
     try:
         with keys.Keys() as pressed:
-            Watch(lab, step, limit, root, worker, pressed).loop()
+            Watch(lab, step, limit, worker, pressed).loop()
     except KeyboardInterrupt:
         pass
     finally:
@@ -52,193 +53,200 @@ def watch(lab: Lab, step: int | None, limit: float = LIMIT, root: Path = ROOT) -
 
 
 class Watch:
-    """The loop: looks at the file, at the worker and at the keyboard, and keeps the footer."""
+    """The loop: takes events one at a time, and keeps the footer.
 
-    def __init__(
-        self, lab: Lab, step: int | None, limit: float, root: Path, worker: Worker, pressed: keys.Keys
-    ) -> None:
-        self.lab, self.root, self.limit, self.worker, self.keys = lab, root, limit, worker, pressed
-        self.file = lab.paths.student
+    `wanted` is the step of the next run, `run` the one that goes on. `walking` goes past steps that are passed already,
+    `asked` is when the question was put that waits for an answer.
+    """
+
+    def __init__(self, lab: Lab, step: int | None, limit: float | None, worker: Worker, pressed: keys.Keys) -> None:
+        self.lab, self.limit, self.worker, self.keys = lab, limit, worker, pressed
         self.footer = keys.Footer()
-        self.walking = step is None  # past what is passed already, up to the first step that is not
-        self.step = step or self._first_open()
-        self.ready = self.told_gone = self.hung = self.headed = False
-        self.asked: float | None = None  # when the question was put that waits for an answer
-        self.seen = self.last = self._stamp()
-        self.since = time.monotonic()
+        self.saves = events.Saves(lab.paths.student)
+        self.walking = step is None
+        self.step = self.wanted = step or self._first_open()
+        self.asked: float | None = None
         self.run: Run | None = None
         self.number = 0
 
     def loop(self) -> None:
-        name = shown(self.file, self.root)
         how = "Ctrl-C ends it." if not self.keys.on else "" if self.footer.on else f"Keys: {KEYS}"
-        self._say([Line(f"Watching {name}; every save is tested. {how}".strip(), "", 2)])
+        self._say([Line(f"Watching {self._name()}; every save is tested. {how}".strip(), "", 2)])
         try:
-            self._until_quit()
+            while True:
+                self.footer.set(*self._foot())
+                for event in self._events():
+                    if self._take(event):
+                        return
         finally:
             self.footer.clear()
 
-    def _until_quit(self) -> None:
-        while True:
-            self.footer.set(*self._foot())
-            sources = [self.worker, *([self.keys] if self.keys.on else [])]
-            ready, _, _ = select.select(sources, [], [], TICK)
-            for event in self.worker.events() if self.worker in ready else []:
-                self._hear(event)
-            for key in self.keys.read() if self.keys in ready else "":
-                if key in ("q", keys.INTERRUPT, keys.END):
-                    return
-                self._press(key.lower())
-            self._look()
-            self._wait_no_longer()
+    def _events(self) -> Iterator[Event]:
+        """What has happened since the last call, or happens within a tick."""
+        sources = [self.worker, *([self.keys] if self.keys.on else [])]
+        ready, _, _ = select.select(sources, [], [], TICK)
+        for event in self.worker.events() if self.worker in ready else []:
+            yield events.of_worker(event)
+        for key in self.keys.read() if self.keys in ready else "":
+            yield Pressed(key)
+        if self.worker.ready:  # a save before that is in the first run
+            yield from self.saves.look()
+        if self.run is not None and self.run.overdue:
+            yield Overdue()
 
-    def _look(self) -> None:
-        """Starts a run when the file was saved and has come to rest."""
-        now, stamp = time.monotonic(), self._stamp()
-        if stamp != self.last:
-            self.last, self.since = stamp, now
-        if not self.ready or stamp == self.seen or now - self.since < (SETTLED if stamp else GONE):
-            return
-        self.seen = stamp
-        if stamp:
-            self.told_gone = False
-            self._start(self.step, self.since)
-        else:
-            self._tell_gone()
+    def _take(self, event: Event) -> bool:
+        """Reacts to one event; whether it was the last."""
+        match event:
+            case Pressed("q" | keys.INTERRUPT | keys.END):
+                return True
+            case Pressed(key) if self.asked is not None:
+                self._answer(key.lower())
+            case Pressed("h" | "H"):
+                self._say(hints.next_hint(self.lab, self.step, "h"))
+            case Pressed("n" | "N"):
+                self.walking, self.step = False, self._next_step()
+                self._start(self.step)
+            case Pressed("a" | "A"):
+                self.walking = False
+                self._start(ALL)
+            case Pressed("r" | "R"):
+                self._ask()
+            case Saved(at):
+                self._start(self.wanted, at)
+            case Deleted():
+                self._tell_gone()
+            case Ready():
+                self._start(self.wanted)
+            case Said(number, said) if self._runs(number):
+                self._show(self.run.take(said))
+                self._stop_after_timeout()
+            case Ended(number, said) if self._runs(number):
+                self._end(said)
+            case Overdue():
+                self.run.hung = True
+                self._stop()
+        return False
+
+    # Runs -------------------------------------------------------------------------------------------------------------
 
     def _start(self, step: int, saved: float | None = None) -> None:
+        """Starts a run, or keeps in mind which one is wanted until the worker is ready.
+
+        A save while all steps are tested, or are about to be, tests all of them again.
+        """
+        self.wanted = step
+        if not self.worker.ready:
+            return
         try:
             there = progress.written(self.lab) is not None
         except LabError as error:
-            self._say([Line(str(error), "bold red", 2)])
-            return
+            return self._say([Line(str(error), "bold red", 2)])
         if not there:
-            self._tell_gone()
-            return
+            return self._tell_gone()
         self.number += 1
-        self.hung = self.headed = False
-        self.run = Run(self.lab, self.root, self.number, step)
-        self.run.saved = saved or self.run.saved
+        self.run = Run(self.lab, self.number, step, saved or time.monotonic(), self.limit)
         self.worker.run(self.number, step)
 
-    def _hear(self, event: dict) -> None:
-        if "ready" in event:
-            self.ready, self.seen = True, self._stamp()
-            self._start(self.step)
-            return
-        if self.run is None or event.get("run") != self.run.number:
-            return  # of a run that a later save has ended
-        failed = self.run.take(event)
+    def _runs(self, number: int) -> bool:
+        """Whether that is the run that goes on; a later save may have ended it."""
+        return self.run is not None and self.run.number == number
+
+    def _show(self, failed: Record | None) -> None:
         if failed is not None:
-            self._say([*self._head(), *failure_lines(failed)])
-        if "end" in event:
-            self._end(event)
+            self._say([*self._head(self.run), *failure_lines(failed)])
+
+    def _stop_after_timeout(self) -> None:
+        """The tests after one that gave no answer might wait as long."""
+        if self.run.records and self.run.records[-1].state == "timeout":
+            self._stop()
+
+    def _stop(self) -> None:
+        if not self.run.stopped:
+            self.run.stopped = True
+            self.worker.stop(self.run.number)
 
     def _end(self, event: dict) -> None:
-        run, self.run = self.run, None
+        run = self.run
+        self._show(run.close(event))
+        self.run, self.wanted = None, self.step
         if self.walking and run.passed and run.step < len(self.lab.steps):
             self._say([Line(f"Step {run.step} is passed already", "green")])
             self.step += 1
             self._start(self.step)
             return
         self.walking = False
-        self._say([*self._head(run), *end_lines(run, event, self.hung, self.keys.on), *self._onward(run)])
+        self._say([*self._head(run), *end_lines(run, event, self.keys.on), *self._onward(run)])
 
     def _onward(self, run: Run) -> list[Line]:
         """After a pass: the next step, or that there is none."""
         if not run.passed:
             return []
-        stand = status.known(self.lab, self.root)
+        stand = status.known(self.lab)
         left = [step for step in self.lab.steps if not stand.passed(step.number)]
         if not left:
-            return status.next_lines(stand)[run.step == 0 :]  # that all passed has been said already
+            return status.next_lines(stand)[run.step == ALL :]  # that all passed has been said already
         number = next((step.number for step in left if step.number > self.step), left[0].number)
         way = "n goes" if self.keys.on else f"make watch-{self.lab.name} STEP={number} goes"
-        return [Line(f"{way} on to step {number}: {self.lab.step(number).title}", "bold")]
-
-    def _press(self, key: str) -> None:
-        if self.asked is not None:
-            sure, self.asked = time.monotonic() - self.asked >= PAUSE, None
-            if key == "y" and sure:
-                self._say([Line(text) for text in self._reset()])
-                self.step = self._first_open()
-        elif key == "h":
-            self._say(hints.next_hint(self.lab, self.step, "h"))
-        elif key == "n":
-            self.walking, self.step = False, self._next_step()
-            self._begin(self.step)
-        elif key == "a":
-            self.walking = False
-            self._begin(0)
-        elif key == "r":
-            self.asked = time.monotonic()
-            if not self.footer.on:
-                self._say([Line(RESET, "", 2)])
-
-    def _begin(self, step: int) -> None:
-        if self.ready:
-            self._start(step)
-
-    def _reset(self) -> list[str]:
-        try:
-            return reset(self.lab)
-        except LabError as error:
-            return [str(error)]
-
-    def _wait_no_longer(self) -> None:
-        """Ends a run that has not been heard of for too long."""
-        if self.run is None or self.hung:
-            return
-        limit = max(self.limit, LIMIT_OF_RANKS) if self.run.many_ranks else self.limit
-        if time.monotonic() - self.run.heard > limit:
-            self.hung = True
-            self.worker.stop(self.run.number)
+        return [Line(f"{way} on to step {number}: {self.lab.step(number).title}", "bold", 2)]
 
     def _next_step(self) -> int:
         """The step after this one that is not passed, as far as that is known; else simply the next."""
-        stand = status.known(self.lab, self.root)
+        stand = status.known(self.lab)
         after = [step.number for step in self.lab.steps if step.number > self.step]
         around = [*after, *(step.number for step in self.lab.steps if step.number < self.step)]
         return next((number for number in around if not stand.passed(number)), (after or [1])[0])
 
     def _first_open(self) -> int:
-        stand = status.known(self.lab, self.root)
+        stand = status.known(self.lab)
         return next((step.number for step in self.lab.steps if not stand.passed(step.number)), 1)
 
-    def _stamp(self) -> tuple[int, ...] | None:
-        """What changes when the file is saved; None while it is not there."""
+    # The question -----------------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        self.asked = time.monotonic()
+        if not self.footer.on:
+            self._say([Line(RESET, "", 2)])
+
+    def _answer(self, key: str) -> None:
+        sure, self.asked = time.monotonic() - self.asked >= PAUSE, None
+        if key != "y" or not sure:
+            return
         try:
-            stat = self.file.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+            said = reset(self.lab)
+        except LabError as error:
+            said = [str(error)]
+        self._say([Line(text, "", 9) for text in said])
+        self.step = self.wanted = self._first_open()
+
+    # What is shown ----------------------------------------------------------------------------------------------------
+
+    def _name(self) -> str:
+        return shown(self.lab.paths.student, self.lab.paths.root)
 
     def _tell_gone(self) -> None:
-        if not self.told_gone:
-            self.told_gone = True
-            way = "r puts" if self.keys.on else f"make reset-{self.lab.name} puts"
-            name = shown(self.file, self.root)
-            self._say([Line(f"{name} is not there. Save it again, or {way} the skeleton in its place.", "bold red", 2)])
+        way = "press r or type make" if self.keys.on else "type make"
+        text = f"{self._name()} is not there. Save it again, or {way} reset-{self.lab.name}: the skeleton in its place."
+        self._say([Line(text, "bold red", 2)])
 
-    def _head(self, run: Run | None = None) -> list[Line]:
+    def _head(self, run: Run) -> list[Line]:
         """A rule above what is said of a run, once."""
-        run = run or self.run
-        if self.headed:
+        if run.headed:
             return []
-        self.headed = True
+        run.headed = True
         return [Line(""), Line(f"--- {datetime.now():%H:%M:%S}  {run.title()} ".ljust(screen.width() - 1, "-"), "bold")]
 
     def _foot(self) -> tuple[str, ...]:
-        """The footer, and one for a narrow terminal."""
+        """The footer, and shorter ones for a narrow terminal."""
         if self.asked is not None:
             return RESET, RESET_SHORT
-        if not self.ready:
+        if not self.worker.ready:
             return ("warming up, some seconds (once)",)
-        state = f"step {self.step}"
+        state, longer = f"step {self.step}", ""
         if self.run is not None:
             seconds = int(self.run.seconds)
             state = f"testing, {seconds} s" if seconds else "testing"
-        return f"{state}:  {KEYS}", f"{state}: {KEYS_SHORT}"
+            longer = f"{state}, {self.run.testing}:  {KEYS_SHORT}" if seconds >= NAMED else ""
+        return *([longer] if longer else []), f"{state}:  {KEYS}", f"{state}: {KEYS_SHORT}"
 
     def _say(self, lines: Iterable[Line]) -> None:
         try:
