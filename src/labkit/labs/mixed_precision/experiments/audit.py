@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_iter
 
 from labkit.experiments.style import FORMATS, ORANGE
 from labkit.labs.mixed_precision.audit import MOVES, Recorder
-from labkit.labs.mixed_precision.compare import TokenCrossEntropy
+from labkit.labs.mixed_precision.steps import TokenCrossEntropy
 from labkit.labs.mixed_precision.training import DTYPES
 from labkit.toolbox.models import SmallTransformer
 

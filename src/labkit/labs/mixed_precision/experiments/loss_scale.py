@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from labkit.labs.mixed_precision.compare import one_thread
 from labkit.labs.mixed_precision.training import Settings, Training
 from labkit.toolbox.history import mean_loss
+from labkit.toolbox.measure import one_thread
 
 TITLE = "The loss scale finds its value, wherever it starts (fp16, small MLP on digits)"
 POWERS = (10, 16, 20, 24, 32)  # the trainings start at a loss scale of 2^power

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.experiments.style import FORMATS, ORANGE
-from labkit.labs.mixed_precision.compare import one_thread
 from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.measure import one_thread
 from labkit.toolbox.models import DeepSigmoid
 
 TITLE = "The gradients of six sigmoid layers and a linear one, and what fp16 keeps of them"
