@@ -178,9 +178,7 @@ def train(lab: LabFile, plan: Plan) -> None:
             store.save(training)
     failure = training.failure()
     if not failure:
-        say(training.banner())
-        if training.final_loss > training.history[0].loss:
-            say("The loss rose: this training learned nothing; lower --lr, or train longer")
+        say("\n".join([training.banner(), *training.remarks()]))
     if store:
         say(f"saved: {store.path}; --resume {store.path} with more --epochs goes on")
     if plan.plot and first:

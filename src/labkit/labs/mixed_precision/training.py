@@ -166,23 +166,26 @@ class Training:
         return accuracy(logits, labels)
 
     def failure(self) -> str:
-        """Why a training that has ended came to nothing: a loss that stays inf or nan, or no step made; else ""."""
-        steps, scale = len(self.history), self.trainer.scaler.get_scale()
+        """Why a training that has ended came to nothing: its loss stays inf or nan; else ""."""
+        steps = len(self.history)
         finite = next((number for number in range(steps, 0, -1) if math.isfinite(self.history[number - 1].loss)), 0)
-        if finite < steps:
-            dtype = self.settings.dtype
-            scaler = f"the loss scale fell to {scale:g} in vain" if self.scaling else f"{dtype} has no scaler"
-            skipped = f"{self.skipped} of {steps} steps were skipped, as their gradients were inf or nan ({scaler})"
-            return (
-                f"the training diverged: from step {finite + 1} on its loss is inf or nan; "
-                f"{f'{skipped}; ' if self.skipped else ''}lower --lr, now {self.settings.lr:g}"
-            )
-        if self.skipped < steps:
+        if finite == steps:
             return ""
+        fell = f"the loss scale fell to {self.trainer.scaler.get_scale():g} in vain"
+        scaler = fell if self.scaling else f"{self.settings.dtype} has no scaler"
+        skipped = f"{self.skipped} of {steps} steps were skipped, as their gradients were inf or nan ({scaler}); "
         return (
-            f"the training made no step: the gradients of all {steps} were inf or nan; train longer, or begin with a "
-            f"lower loss scale (it is {scale:g} now)"
+            f"the training diverged: from step {finite + 1} on its loss is inf or nan; "
+            f"{skipped if self.skipped else ''}lower --lr, now {self.settings.lr:g}"
         )
+
+    def remarks(self) -> list[str]:
+        """What the banner's figures do not say of a training that has ended."""
+        if self.skipped == len(self.history):
+            scale = self.trainer.scaler.get_scale()
+            return [f"Every step was skipped: the loss scale, {scale:g} now, has yet to fall; train longer"]
+        rose = self.final_loss > self.history[0].loss
+        return ["The loss rose: this training learned nothing; lower --lr, or train longer"] if rose else []
 
     @property
     def scaling(self) -> bool:
