@@ -112,7 +112,7 @@ def trainer_overhead(lab: ModuleType) -> list[Measured]:
         model = lab.SimpleModel()
         trainer, optimizer = lab.MixedPrecisionTrainer(model, torch.bfloat16), torch.optim.AdamW(model.parameters())
         steps = {
-            "trainer": lambda t=trainer, o=optimizer, m=limit: t.train_step(batch, o, criterion, m),
+            "trainer": partial(trainer.train_step, batch, optimizer, criterion, limit),
             "by hand": amp_loop(lab.SimpleModel(), torch.bfloat16, batch, criterion, limit),
         }
         seconds = interleaved_medians(steps, repeats=5 * TURNS, warmup=10)
@@ -151,7 +151,8 @@ def fabric(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Module)
     from lightning_fabric import Fabric
 
     runner = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
-    return runner_step(runner, *runner.setup(model, torch.optim.AdamW(model.parameters())), batch, criterion)
+    wrapped, optimizer = runner.setup(model, torch.optim.AdamW(model.parameters()))
+    return runner_step(runner, wrapped, optimizer, batch, criterion)
 
 
 def accelerate(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Module) -> Callable[[], object]:
@@ -159,7 +160,8 @@ def accelerate(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Mod
     from accelerate import Accelerator
 
     runner = Accelerator(mixed_precision="bf16", cpu=True)
-    return runner_step(runner, *runner.prepare(model, torch.optim.AdamW(model.parameters())), batch, criterion)
+    wrapped, optimizer = runner.prepare(model, torch.optim.AdamW(model.parameters()))
+    return runner_step(runner, wrapped, optimizer, batch, criterion)
 
 
 def runner_step(

@@ -100,7 +100,7 @@ def run_gpu_bench(
 
 def machine(device: str) -> dict[str, Any]:
     """What was measured on. Whether tf32 is on is left out: each row sets it for itself."""
-    found = {name: value for name, value in hardware().items() if name != "tf32"} | {"cuda": None}
+    found: dict[str, Any] = {name: value for name, value in hardware().items() if name != "tf32"} | {"cuda": None}
     if device == "cuda":
         properties = torch.cuda.get_device_properties()
         found |= {

@@ -82,7 +82,9 @@ class Training:
                 f"{size}; give {below or size}"
             )
         self.lab, self.settings, self.device, self.ranks = lab, settings, device, ranks
-        self.sampler = DistributedSampler(self.train_set, size, ranks.rank if ranks else 0, seed=settings.seed)
+        self.sampler: DistributedSampler[Any] = DistributedSampler(
+            self.train_set, size, ranks.rank if ranks else 0, seed=settings.seed
+        )
         random.seed(settings.seed)
         torch.manual_seed(settings.seed)
         self.model = self._wrapped(MODELS[settings.model]().to(device))

@@ -106,6 +106,13 @@ def _draw_scales(axes: Axes, runs: list[dict[str, Any]]) -> None:
     marks = {"growth": ("growths", "^", 5, pyplot.rcParams["text.color"]), "skipped step": ("skips", "x", 7, VERMILION)}
     for label, (key, mark, size, colour) in marks.items():
         points = [point for run in runs for point in run[key]]
-        steps, powers = [step for step, _ in points], [power for _, power in points]
-        axes.plot(steps, powers, mark, color=colour, markersize=size, markeredgewidth=size / 3, label=label)
+        axes.plot(
+            [step for step, _ in points],
+            [power for _, power in points],
+            mark,
+            color=colour,
+            markersize=size,
+            markeredgewidth=size / 3,
+            label=label,
+        )
     axes.set(xlabel="step")

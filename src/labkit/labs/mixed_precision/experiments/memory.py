@@ -63,6 +63,7 @@ class Timeline(StorageCounter):
             waiting.add(id(parameter))
 
             def has_gradient(parameter: Tensor) -> None:
+                assert parameter.grad is not None, "the hook comes after the gradient"
                 self._life[_key(parameter.grad)].part = GRADIENTS
                 waiting.discard(id(parameter))
                 if not waiting:
@@ -105,7 +106,7 @@ class Timeline(StorageCounter):
         for life in self.lives:
             change[life.part][life.born] += life.size
             change[life.part][end if life.died is None else life.died] -= life.size
-        held = {}
+        held: dict[str, list[int]] = {}
         for part, changes in change.items():
             held[part], now = [], 0
             for difference in changes[:end]:

@@ -54,7 +54,7 @@ def _gradients(
     lab: ModuleType, model: nn.Module, images: Tensor, labels: Tensor, dtype: torch.dtype, scale: float
 ) -> list[tuple[Tensor, Tensor]]:
     """For each layer the gradients of its weights, and of its outputs, a row a sample; the loss is times `scale`."""
-    layers = [layer for layer in model if isinstance(layer, nn.Linear)]
+    layers = [layer for layer in model.children() if isinstance(layer, nn.Linear)]
     outputs: list[Tensor] = []
     hooks = [layer.register_forward_hook(lambda _, inputs, output: outputs.append(output)) for layer in layers]
     loss = F.cross_entropy(lab.mixed_precision_forward(model, images, dtype).float(), labels)
