@@ -111,7 +111,7 @@ def trainer_overhead(lab: ModuleType) -> list[Measured]:
     for limit, allowed in ((1.0, 1.05), (None, 1.10)):
         model = lab.SimpleModel()
         trainer, optimizer = lab.MixedPrecisionTrainer(model, torch.bfloat16), torch.optim.AdamW(model.parameters())
-        steps = {
+        steps: dict[str, Callable[[], object]] = {
             "trainer": partial(trainer.train_step, batch, optimizer, criterion, limit),
             "by hand": amp_loop(lab.SimpleModel(), torch.bfloat16, batch, criterion, limit),
         }
