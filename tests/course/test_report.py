@@ -181,6 +181,13 @@ def test_parts_that_need_a_step_are_left_out(asked: list) -> None:
     assert asked == []
 
 
+def test_parts_that_need_a_missing_package_say_which(asked: list) -> None:
+    found = [one.but(state="skipped", needs="deepspeed") if one.step == 5 else one for one in records()]
+    part = pages.measured(LAB, STUDENT, found, PARTS["bytes-per-rank"])
+    assert part == Measured(PARTS["bytes-per-rank"], None, "needs deepspeed, not installed here")
+    assert asked == []
+
+
 def test_figures_that_need_a_step_come_from_the_reference(asked: list) -> None:
     part = pages.measured(LAB, STUDENT, records(step4="todo"), PARTS["sensitive"])
     assert asked == [("sensitive", "solutions")] and part.data

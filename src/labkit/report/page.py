@@ -29,10 +29,9 @@ UNJUDGED = ("skipped", "grader_error")  # states of a test that gave no verdict 
 
 @dataclass(frozen=True)
 class Row:
-    """Some behaviours together, those of a step or all of them, and where they are on the way."""
+    """Some behaviours together, and where they are on the way."""
 
     records: list[Record]
-    step: Step | None = None
 
     @property
     def earned(self) -> int:
@@ -65,6 +64,13 @@ class Row:
     @property
     def passed(self) -> bool:
         return all(record.state == "passed" for record in self.records)
+
+
+@dataclass(frozen=True)
+class StepRow(Row):
+    """The behaviours of a step."""
+
+    step: Step
 
 
 def write_report(
@@ -127,7 +133,11 @@ def graded(lab: Lab, file: Path) -> list[Record]:
 
 def measured(lab: Lab, file: Path, records: list[Record], part: Part) -> Measured:
     """The part; a figure comes from the reference solution where the file is not far enough for it."""
-    missing = [row.step for row in _rows(lab, records) if row.step and row.step.number in part.needs and not row.passed]
+    rows = [row for row in _rows(lab, records) if row.step.number in part.needs and not row.passed]
+    packages = sorted({record.needs for row in rows for record in row.records if record.state == "skipped"})
+    if packages:
+        return Measured(part, None, f"needs {', '.join(packages)}, not installed here")
+    missing = [row.step for row in rows]
     if missing:
         data, problem = None, _needs(missing)
     else:
@@ -152,8 +162,8 @@ def _needs(steps: list[Step]) -> str:
     return f"needs {' and '.join(filter(None, (', '.join(named[:-1]), named[-1])))}"
 
 
-def _rows(lab: Lab, records: list[Record]) -> list[Row]:
-    return [Row([record for record in records if record.step == step.number], step) for step in lab.steps]
+def _rows(lab: Lab, records: list[Record]) -> list[StepRow]:
+    return [StepRow([record for record in records if record.step == step.number], step) for step in lab.steps]
 
 
 def page(lab: Lab, file: Path, records: list[Record], found: list[Measured], folder: Path, failure: str = "") -> str:
