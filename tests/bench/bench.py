@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from bench import waiting
+from bench.limits import Measured
+from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
-from labkit.course.manifest import ROOT
-from labkit.labs.mixed_precision.compare import TokenCrossEntropy
-from labkit.toolbox.limits import Measured
+from labkit.labs.mixed_precision.steps import TokenCrossEntropy
 from labkit.toolbox.measure import check_amp_available, hardware, interleaved_medians, step_memory
 from labkit.toolbox.models import SmallTransformer
 
@@ -32,7 +32,7 @@ def main(device: str) -> None:
     if device == "cuda":
         from rich.console import Console
 
-        from labkit.labs.mixed_precision.gpu_bench import run_gpu_bench
+        from bench.gpu_bench import run_gpu_bench
 
         run_gpu_bench(Console(highlight=False))
     else:
@@ -42,13 +42,15 @@ def main(device: str) -> None:
 def run_bench(say: Callable[[str], None] = print) -> None:
     """Measures everything and says it line by line, with the machine first."""
     say(", ".join(f"{name} {value}" for name, value in hardware().items() if value is not None))
-    lab = load_implementation(ROOT / "solutions" / "mixed_precision.py")
+    trainer = load_implementation(manifest.find("mixed_precision").paths.solution)
     for part in (transformer, trainer_overhead, partial(rivals, say=say)):
-        for measured in part(lab):
+        for measured in part(trainer):
             say(str(measured))
-    for part in (waiting.suite, waiting.comparison, waiting.watching, waiting.status):
-        for measured in part():
+    for lab in manifest.load_all():
+        for measured in waiting.of_lab(lab):
             say(str(measured))
+    for measured in (*waiting.comparison(), *waiting.status()):
+        say(str(measured))
 
 
 def training(
@@ -109,8 +111,8 @@ def trainer_overhead(lab: ModuleType) -> list[Measured]:
     for limit, allowed in ((1.0, 1.05), (None, 1.10)):
         model = lab.SimpleModel()
         trainer, optimizer = lab.MixedPrecisionTrainer(model, torch.bfloat16), torch.optim.AdamW(model.parameters())
-        steps = {
-            "trainer": lambda t=trainer, o=optimizer, m=limit: t.train_step(batch, o, criterion, m),
+        steps: dict[str, Callable[[], object]] = {
+            "trainer": partial(trainer.train_step, batch, optimizer, criterion, limit),
             "by hand": amp_loop(lab.SimpleModel(), torch.bfloat16, batch, criterion, limit),
         }
         seconds = interleaved_medians(steps, repeats=5 * TURNS, warmup=10)
@@ -149,7 +151,8 @@ def fabric(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Module)
     from lightning_fabric import Fabric
 
     runner = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
-    return runner_step(runner, *runner.setup(model, torch.optim.AdamW(model.parameters())), batch, criterion)
+    wrapped, optimizer = runner.setup(model, torch.optim.AdamW(model.parameters()))
+    return runner_step(runner, wrapped, optimizer, batch, criterion)
 
 
 def accelerate(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Module) -> Callable[[], object]:
@@ -157,7 +160,8 @@ def accelerate(model: nn.Module, batch: tuple[Tensor, Tensor], criterion: nn.Mod
     from accelerate import Accelerator
 
     runner = Accelerator(mixed_precision="bf16", cpu=True)
-    return runner_step(runner, *runner.prepare(model, torch.optim.AdamW(model.parameters())), batch, criterion)
+    wrapped, optimizer = runner.prepare(model, torch.optim.AdamW(model.parameters()))
+    return runner_step(runner, wrapped, optimizer, batch, criterion)
 
 
 def runner_step(

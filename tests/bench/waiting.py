@@ -1,4 +1,4 @@
-"""What a person waits for, measured for `make bench`: the graded suite, the comparison, watch and status."""
+"""What a person waits for, measured for `make bench`: suite, watch and proof of every lab, comparison and status."""
 
 import os
 import resource
@@ -11,48 +11,46 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+from bench.limits import Measured
 from labkit.course import manifest
-from labkit.course.manifest import ROOT
+from labkit.course.manifest import ROOT, Lab
 from labkit.student.warm import Worker
 from labkit.student.watch import SETTLED, TICK
-from labkit.toolbox.limits import Measured
 
 
-def suite() -> list[Measured]:
+def of_lab(lab: Lab) -> Iterator[Measured]:
+    """What a lab's student and maintainer wait for: its suite, watch and the check of its proof."""
+    yield from suite(lab)
+    yield from watching(lab)
+    seconds, _ = seconds_of(["-m", "labkit", "proof", lab.name, "--check"])
+    yield Measured(f"{lab.name}, proof check: wall clock", seconds, "s", 90)
+
+
+def suite(lab: Lab) -> list[Measured]:
     """The graded suite on the solution, and its slowest step."""
-    graded = ["-m", "pytest", "-q", "--no-header", "tests/test_mixed_precision.py", "--impl", "solutions"]
-    importing = seconds_of(["-c", "import torch, torch._dynamo, torch.distributed.fsdp, pytest"])
-    steps = {number: seconds_of([*graded, "--step", str(number)]) for number in range(1, 6)}
-    four = seconds_of([*graded, "-m", "not many_ranks"])
+    graded = ["-m", "pytest", "-q", "--no-header", str(lab.paths.suite), "--impl", "solutions"]
+    steps = {step.number: seconds_of([*graded, "--step", str(step.number)])[0] for step in lab.steps}
+    slowest = max(steps, key=steps.__getitem__)
     return [
-        Measured("graded suite, steps 1 to 4: wall clock", four[0], "s", 15),
-        Measured("graded suite, steps 1 to 4: CPU beyond the imports", four[1] - importing[1], "s", 4.5),
-        Measured("graded suite, slowest of steps 1 to 4: wall clock", max(steps[n][0] for n in range(1, 5)), "s", 6),
-        Measured("graded suite, step 5: wall clock", steps[5][0], "s", 20),
+        Measured(f"{lab.name}, graded suite: wall clock", seconds_of(graded)[0], "s", 6),
+        Measured(f"{lab.name}, graded suite, slowest step ({slowest}): wall clock", steps[slowest], "s", 6),
     ]
 
 
-def comparison() -> list[Measured]:
-    """The lab file's `--compare`."""
-    seconds, _ = seconds_of(["solutions/mixed_precision.py", "--compare"])
-    return [Measured("--compare: wall clock", seconds, "s", 60)]
-
-
-def watching() -> list[Measured]:
-    """`make watch-lab04` on the solution, warm: from a save to the verdict on the step, medians of five saves."""
+def watching(lab: Lab) -> list[Measured]:
+    """`make watch` on the solution, warm: from a save to the verdict on each step, medians of five saves."""
     with solved_course() as root:
-        lab = manifest.find("lab04", root)
-        worker = Worker(lab, root)
+        worker = Worker(manifest.find(lab.stem, root), root)
         try:
             next(events(worker, "ready"))
             seconds = {step.number: statistics.median(verdicts(worker, step.number)) for step in lab.steps}
         finally:
             worker.close()
-    slowest = max(range(1, 5), key=seconds.get)
     return [
-        Measured(f"watch, slowest of steps 1 to 4 ({slowest}): from save to verdict", seconds[slowest], "s", 2),
-        Measured("watch, step 5: from save to verdict", seconds[5], "s", 2),
+        Measured(f"{lab.name}, watch, step {step}: from save to verdict", each, "s", 2)
+        for step, each in seconds.items()
     ]
 
 
@@ -67,32 +65,39 @@ def verdicts(worker: Worker, step: int) -> Iterator[float]:
         yield time.monotonic() - start + TICK + SETTLED
 
 
-def events(worker: Worker, kind: str) -> Iterator[dict]:
+def events(worker: Worker, kind: str) -> Iterator[dict[str, Any]]:
     """The events of this kind, as they come."""
     while True:
         yield from (event for event in worker.events() if kind in event)
 
 
+def comparison() -> list[Measured]:
+    """Lab 04's `--compare`."""
+    seconds, _ = seconds_of([str(manifest.find("mixed_precision").paths.solution), "--compare"])
+    return [Measured("--compare: wall clock", seconds, "s", 60)]
+
+
 def status() -> list[Measured]:
-    """`make status` when nothing has changed since it last ran the tests."""
+    """`make status` of all labs when nothing has changed since it last ran the tests."""
     with solved_course() as root:
         ask = ["-m", "labkit", "status"]
         seconds_of(ask, root)
         again = min(seconds_of(ask, root)[0] for _ in range(3))
-    return [Measured("status, nothing changed: wall clock", again, "s", 1)]
+    return [Measured("status, nothing changed: wall clock", again, "s", 0.3)]
 
 
 @contextmanager
 def solved_course() -> Iterator[Path]:
-    """A copy of the course whose student's file is the solution."""
+    """A copy of the course in which every student's file is the solution."""
     with TemporaryDirectory(prefix="labkit-bench-") as folder:
         root = Path(folder).resolve()
-        for name in ("src", "labs", "tests"):
+        for name in ("src", "labs", "tests", "docs"):
             ignored = shutil.ignore_patterns("__pycache__", "course", "mistakes", "alternatives", "*.egg-info")
             shutil.copytree(ROOT / name, root / name, ignore=ignored)
         for name in ("conftest.py", "pyproject.toml"):
             shutil.copy(ROOT / name, root)
-        shutil.copy(ROOT / "solutions" / "mixed_precision.py", root / "src")
+        for lab in manifest.load_all():
+            shutil.copy(lab.paths.solution, root / "src")
         yield root
 
 

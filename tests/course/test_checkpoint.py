@@ -16,7 +16,7 @@ from commandline import SOLUTION, refused, run, solution
 
 from labkit.course.errors import LabError
 from labkit.course.files import write_whole
-from labkit.labs.mixed_precision import checkpoint
+from labkit.labs.mixed_precision.checkpoint import TrainingFile, settings_of
 from labkit.labs.mixed_precision.training import Settings, Training
 
 SETTINGS = ("--dtype", "fp16", "--init-scale", 2.0**20, "--lr", 1e-3, "--batch-size", 300)
@@ -54,12 +54,12 @@ def test_a_killed_and_resumed_training_ends_bit_for_bit_as_an_undisturbed_one(tm
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
 
-    steps = len(checkpoint.load(killed)["history"])
+    steps = len(TrainingFile(killed).load()["history"])
     assert 0 < steps < 150
     resumed = run(solution(), "--resume", killed, "--checkpoint", killed)
     assert resumed.out.startswith(f"resumed from {killed} after {steps} steps")
     undisturbed = run(solution(), *SETTINGS, "--epochs", 30, "--checkpoint", straight)
-    assert same(checkpoint.load(killed), checkpoint.load(straight))
+    assert same(TrainingFile(killed).load(), TrainingFile(straight).load())
     assert resumed.out.splitlines()[-10:-1] == undisturbed.out.splitlines()[-10:-1]  # all but where it is saved
 
 
@@ -70,9 +70,9 @@ def test_every_batch_is_a_place_to_go_on_from(stop: int, tmp_path: Path) -> None
     for step in range(1, 11):
         straight.step()
         if step == stop:
-            checkpoint.save(straight, path)
+            TrainingFile(path).save(straight)
     resumed = Training(solution(), straight.settings)
-    resumed.load_state_dict(checkpoint.load(path))
+    resumed.load_state_dict(TrainingFile(path).load())
     torch.manual_seed(99)  # the order of the samples does not hang on it
     while len(resumed.history) < 10:
         resumed.step()
@@ -84,13 +84,13 @@ def test_random_state_and_threads_come_back(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     training = Training(solution(), Settings())
     torch.rand(3), random.random()
-    checkpoint.save(training, path)
+    TrainingFile(path).save(training)
     drawn = torch.rand(4), random.random()
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads + 1)
         random.seed(5)
-        training.load_state_dict(checkpoint.load(path))
+        training.load_state_dict(TrainingFile(path).load())
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(threads)
@@ -102,7 +102,7 @@ def test_more_epochs_may_be_asked_for_on_resuming(saved: Path, tmp_path: Path) -
     longer = run(solution(), "--resume", saved, "--epochs", 3, "--checkpoint", saved)
     run(solution(), *SETTINGS, "--epochs", 3, "--checkpoint", other)
     assert re.findall(r"^epoch +(\d)/3", longer.out, re.M) == ["3"]
-    assert same(checkpoint.load(saved), checkpoint.load(other))
+    assert same(TrainingFile(saved).load(), TrainingFile(other).load())
 
 
 def test_a_finished_training_is_copied_where_asked(saved: Path, tmp_path: Path) -> None:
@@ -156,20 +156,20 @@ def test_a_damaged_or_foreign_file_is_refused_and_left_alone(saved: Path, tmp_pa
 
 
 def test_a_checkpoint_of_another_version_is_refused(saved: Path) -> None:
-    state = checkpoint.load(saved)
+    state = TrainingFile(saved).load()
     torch.save({**state, "version": 99}, saved)
     with pytest.raises(LabError, match="format version 99, this labkit reads 2"):
-        checkpoint.load(saved)
+        TrainingFile(saved).load()
     torch.save({**state, "settings": {"dtype": "fp16"}}, saved)
     with pytest.raises(LabError, match="missing or unknown parts"):
-        checkpoint.load(saved)
+        TrainingFile(saved).load()
 
 
 def test_a_state_that_could_not_be_loaded_safely_is_not_written(tmp_path: Path) -> None:
     training = Training(solution(), Settings())
     training.trainer.state_dict = lambda: {"scaler": training.trainer.scaler}
     with pytest.raises(LabError, match="could not be loaded safely"):
-        checkpoint.save(training, tmp_path / "run.pt")
+        TrainingFile(tmp_path / "run.pt").save(training)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -187,7 +187,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_settings_survive_the_file(saved: Path) -> None:
-    state = checkpoint.load(saved)
-    settings = checkpoint.settings_of(saved, state, {})
+    state = TrainingFile(saved).load()
+    settings = settings_of(saved, state, {})
     assert asdict(settings) == state["settings"]
     assert settings == Settings(epochs=2, init_scale=2.0**20, lr=1e-3, batch_size=300)

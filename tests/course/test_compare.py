@@ -9,13 +9,15 @@ from commandline import run, solution
 from torch import nn
 
 import labkit.labs.mixed_precision.compare
-from labkit.labs.mixed_precision.compare import Comparison, Row, Subject, Workload, compare, print_comparison
+from labkit.course.errors import LabError
+from labkit.labs.mixed_precision.compare import Comparison, Row, compare, print_comparison, stability
+from labkit.labs.mixed_precision.steps import Workload, memory, subject, vectors
 
 TINY = Workload(
     name="tiny",
     model=lambda: nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 10)),
     criterion=nn.CrossEntropyLoss(),
-    batch=lambda size: (torch.randn(size, 64), torch.randint(10, (size,))),
+    batch=vectors(width=64, classes=10),
     batch_size=512,
     samples="samples",
 )
@@ -60,14 +62,32 @@ def test_a_slower_format_says_so_and_why(native: bool, reason: str, monkeypatch:
 
 
 def test_stability_is_what_the_steps_showed() -> None:
-    diverging = Subject(solution(), TINY, torch.bfloat16, "cpu")
+    diverging = subject(solution(), TINY, torch.bfloat16, "cpu")
     diverging.losses, diverging.skipped = [2.3, math.inf, math.nan], 2
-    assert diverging.stability() == "loss inf or nan in 2 of 3\n2 skipped"
-    scaled = Subject(solution(), TINY, torch.float16, "cpu")
+    assert stability(diverging) == "loss inf or nan in 2 of 3\n2 skipped"
+    scaled = subject(solution(), TINY, torch.float16, "cpu")
     scaled.trainer.scaler = solution().create_grad_scaler(init_scale=2.0**120, device="cpu")
     for _ in range(3):
-        scaled.step(TINY.batch(4))
-    assert scaled.stability() == f"finite loss in 3 steps\n3 skipped at scale {2.0**117:g}"
+        scaled.step(TINY.batch(4, "cpu"))
+    assert stability(scaled) == f"finite loss in 3 steps\n3 skipped at scale {2.0**117:g}"
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**30])
+def test_memory_is_that_of_a_step_that_was_made(scale: float) -> None:
+    one = subject(solution(), TINY, torch.float16, "cpu")
+    one.trainer.scaler = solution().create_grad_scaler(init_scale=scale, device="cpu")
+    state = 2 * sum(parameter.nbytes for parameter in one.trainer.model.parameters())  # AdamW's two moments
+    measured = memory(one, TINY.batch(8, "cpu"), "cpu")
+    assert (one.skipped > 0) == (scale > 1)
+    assert measured.peak_bytes > 2 * state  # the weights and their gradients are as large as the moments
+
+
+def test_memory_of_a_trainer_that_makes_no_step_is_an_error() -> None:
+    one = subject(solution(), TINY, torch.float16, "cpu")
+    one.trainer.scaler = solution().create_grad_scaler(init_scale=2.0**126, device="cpu")
+    one.trainer.scaler.set_backoff_factor(0.999)
+    with pytest.raises(LabError, match="40 of 40 steps were skipped: there is no whole step to measure"):
+        memory(one, TINY.batch(8, "cpu"), "cpu")
 
 
 def test_a_slow_machine_gets_fewer_turns_and_a_smaller_batch_for_all_formats() -> None:

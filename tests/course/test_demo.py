@@ -13,7 +13,8 @@ from torch.nn import functional as F
 import labkit.labs.mixed_precision.compare
 import labkit.labs.mixed_precision.demo
 from labkit.course.errors import LabError
-from labkit.labs.mixed_precision.demo import DeepRun, notice, run_demo
+from labkit.labs.mixed_precision.deep import UNSCALED, DeepRun
+from labkit.labs.mixed_precision.demo import notice, run_demo
 from labkit.labs.mixed_precision.training import Settings, StepRecord, Training
 from labkit.toolbox.emulation import EmulatedHalf
 from labkit.toolbox.models import DeepSigmoid
@@ -32,13 +33,20 @@ def small_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_demo_runs_and_leaves_a_picture(
     quick: bool, tmp_path: Path, small_comparison: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr(labkit.labs.mixed_precision.demo, "_float16_is_quick", lambda lab, steps: quick)
+    monkeypatch.setattr(labkit.labs.mixed_precision.demo, "float16_is_quick", lambda lab, steps, budget: quick)
     picture = run_demo(SOLUTION, tmp_path / "runs", deep_steps=3, budget=0.5)
     out = capsys.readouterr().out
     assert picture == tmp_path / "runs" / "demo.png" and picture.read_bytes().startswith(b"\x89PNG")
     assert max(len(line) for line in out.splitlines() if str(picture) not in line) <= 80
     assert ("emulated fp16" in out) == (not quick)
-    for part in ("loss scale from 2^24", "| Format | Memory", "Lab 04 Milestone", "What to notice", "Underflow:"):
+    for part in (
+        "loss scale from 2^24",
+        "| Format | Memory",
+        "Lab 04 Milestone",
+        "What to notice",
+        "One seed",
+        "Underflow:",
+    ):
         assert part in out
     assert int(re.search(r"Skipped Steps: (\d+)", out)[1]) > 0
 
@@ -49,14 +57,17 @@ def test_what_to_notice_comes_from_the_measured_numbers() -> None:
         training.step()
 
     def deep(loss: float, zeros: float) -> DeepRun:
-        return DeepRun([StepRecord(loss, False, 1.0, 8)] * 3, zeros)
+        return DeepRun([StepRecord(loss, False, 1.0, 8)] * 3, zeros, 0.9, 1.0)
 
-    runs = {"fp32": deep(0.11, 0), "bf16": deep(0.22, 0), "scaled": deep(0.33, 0.05), "plain": deep(4.44, 0.97)}
-    lines = notice(training, runs, [])
+    runs = {"fp32": deep(0.11, 0), "bf16": deep(0.22, 0), "fp16": deep(0.33, 0.05), UNSCALED: deep(4.44, 0.97)}
+    loss = training.final_loss
+    lines = notice({"fp32": training, "fp16": training}, [0.5, 0.7, 0.6], runs, [])
     assert lines[0].startswith("Loss scale: 2 skipped steps took it from 2^24 to 2^22;")
-    assert "ends at a loss of 4.440 in fp16, with it at 0.330 (fp32 0.110)" in lines[1]
-    assert "97% are exactly zero, with loss scaling 5%" in lines[1]
-    assert "ends at 0.220" in lines[2]
+    assert "in fp32 alone 3 seeds end between 0.5000 and 0.7000" in lines[1]
+    assert f"with one seed, between {loss:.4f} and {loss:.4f}" in lines[1]
+    assert "ends at a loss of 4.440 in fp16, with it at 0.330 (fp32 0.110)" in lines[2]
+    assert "97% are exactly zero, with loss scaling 5%" in lines[2]
+    assert "ends at 0.220" in lines[3]
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

@@ -46,6 +46,12 @@ def test_many_ranks_train_as_one_process_does(strategy: str, ranks: int) -> None
     assert re.search(skips, together.out, re.M)[0] == re.search(skips, alone.out, re.M)[0] != "Skipped Steps: 0"
 
 
+def test_a_training_that_diverges_is_one_line_of_all_ranks_together() -> None:
+    finished = torchrun(2, "--dtype", "fp32", *QUICK, "--lr", 1e30)
+    assert finished.code == 1 and "Milestone" not in finished.out and finished.err.count("\n") == 1
+    assert finished.err.startswith("the training diverged: from step 2 on its loss is inf or nan; 2 of 3 steps")
+
+
 def test_ddp_is_what_torchrun_gets_without_a_strategy() -> None:
     assert learnt(torchrun(2, *QUICK).out) == learnt(torchrun(2, *QUICK, "--strategy", "ddp").out) != []
 

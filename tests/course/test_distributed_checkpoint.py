@@ -10,7 +10,7 @@ from commandline import refused, run, solution
 from gang import on_ranks, torchrun
 from test_checkpoint import same
 
-from labkit.labs.mixed_precision import sharded_checkpoint as sharded
+from labkit.labs.mixed_precision.sharded_checkpoint import TrainingFolder
 from labkit.labs.mixed_precision.training import Settings, Training
 from labkit.toolbox import distributed
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:Us
 
 def tensors(folder: Path) -> dict[str, torch.Tensor]:
     """All tensors of the newest checkpoint below `folder`, whole."""
-    reader = dcp.FileSystemReader(sharded.newest(folder))
+    reader = dcp.FileSystemReader(TrainingFolder(folder).newest())
     described = reader.read_metadata().state_dict_metadata
     room = {name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in described.items()}
     dcp.load(room, storage_reader=reader, no_dist=True)
@@ -31,7 +31,7 @@ def tensors(folder: Path) -> dict[str, torch.Tensor]:
 
 def equal(one: Path, other: Path) -> bool:
     """Whether two folders hold the same training, bit for bit."""
-    return same(tensors(one), tensors(other)) and same(sharded.load(one), sharded.load(other))
+    return same(tensors(one), tensors(other)) and same(TrainingFolder(one).load(), TrainingFolder(other).load())
 
 
 @pytest.fixture(scope="module", params=["ddp", "fsdp"])
@@ -47,10 +47,10 @@ def save_again(old: Path, new: Path) -> None:
     ranks = distributed.of_torchrun()
     ranks.meet()
     ranks.join("cpu")
-    state = sharded.load(old)
+    state = TrainingFolder(old).load()
     training = Training(solution(), Settings(**state["settings"]), ranks=ranks)
-    sharded.restore(training, old, state)
-    sharded.save(training, new)
+    TrainingFolder(old).restore(training, state)
+    TrainingFolder(new).save(training)
     ranks.part()
     ranks.end("", 0)
 
@@ -60,7 +60,7 @@ def test_what_two_ranks_saved_loads_on_any_number(ranks: int, saved: tuple[str, 
     _, old = saved
     finished = on_ranks(ranks, save_again, old, tmp_path / "new")
     assert finished.code == 0, finished.err
-    state, found = sharded.load(old), tensors(old)
+    state, found = TrainingFolder(old).load(), tensors(old)
     assert state["trainer"]["scaler"]["scale"] < 2.0**24 and state["trainer"]["scaler"]["_growth_tracker"] > 0
     moments = [name for name in found if "exp_avg" in name]
     assert moments and all(found[name].any() for name in moments)
@@ -69,7 +69,7 @@ def test_what_two_ranks_saved_loads_on_any_number(ranks: int, saved: tuple[str, 
 
 def test_each_rank_saves_its_own_part_only_if_it_is_sharded(saved: tuple[str, Path]) -> None:
     strategy, folder = saved
-    sizes = [path.stat().st_size for path in sorted(sharded.newest(folder).glob("*.distcp"))]
+    sizes = [path.stat().st_size for path in sorted(TrainingFolder(folder).newest().glob("*.distcp"))]
     assert len(sizes) == 2 and (strategy == "ddp" or max(sizes) < 0.6 * sum(sizes))
 
 
@@ -95,7 +95,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(saved: tuple[str, Path],
     for name in ("__1_0.distcp", ".metadata", "training.pt", "SHA256SUMS"):
         folder = tmp_path / name
         shutil.copytree(old, folder)
-        damaged = sharded.newest(folder) / name
+        damaged = TrainingFolder(folder).newest() / name
         whole = bytearray(damaged.read_bytes())
         whole[len(whole) // 2] ^= 1
         damaged.write_bytes(whole)
@@ -121,7 +121,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint(saved: tuple[str
     shutil.copytree(old, folder)
     finished = on_ranks(2, go_on_with_a_full_disk, folder, strategy)
     assert finished.code == 1 and finished.err.count("\n") == 1 and "No space left on device" in finished.err
-    assert sharded.newest(folder).name == "step-00000009" and equal(old, folder)
+    assert TrainingFolder(folder).newest().name == "step-00000009" and equal(old, folder)
 
 
 def go_on_with_a_full_disk(folder: Path, strategy: str) -> None:

@@ -9,6 +9,7 @@ from page_checks import ROOT
 from rich.console import Console
 
 from labkit.course import manifest
+from labkit.course.errors import LabError
 from labkit.experiments import running
 
 NAMES = running.names(manifest.find("lab04"))
@@ -65,9 +66,21 @@ def test_no_figure_stands_that_no_command_makes() -> None:
     )
 
 
-def test_a_folder_that_cannot_be_is_a_line(tmp_path: Path) -> None:
-    from labkit.course.errors import LabError
+def test_one_name_in_two_labs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = manifest.find("lab04")
+    monkeypatch.setattr(running, "load_all", lambda: [lab, replace(lab, number=9)])
+    with pytest.raises(
+        LabError, match=r"two labs have an experiment 'accumulate': rename one of them, in .*experiments"
+    ):
+        running.owner("speed")
 
+
+def test_an_unknown_name_lists_all() -> None:
+    with pytest.raises(LabError, match="there is no experiment 'speeed'; there is accumulate, audit, bytes-per-rank"):
+        running.module("speeed")
+
+
+def test_a_folder_that_cannot_be_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LabError, match=r"--out .*cannot be made"):
         running.run("accumulate", SOLUTION, tmp_path / "file" / "folder", Console())

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,30 +12,28 @@ import torch
 from page_checks import ROOT
 from rich.console import Console
 
-from bench import bench
+from bench import bench, gpu_bench, gpu_steps
+from bench.gpu_workloads import Filling, mlp, transformer
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
 from labkit.experiments.style import saved, themed
-from labkit.labs.mixed_precision import gpu_bench, gpu_steps
-from labkit.labs.mixed_precision.gpu_workloads import MLP, Transformer
+from labkit.labs.mixed_precision.steps import Batch
 from labkit.toolbox import measure
 
-TRANSFORMER = Transformer(dim=32, layers=2, heads=2, length=16, batch_size=8)
-WIDE = MLP(width=64, layers=3, inputs=32, batch_size=64)
+TRANSFORMER = transformer(dim=32, layers=2, heads=2, length=16, batch_size=8)
+WIDE = mlp(width=64, layers=3, inputs=32, batch_size=64)
 
 
-class SmallMemory(MLP):
-    """Holds no more than two samples."""
+def with_memory_for(samples: int, batch_size: int) -> Filling:
+    """A small MLP whose batch fits into memory only up to so many samples."""
+    whole = mlp(width=8, layers=1, inputs=8, batch_size=batch_size)
 
-    def batch(self, size: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-        if size > 2:
+    def batch(size: int, device: str) -> Batch:
+        if size > samples:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return super().batch(size, device)
+        return whole.batch(size, device)
 
-
-class NoMemory(MLP):
-    def batch(self, size: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    return replace(whole, batch=batch)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +88,11 @@ def test_16_bits_hold_less(ran: tuple) -> None:
 
 def test_operations_are_those_of_the_products() -> None:
     """Forward once and backward twice, except that nothing asks for the gradient of an MLP's inputs."""
-    one = TRANSFORMER
-    layers = one.layers * (2 * 12 * one.dim**2 + 2 * 2 * one.length * one.dim) + 2 * one.dim * one.vocabulary
-    assert gpu_steps.flops_of_a_sample(one, one.model(), "cpu") == 3 * one.length * layers
-    first, others = WIDE.inputs * WIDE.width, (WIDE.layers - 1) * WIDE.width**2 + WIDE.width * WIDE.classes
+    dim, layers, length, vocabulary = 32, 2, 16, 256
+    token = layers * (2 * 12 * dim**2 + 2 * 2 * length * dim) + 2 * dim * vocabulary
+    assert gpu_steps.flops_of_a_sample(TRANSFORMER, TRANSFORMER.model(), "cpu") == 3 * length * token
+    width, layers, inputs, classes = 64, 3, 32, 10
+    first, others = inputs * width, (layers - 1) * width**2 + width * classes
     assert gpu_steps.flops_of_a_sample(WIDE, WIDE.model(), "cpu") == 2 * (2 * first + 3 * others)
 
 
@@ -143,14 +142,14 @@ def test_fp8_product_runs() -> None:
 def test_batch_is_halved_until_it_fits(lab: object) -> None:
     said: list[str] = []
     products = dict.fromkeys(("fp32", "fp16", "bf16"), 1e9)
-    workload = SmallMemory(width=8, layers=1, inputs=8, batch_size=8)
+    workload = with_memory_for(2, batch_size=8)
     result = gpu_steps.measure_what_fits(lab, workload, "cpu", products, 1, said.append)
     assert result.batch_size == 2
     assert [re.findall(r"batch of (\d+) .* (\d+) instead", line) for line in said] == [[("8", "4")], [("4", "2")]]
 
 
 def test_no_memory_at_all_is_said(lab: object) -> None:
-    workload = NoMemory(width=8, layers=1, inputs=8, batch_size=2)
+    workload = with_memory_for(1, batch_size=2)
     with pytest.raises(LabError, match="not even a batch of one fits"):
         gpu_steps.measure_what_fits(lab, workload, "cpu", {}, 1, print)
 

@@ -16,14 +16,15 @@ from small_course import STUBS, small_course
 from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.kits import kit_folder
-from labkit.course.manifest import Behaviour
+from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import Record
 from labkit.experiments import running
 from labkit.report import page as pages
 from labkit.report import parts
-from labkit.report.parts import Part
+from labkit.report.parts import Measured
 
 LAB = manifest.find("lab04")
+PARTS = {part.name: part for part in parts.declared(LAB)}
 NASTY = '<script>alert("1")</script><img src="http://example.org/x.png">'
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 THEMES = {"light": (1, "rgb(255, 255, 255)"), "dark": (0, "rgb(22, 24, 29)")}  # Blink's number, the page's ground
@@ -47,10 +48,10 @@ def page() -> str:
     """A page with something of every kind; its one figure is measured."""
     wide = {"title": "Wide", "rows": [["Format", "Memory"], ["fp32", f"{'0 ' * 200}\nsecond line"]]}
     measured = [
-        Part("banner", {"title": "Milestone!", "lines": [["Precision", "float16"]]}, "with src/mixed_precision.py"),
-        Part("comparison", {"tables": [wide]}, "with src/mixed_precision.py"),
-        Part("accumulate", parts.measured("accumulate", SOLUTION), "with the reference solution"),
-        Part("underflow", None, f"could not be measured: {NASTY}"),
+        Measured(PARTS["banner"], {"title": "Milestone!", "lines": [["Precision", "float16"]]}, "with src"),
+        Measured(PARTS["comparison"], {"tables": [wide]}, "with src"),
+        Measured(PARTS["accumulate"], parts.measured(LAB, "accumulate", SOLUTION), "with the reference solution"),
+        Measured(PARTS["underflow"], None, f"could not be measured: {NASTY}"),
     ]
     return pages.page(LAB, SOLUTION, records(step2="failed", step4="todo"), measured, ROOT / "reports")
 
@@ -115,6 +116,29 @@ def test_figure_has_both_themes_and_says_what_it_shows(page: str) -> None:
     assert "Not here: underflow could not be measured: <script>" in elements.text
 
 
+def test_what_gave_no_verdict_costs_no_points() -> None:
+    """A package that is missing, and a failure of the machinery, are said as such."""
+    found = records(step2="passed")
+    at = next(index for index, one in enumerate(found) if one.step == 2)
+    found[at] = found[at].but(state="grader_error", earned=0, got="no loopback")
+    found = [one.but(state="skipped", earned=0, needs="deepspeed") if one.step == 5 else one for one in found]
+    text = Elements(pages.page(LAB, SOLUTION, found, [], ROOT / "reports")).text
+    skipped, broken = sum(one.points for one in found if one.step == 5), found[at].points
+    worth = LAB.points - skipped - broken
+    assert f"{worth} of {worth} points" in text
+    assert f"{skipped} more with deepspeed" in text and ".venv/bin/pip install deepspeed" in text
+    assert f"{broken} more: the course's own machinery failed" in text
+    assert "The course's own machinery failed here: no loopback It is not your fault" in text
+
+
+def test_a_figure_is_a_part_of_every_lab_that_declares_one() -> None:
+    """The page knows kinds of parts, and no part by its name."""
+    generic = [Path(pages.__file__), Path(parts.__file__), Path(pages.__file__).with_name(pages.TEMPLATE)]
+    assert not [path for path in generic if re.search("banner|comparison|mixed", path.read_text(encoding="utf-8"))]
+    figures = [name for name, part in PARTS.items() if part.kind == parts.Kind.FIGURE]
+    assert figures == running.names(LAB) and all(PARTS[name].measure is None for name in figures)
+
+
 def luminance(colour: str) -> float:
     """Of "#rrggbb", as WCAG 2.2 defines relative luminance."""
     parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
@@ -140,7 +164,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
     """What was asked of which file: that of src gives an error, the reference an answer."""
     calls = []
 
-    def ask(name: str, file: Path) -> tuple[dict | None, str]:
+    def ask(lab: Lab, name: str, file: Path) -> tuple[dict | None, str]:
         calls.append((name, file.parent.name))
         return ({"title": name}, "") if file == SOLUTION else (None, "TypeError: no")
 
@@ -152,19 +176,26 @@ STUDENT = ROOT / "src" / "mixed_precision.py"
 
 
 def test_parts_that_need_a_step_are_left_out(asked: list) -> None:
-    part = pages.measured(LAB, STUDENT, records(step2="failed", step3="todo"), "banner")
-    assert part == Part("banner", None, "needs step 2 (Loss scaling) and step 3 (The trainer)")
+    part = pages.measured(LAB, STUDENT, records(step2="failed", step3="todo"), PARTS["banner"])
+    assert part == Measured(PARTS["banner"], None, "needs step 2 (Loss scaling) and step 3 (The trainer)")
+    assert asked == []
+
+
+def test_parts_that_need_a_missing_package_say_which(asked: list) -> None:
+    found = [one.but(state="skipped", needs="deepspeed") if one.step == 5 else one for one in records()]
+    part = pages.measured(LAB, STUDENT, found, PARTS["bytes-per-rank"])
+    assert part == Measured(PARTS["bytes-per-rank"], None, "needs deepspeed, not installed here")
     assert asked == []
 
 
 def test_figures_that_need_a_step_come_from_the_reference(asked: list) -> None:
-    part = pages.measured(LAB, STUDENT, records(step4="todo"), "sensitive")
+    part = pages.measured(LAB, STUDENT, records(step4="todo"), PARTS["sensitive"])
     assert asked == [("sensitive", "solutions")] and part.data
     assert part.note.endswith("(with src/mixed_precision.py it needs step 4 (Precision-sensitive operations))")
 
 
 def test_figures_whose_measurement_fails_come_from_the_reference(asked: list) -> None:
-    part = pages.measured(LAB, STUDENT, records(), "memory")
+    part = pages.measured(LAB, STUDENT, records(), PARTS["memory"])
     assert asked == [("memory", "src"), ("memory", "solutions")] and part.data
     assert (
         part.note == "with the reference solution (with src/mixed_precision.py it could not be measured: TypeError: no)"
@@ -176,15 +207,15 @@ def test_every_step_that_an_experiment_uses_is_asked_for() -> None:
     for name in running.names(LAB):
         source = (kit_folder(LAB) / "experiments" / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
         used = {owner[function] for function in re.findall(r"\blab\.(\w+)", source) if function in owner}
-        assert used <= set(parts.needed(LAB)[name]), name
+        assert used <= set(PARTS[name].needs), name
 
 
 def test_code_that_raises_or_hangs_gives_a_reason(tmp_path: Path) -> None:
     file = tmp_path / "mixed_precision.py"
     file.write_text("raise KeyError('no\\nsuch')\n")
-    data, why = parts.ask("banner", file)
+    data, why = parts.ask(LAB, "banner", file)
     assert data is None and why.startswith(f"{file}, line 1: ") and "KeyError" in why
-    assert parts.ask("banner", file, limit=0.05) == (None, "no answer within 0.05 s")
+    assert parts.ask(LAB, "banner", file, limit=0.05) == (None, "no answer within 0.05 s")
 
 
 def test_unknown_part_is_refused(tmp_path: Path) -> None:
@@ -211,6 +242,18 @@ def test_unfinished_file_has_a_page_and_a_broken_one_a_line(tmp_path: Path) -> N
     assert ran.code == 1
     assert ran.err.splitlines() == ["labkit: no report: fix src/tiny.py, line 1: '(' was never closed: x = ("]
     assert (course.root / "reports" / "lab07.html").read_text(encoding="utf-8") == page
+
+
+def test_a_kit_that_raises_at_import_is_a_line_of_its_lab_alone(tmp_path: Path) -> None:
+    course = small_course(tmp_path)
+    kit = course.root / "src" / "labkit" / "labs" / "tiny"
+    kit.mkdir()
+    (kit / "report.py").write_text("raise KeyError('no such')\n")
+    ran = course.labkit("report", "lab07", TORCH="yes")
+    line = f"{kit / 'report.py'}: lab07's own code fails: KeyError: 'no such'"
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines() == ["testing src/tiny.py", line, "written: reports/lab07.html"]
+    assert line in Elements((course.root / "reports" / "lab07.html").read_text(encoding="utf-8")).text
 
 
 # In a browser -----------------------------------------------------------------------------------------------------

@@ -61,6 +61,51 @@ def test_a_high_initial_scale_skips_steps_and_training_survives() -> None:
     assert "nan" not in finished.out
 
 
+@pytest.mark.parametrize(
+    ("dtype", "scaler"),
+    [("fp32", "fp32 has no scaler"), ("bf16", "bf16 has no scaler"), ("fp16", "the loss scale fell to 2048 in vain")],
+)
+def test_a_training_that_diverges_is_no_milestone(dtype: str, scaler: str) -> None:
+    finished = run(solution(), "--dtype", dtype, "--epochs", 1, "--lr", 1e30)
+    assert finished.code == 1 and "Milestone" not in finished.out and "overflow" not in finished.out
+    assert finished.err == (
+        "the training diverged: from step 2 on its loss is inf or nan; 5 of 6 steps were skipped, as their gradients "
+        f"were inf or nan ({scaler}); lower --lr, now 1e+30\n"
+    )
+
+
+def test_a_training_without_a_step_says_so() -> None:
+    finished = run(solution(), "--epochs", 1, "--init-scale", 1e38)
+    assert finished.code == 0
+    line = "Every step was skipped: the loss scale, 1.5625e+36 now, has yet to fall; train longer"
+    assert finished.out.splitlines()[-1] == line
+
+
+def test_skipped_steps_do_not_lower_what_memory_is_measured() -> None:
+    reductions = []
+    for rate in (1.0, 2e-3):
+        out = run(solution(), "--epochs", 1, "--lr", rate).out
+        reductions.append(re.search(r"^Memory Reduction: .*$", out, re.M)[0])
+        assert ("The loss rose: this training learned nothing" in out) == (rate == 1.0)
+    assert reductions[0] == reductions[1]
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "fp32"])
+def test_autocast_of_the_float32_baseline_is_silent(dtype: str, lab_file, recwarn: pytest.WarningsRecorder) -> None:
+    code = (
+        "class MixedPrecisionTrainer(MixedPrecisionTrainer):\n"
+        "    def train_step(self, *args):\n"
+        "        with torch.autocast('cpu', dtype=self._dtype):\n"
+        "            return super().train_step(*args)\n"
+        "    def __init__(self, model, dtype):\n"
+        "        super().__init__(model, dtype)\n"
+        "        self._dtype = dtype\n"
+    )
+    lab = lab_file(f"{SOLUTION.read_text(encoding='utf-8').partition('if __name__')[0]}{code}")
+    assert run(lab, "--dtype", dtype, "--epochs", 1).code == 0
+    assert [str(one.message) for one in recwarn] == []
+
+
 def test_the_options_reach_the_training() -> None:
     plain, seed, rate, clipped, batch = (
         run(solution(), "--dtype", "fp32", "--epochs", 1, *more).out

@@ -20,7 +20,7 @@ from commandline import ROOT, SOLUTION
 from gang import learnt, torchrun
 from test_distributed_checkpoint import SETTINGS, equal
 
-from labkit.labs.mixed_precision import sharded_checkpoint as sharded
+from labkit.labs.mixed_precision.sharded_checkpoint import TrainingFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 
@@ -75,7 +75,7 @@ def ranks_of(torchrun: subprocess.Popen[str]) -> list[int]:
 
 def last_step(run: Path) -> int:
     """The step that a job would go on from, 0 at its beginning."""
-    found = sharded.newest(run)
+    found = TrainingFolder(run).newest()
     return int(found.name.removeprefix("step-")) if found else 0
 
 

@@ -29,21 +29,30 @@ def names(lab: Lab) -> list[str]:
 
 
 def owners() -> dict[str, Lab]:
-    """Every experiment of the course and its lab."""
-    return {name: lab for lab in load_all() for name in names(lab)}
+    """Every experiment of the course and its lab. Raises LabError if two labs have one of the same name."""
+    found: dict[str, Lab] = {}
+    for lab in load_all():
+        for name in names(lab):
+            if name in found:
+                folders = " and ".join(str(kit_folder(one) / "experiments") for one in (found[name], lab))
+                raise LabError(f"two labs have an experiment {name!r}: rename one of them, in {folders}")
+            found[name] = lab
+    return found
 
 
 def owner(name: str) -> Lab:
     """The lab that has the experiment `name`. Raises LabError if there is none."""
     all_names = owners()
     if name not in all_names:
-        raise LabError(f"there is no experiment {name!r}; there is {', '.join(all_names)}")
+        raise LabError(f"there is no experiment {name!r}; there is {', '.join(all_names) or 'none'}")
     return all_names[name]
 
 
 def module(name: str) -> ModuleType:
     """The module of the experiment `name`. Raises LabError if no lab has it, or if importing it raised."""
-    return kit(owner(name), f"experiments.{name.replace('-', '_')}")
+    found = kit(owner(name), f"experiments.{name.replace('-', '_')}")
+    assert found, "an experiment's name is that of a file in a kit"
+    return found
 
 
 def measure(name: str, file: Path) -> Measured:

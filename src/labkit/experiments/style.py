@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from matplotlib import pyplot
 from matplotlib.figure import Figure
@@ -13,12 +14,12 @@ from labkit.toolbox.plots import BLUE, GREEN, VERMILION
 GREY, ORANGE, SKY, PURPLE = "#8c8c8c", "#E69F00", "#56B4E9", "#CC79A7"
 FORMATS = {"fp32": GREY, "tf32": PURPLE, "bf16": BLUE, "fp16": GREEN, "fp16, no scaling": VERMILION}
 
-_DARK = {
+_DARK: dict[Any, Any] = {
     "figure.facecolor": "#16181d", "axes.facecolor": "#16181d", "savefig.facecolor": "#16181d",
     "text.color": "#e6e6e6", "axes.labelcolor": "#e6e6e6", "axes.edgecolor": "#9a9a9a",
     "xtick.color": "#c8c8c8", "ytick.color": "#c8c8c8", "grid.color": "#6a6a6a",
 }  # fmt: skip
-_BOTH = {
+_BOTH: dict[Any, Any] = {
     "font.size": 14, "axes.titlesize": 15, "legend.fontsize": 12.5, "legend.frameon": False, "axes.grid": True,
     "grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
     "figure.constrained_layout.use": True, "lines.linewidth": 2.2, "svg.hashsalt": "labkit",

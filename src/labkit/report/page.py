@@ -1,11 +1,13 @@
 """`make report-lab04`: one page of how an implementation stands, what it measures, and on what machine."""
 
+import itertools
 import os
 import platform
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -16,17 +18,19 @@ from labkit.course.manifest import ROOT, Lab, Step
 from labkit.course.records import LOST, Record
 from labkit.judge.summary import diagnosis_of, next_record, next_thing, states
 from labkit.report import parts as measuring
-from labkit.report.parts import Part
+from labkit.report.parts import Kind, Measured, Part
 from labkit.student.apart import graded_apart, why_it_did_not_run
 
 TEMPLATE = "page.html.jinja"
 
 
-@dataclass(frozen=True)
-class StepRow:
-    """A step as the page shows it."""
+UNJUDGED = ("skipped", "grader_error")  # states of a test that gave no verdict on the file: no points are lost by it
 
-    step: Step
+
+@dataclass(frozen=True)
+class Row:
+    """Some behaviours together, and where they are on the way."""
+
     records: list[Record]
 
     @property
@@ -35,19 +39,38 @@ class StepRow:
 
     @property
     def worth(self) -> int:
-        return sum(record.points for record in self.records)
+        """The points that could be earned here."""
+        return sum(record.points for record in self.records if record.state not in UNJUDGED)
+
+    @property
+    def more(self) -> list[str]:
+        """The points that could not, and why: "66 more with deepspeed", "3 more: the course's own machinery failed"."""
+        points: dict[str, int] = {}
+        for record in self.records:
+            if record.state in UNJUDGED:
+                why = f" with {record.needs}" if record.state == "skipped" else ": the course's own machinery failed"
+                points[why] = points.get(why, 0) + record.points
+        return [f"{number} more{why}" for why, number in points.items()]
 
     @property
     def states(self) -> str:
         return states(self.records)
 
     @property
-    def lost(self) -> list[Record]:
-        return [record for record in self.records if record.state in LOST]
+    def told(self) -> list[Record]:
+        """The behaviours of which there is more to say than their state."""
+        return [record for record in self.records if record.state in (*LOST, "grader_error")]
 
     @property
     def passed(self) -> bool:
         return all(record.state == "passed" for record in self.records)
+
+
+@dataclass(frozen=True)
+class StepRow(Row):
+    """The behaviours of a step."""
+
+    step: Step
 
 
 def write_report(
@@ -60,33 +83,40 @@ def write_report(
     line, and a page that was made before stays as it is.
 
     Args:
-        only: names of the lab's parts; what is measured, by default all.
+        only: names of the lab's parts; all by default.
         say: is told what happens; all of it takes some minutes.
 
     Raises:
         LabError: the implementation is not there or cannot be loaded, a name is unknown, or `folder` cannot be written.
     """
     file = implementation_path(impl, lab.stem, ROOT)
-    names = _asked(lab, only)
-    path = folder / (f"{lab.name}.html" if file.parent == ROOT / "src" else f"{lab.name}-{file.parent.name}.html")
+    parts, failure = _parts(lab, only)
+    path = folder / (f"{lab.name}.html" if file == lab.paths.student else f"{lab.name}-{file.parent.name}.html")
     make_folder(folder, "--out")
     check_writable(path, "--out")
     say(f"testing {shown(file, ROOT)}")
     records = graded(lab, file)
-    parts = []
-    for number, name in enumerate(names, start=1):
-        say(f"measuring {name} ({number} of {len(names)})")
-        parts.append(measured(lab, file, records, name))
-    write_whole(path, page(lab, file, records, parts, folder).encode())
+    if failure:
+        say(failure)
+    found = []
+    for number, part in enumerate(parts, start=1):
+        say(f"measuring {part.name} ({number} of {len(parts)})")
+        found.append(measured(lab, file, records, part))
+    write_whole(path, page(lab, file, records, found, folder, failure).encode())
     return path
 
 
-def _asked(lab: Lab, only: Collection[str]) -> list[str]:
-    names = list(measuring.needed(lab))
+def _parts(lab: Lab, only: Collection[str]) -> tuple[list[Part], str]:
+    """The parts that were asked for; or none, and why the lab's own code cannot say which there are."""
+    try:
+        parts = measuring.declared(lab)
+    except LabError as error:
+        return [], " ".join(str(error).split())
+    names = [part.name for part in parts]
     unknown = [name for name in only if name not in names]
     if unknown:
         raise LabError(f"--only {unknown[0]}: there is no such part; there is {', '.join(names) or 'none'}")
-    return [name for name in names if name in only or not only]
+    return [part for part in parts if part.name in only or not only], ""
 
 
 def graded(lab: Lab, file: Path) -> list[Record]:
@@ -101,24 +131,25 @@ def graded(lab: Lab, file: Path) -> list[Record]:
     return ran.records
 
 
-def measured(lab: Lab, file: Path, records: list[Record], name: str) -> Part:
-    """The part `name`; a figure comes from the reference solution where the file is not far enough for it."""
-    needed = measuring.needed(lab)[name]
-    missing = [row.step for row in _rows(lab, records) if row.step.number in needed and not row.passed]
+def measured(lab: Lab, file: Path, records: list[Record], part: Part) -> Measured:
+    """The part; a figure comes from the reference solution where the file is not far enough for it."""
+    rows = [row for row in _rows(lab, records) if row.step.number in part.needs and not row.passed]
+    packages = sorted({record.needs for row in rows for record in row.records if record.state == "skipped"})
+    if packages:
+        return Measured(part, None, f"needs {', '.join(packages)}, not installed here")
+    missing = [row.step for row in rows]
     if missing:
         data, problem = None, _needs(missing)
     else:
-        data, why = measuring.ask(name, file)
+        data, why = measuring.ask(lab, part.name, file)
         problem = f"could not be measured: {why}"
-    if data or name in ("banner", "comparison"):
-        return Part(name, data, _used(file, needed) if data else problem)
-    try:
-        reference = implementation_path("solutions", lab.stem, ROOT)
-    except LabError:
-        return Part(name, None, problem)
-    if reference != file:
-        data, _ = measuring.ask(name, reference)
-    return Part(name, data, f"with the reference solution (with {shown(file, ROOT)} it {problem})" if data else problem)
+    if data or part.kind != Kind.FIGURE:
+        return Measured(part, data, _used(file, part.needs) if data else problem)
+    reference = lab.paths.solution
+    if reference != file and reference.is_file():
+        data, _ = measuring.ask(lab, part.name, reference)
+    note = f"with the reference solution (with {shown(file, ROOT)} it {problem})"
+    return Measured(part, data, note if data else problem)
 
 
 def _used(file: Path, needed: tuple[int, ...]) -> str:
@@ -132,11 +163,14 @@ def _needs(steps: list[Step]) -> str:
 
 
 def _rows(lab: Lab, records: list[Record]) -> list[StepRow]:
-    return [StepRow(step, [record for record in records if record.step == step.number]) for step in lab.steps]
+    return [StepRow([record for record in records if record.step == step.number], step) for step in lab.steps]
 
 
-def page(lab: Lab, file: Path, records: list[Record], parts: list[Part], folder: Path) -> str:
-    """The page, to stand in `folder`, as HTML; whatever comes from the code under test is text in it, never markup."""
+def page(lab: Lab, file: Path, records: list[Record], found: list[Measured], folder: Path, failure: str = "") -> str:
+    """The page, for the `folder`, as HTML; whatever comes from the code under test is text in it, never markup.
+
+    `failure` is why there are no parts.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -151,14 +185,21 @@ def page(lab: Lab, file: Path, records: list[Record], parts: list[Part], folder:
         file=shown(file, ROOT),
         root=root,
         steps=_rows(lab, records),
-        earned=sum(record.earned for record in records),
+        all=Row(records),
         next=next_thing(lab, following, shown(file, ROOT)) if following else "",
         diagnosis=diagnosis_of(lab, records),
-        parts={part.name: part for part in parts},
-        figures=[part for part in parts if part.name not in ("banner", "comparison")],
+        lost=LOST,
+        failure=failure,
+        sections=_sections(found),
         machine=_machine(),
         made=f"{datetime.now():%Y-%m-%d %H:%M}",
     )
+
+
+def _sections(found: list[Measured]) -> list[dict[str, Any]]:
+    """The sections of the page, each with its parts: neighbours with one title share one, as figures do."""
+    grouped = itertools.groupby(found, key=lambda one: one.part.title)
+    return [{"id": title.lower().replace(" ", "-"), "title": title, "parts": list(parts)} for title, parts in grouped]
 
 
 def _machine() -> dict[str, str]:

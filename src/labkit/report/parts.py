@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,27 +19,56 @@ from labkit.course.manifest import ROOT, Lab, find
 
 TIME_LIMIT = 300.0  # seconds for one part; the longest takes about one minute
 
+Data = dict[str, Any]  # what a part measured, as JSON
 
-def needed(lab: Lab) -> dict[str, tuple[int, ...]]:
-    """The parts of the lab's report, in order, each with the steps that it needs; none where the lab has no kit."""
-    own = kit(lab, "report")
-    return own.NEEDED if own else {}
+
+class Kind(StrEnum):
+    """How a part is shown."""
+
+    CARD = "card"  # {"title": text, "lines": [[name, value], ...]}
+    TABLES = "tables"  # {"tables": [{"title": text, "rows": [headings, row, ...]}, ...]}
+    FIGURE = "figure"  # an experiment of the lab: picture, sentence and table
 
 
 @dataclass(frozen=True)
 class Part:
-    """What was measured, as `data` for the page (None: nothing), and the `note` beside it or in its place."""
+    """A part of a lab's report; the lab's kit has them in `report.PARTS`, in the order of the page.
+
+    Attributes:
+        name: what --only calls it; that of the experiment, for a figure.
+        needs: the steps that have to pass before it can be measured with a student's file.
+        title, caption: the heading, and a sentence on what was measured; a figure's experiment has its own.
+        measure: gives the data that its kind asks for, with the lab file at a path; None for a figure.
+    """
 
     name: str
-    data: dict[str, Any] | None
+    kind: Kind
+    needs: tuple[int, ...]
+    title: str = "Figures"
+    caption: str = ""
+    measure: Callable[[Path], Data] | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a part (None: nothing), and the `note` beside it or in its place."""
+
+    part: Part
+    data: Data | None
     note: str
 
 
-def ask(name: str, file: Path, limit: float = TIME_LIMIT) -> tuple[dict[str, Any] | None, str]:
+def declared(lab: Lab) -> tuple[Part, ...]:
+    """The parts of the lab's report; none where the lab has no kit. Raises LabError if importing the kit raised."""
+    own = kit(lab, "report")
+    return own.PARTS if own else ()
+
+
+def ask(lab: Lab, name: str, file: Path, limit: float = TIME_LIMIT) -> tuple[Data | None, str]:
     """The part `name` measured with the lab file at `file`; or None, and in a line why there is nothing."""
     with TemporaryDirectory(prefix="labkit-report-") as folder:
         out = Path(folder) / "part.json"
-        command = [sys.executable, "-m", "labkit.report.parts", name, str(file), str(out)]
+        command = [sys.executable, "-m", "labkit.report.parts", lab.name, name, str(file), str(out)]
         try:
             ran = subprocess.run(
                 command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "utf-8"}, capture_output=True,
@@ -51,13 +82,13 @@ def ask(name: str, file: Path, limit: float = TIME_LIMIT) -> tuple[dict[str, Any
         return None, said[-1]
 
 
-def measured(name: str, file: Path) -> dict[str, Any]:
-    """The part `name`, measured here and now, as the page shows it."""
-    own = kit(find(file.stem), "report").MEASURED.get(name)
-    return own(file) if own else _figure(name, file)
+def measured(lab: Lab, name: str, file: Path) -> Data:
+    """The part `name`, measured here and now."""
+    part = next(part for part in declared(lab) if part.name == name)
+    return part.measure(file) if part.measure else _figure(name, file)
 
 
-def _figure(name: str, file: Path) -> dict[str, Any]:
+def _figure(name: str, file: Path) -> Data:
     """An experiment: its picture for either theme, its table, its sentence."""
     from labkit.experiments import running
 
@@ -77,9 +108,9 @@ def _data_uri(svg: bytes) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
-def _main(name: str, file: str, out: str) -> None:
+def _main(lab: str, name: str, file: str, out: str) -> None:
     try:
-        data = measured(name, Path(file))
+        data = measured(find(lab), name, Path(file))
     except Exception as error:
         kind = "" if isinstance(error, LabError) else f"{type(error).__name__}: "
         sys.exit(f"{kind}{' '.join(str(error).split())}")

@@ -112,6 +112,8 @@ class Ranks:
             return False
 
     def _wait_for_a_reason(self) -> None:
+        if self._store is None:
+            return
         end = time.monotonic() + GRACE
         try:
             while time.monotonic() < end and not self._store.check([_FAILED]):

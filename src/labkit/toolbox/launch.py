@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from labkit.course.errors import LabError
 
@@ -17,7 +18,7 @@ ENDING = 15.0  # seconds that torchrun has to end its ranks after Ctrl-C
 
 
 def launch(file: Path, ranks: int, arguments: Sequence[str] = (), port: int | None = None) -> None:
-    """Trains with the lab file at `file` on `ranks` processes; what rank 0 prints goes to stdout as it comes.
+    """Runs the lab file at `file` on `ranks` processes; what rank 0 prints goes to stdout as it comes.
 
     What ranks and torchrun write to stderr is kept back: the reason for a failure is told in one line.
 
@@ -45,7 +46,7 @@ def launch(file: Path, ranks: int, arguments: Sequence[str] = (), port: int | No
             )
 
 
-def _run(command: list[str], environment: dict[str, str], stderr: object) -> int:
+def _run(command: list[str], environment: dict[str, str], stderr: BinaryIO) -> int:
     process = subprocess.Popen(command, env=environment, stderr=stderr, start_new_session=True)
     try:
         return process.wait()

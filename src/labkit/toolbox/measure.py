@@ -213,3 +213,14 @@ def float32_products(precision: str) -> Iterator[None]:
         yield
     finally:
         matmul.fp32_precision = before
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One CPU thread while it lasts: many that wait for each other take a busy machine ten times longer."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -85,8 +85,7 @@ def _draw_scales(axes: Axes, curves: Sequence[Curve]) -> None:
     axes.set_yscale("log", base=2)
     for curve in curves:
         steps, scales = _steps(curve), [record.scale for record in curve.records]
-        style = {"color": curve.colour, "linewidth": curve.width, "drawstyle": "steps-post"}
-        axes.plot(steps, scales, curve.line, **style)
+        axes.plot(steps, scales, curve.line, color=curve.colour, linewidth=curve.width, drawstyle="steps-post")
         skipped = [(step, record.scale) for step, record in zip(steps, curve.records, strict=True) if record.skipped]
         if skipped:
             label = f"skipped step ({len(skipped)})"

@@ -2,43 +2,24 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 
 import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import nn
 
+from labkit.labs.mixed_precision.steps import Subject, TokenCrossEntropy, Workload, costs, subject, tokens, vectors
 from labkit.labs.mixed_precision.training import DTYPES, check_device
-from labkit.toolbox.measure import check_amp_available, hardware, interleaved_medians, step_memory
+from labkit.toolbox.measure import check_amp_available, hardware, interleaved_medians, one_thread
 from labkit.toolbox.models import SmallTransformer, WideMLP
 
 TURNS = (3, 20)  # fewest and most timed turns of the formats
 BUDGET = 20.0  # seconds for each workload
-UNTIMED_TURNS = 3  # one to warm up, two by `step_memory`
-
-
-class TokenCrossEntropy(nn.CrossEntropyLoss):
-    """Mean cross entropy of logits (N, T, vocab) with tokens (N, T)."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return super().forward(input.flatten(0, 1), target.flatten())
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What the formats are compared on; `batch(n)` gives n samples on the CPU, `samples` names them."""
-
-    name: str
-    model: Callable[[], nn.Module]
-    criterion: nn.Module
-    batch: Callable[[int], tuple[Tensor, Tensor]]
-    batch_size: int
-    samples: str
+UNTIMED_TURNS = 3  # one to warm up, two to measure memory
 
 
 WORKLOADS = (
@@ -46,7 +27,7 @@ WORKLOADS = (
         name="small transformer (4 layers, 256 wide)",
         model=SmallTransformer,
         criterion=TokenCrossEntropy(),
-        batch=lambda size: (torch.randint(256, (size, 64)), torch.randint(256, (size, 64))),
+        batch=tokens(vocabulary=256, length=64),
         batch_size=32,
         samples="sequences of 64 tokens",
     ),
@@ -54,45 +35,22 @@ WORKLOADS = (
         name="wide MLP (784-1024-1024-10)",
         model=WideMLP,
         criterion=nn.CrossEntropyLoss(),
-        batch=lambda size: (torch.randn(size, 784), torch.randint(10, (size,))),
+        batch=vectors(width=784, classes=10),
         batch_size=256,
         samples="samples",
     ),
 )
 
 
-@dataclass
-class Subject:
-    """One format's trainer, and what its steps gave: `losses`, and how many were `skipped`."""
-
-    lab: ModuleType
-    workload: Workload
-    dtype: torch.dtype
-    device: str
-    losses: list[float] = field(default_factory=list)
-    skipped: int = 0
-
-    def __post_init__(self) -> None:
-        torch.manual_seed(0)
-        model = self.workload.model().to(self.device)
-        self.optimizer = torch.optim.AdamW(model.parameters())
-        self.trainer = self.lab.MixedPrecisionTrainer(model, dtype=self.dtype)
-
-    def step(self, batch: tuple[Tensor, Tensor]) -> None:
-        loss, skipped = self.trainer.train_step(batch, self.optimizer, self.workload.criterion)
-        self.losses.append(float(loss))
-        self.skipped += bool(skipped)
-
-    def stability(self) -> str:
-        """What the steps showed: whether the losses were finite, and what loss scaling did or was spared."""
-        bad = sum(not math.isfinite(loss) for loss in self.losses)
-        steps = len(self.losses)
-        finite = f"loss inf or nan in {bad} of {steps}" if bad else f"finite loss in {steps} steps"
-        if self.trainer.scaler.is_enabled():
-            return f"{finite}\n{self.skipped} skipped at scale {self.trainer.scaler.get_scale():g}"
-        if self.dtype == torch.float32 or bad or self.skipped:
-            return f"{finite}\n{self.skipped} skipped"
-        return f"{finite}\nno scaler needed"
+def stability(one: Subject) -> str:
+    """What the steps showed: whether the losses were finite, and what loss scaling did or was spared."""
+    bad, steps = sum(not math.isfinite(loss) for loss in one.losses), len(one.losses)
+    finite = f"loss inf or nan in {bad} of {steps}" if bad else f"finite loss in {steps} steps"
+    if one.trainer.scaler.is_enabled():
+        return f"{finite}\n{one.skipped} skipped at scale {one.trainer.scaler.get_scale():g}"
+    if one.dtype == torch.float32 or bad or one.skipped:
+        return f"{finite}\n{one.skipped} skipped"
+    return f"{finite}\nno scaler needed"
 
 
 @dataclass(frozen=True)
@@ -136,31 +94,17 @@ class Comparison:
         return f"\nslower: no {row.format} arithmetic\non this {self.device.upper()}, emulated"
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One CPU thread while it lasts: many that wait for each other take a busy machine ten times longer."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def compare(lab: ModuleType, workload: Workload, device: str = "cpu", budget: float = BUDGET) -> Comparison:
     """What a training step of the lab's trainer costs in each format, the formats taking turns.
 
     Stays within about `budget` seconds: first with fewer turns, then with a smaller batch for all formats alike.
     """
     start = time.perf_counter()
-    subjects = {name: Subject(lab, workload, dtype, device) for name, dtype in DTYPES.items()}
-
-    def steps(size: int) -> dict[str, Callable[[], None]]:
-        batch = tuple(part.to(device) for part in workload.batch(size))
-        return {name: (lambda subject=subject: subject.step(batch)) for name, subject in subjects.items()}
-
+    subjects = {name: subject(lab, workload, dtype, device) for name, dtype in DTYPES.items()}
     probe_size = max(1, workload.batch_size // 8)
-    probed = sum(interleaved_medians(steps(probe_size), repeats=1, warmup=1, device=device).values())
+    probe = workload.batch(probe_size, device)
+    steps = {name: partial(one.step, probe) for name, one in subjects.items()}
+    probed = sum(interleaved_medians(steps, repeats=1, warmup=1, device=device).values())
     left = budget - (time.perf_counter() - start)
 
     def affordable_turns(size: int) -> int:
@@ -171,10 +115,10 @@ def compare(lab: ModuleType, workload: Workload, device: str = "cpu", budget: fl
         size //= 2
     turns = min(max(affordable_turns(size), TURNS[0]), TURNS[1])
 
-    measured = steps(size)
-    memory = {name: step_memory(step, device).peak_bytes for name, step in measured.items()}
-    seconds = interleaved_medians(measured, repeats=turns, warmup=1, device=device)
-    rows = tuple(Row(name, memory[name], seconds[name], subjects[name].stability()) for name in DTYPES)
+    measured = costs(subjects, workload.batch(size, device), turns, device)
+    rows = tuple(
+        Row(name, cost.memory.peak_bytes, cost.seconds, stability(subjects[name])) for name, cost in measured.items()
+    )
     return Comparison(workload, device, size, rows)
 
 

@@ -1,27 +1,16 @@
-"""Lab 04's parts of the report: the milestone, and what the formats cost."""
+"""Lab 04's parts of the report: the milestone, what the formats cost, and the figures."""
 
 from pathlib import Path
 from typing import Any
 
+from labkit.report.parts import Kind, Part
+
 TRAINER = (1, 2, 3)  # the steps that a training needs
-NEEDED = {  # part -> steps that have to pass before it can be measured with the student's file
-    "banner": TRAINER,
-    "comparison": TRAINER,
-    "accumulate": (),
-    "audit": TRAINER,
-    "bytes-per-rank": (*TRAINER, 5),
-    "formats": TRAINER,
-    "loss-scale": TRAINER,
-    "master-weights": TRAINER,
-    "memory": TRAINER,
-    "sensitive": (4,),
-    "speed": TRAINER,
-    "underflow": (1,),
-}
 
 
 def banner(file: Path) -> dict[str, Any]:
     """The milestone of a training on digits in float16: its title, and its lines as pairs."""
+    from labkit.course.errors import LabError
     from labkit.course.loading import load_implementation
     from labkit.labs.mixed_precision.banner import RULE
     from labkit.labs.mixed_precision.training import Settings, Training
@@ -29,6 +18,8 @@ def banner(file: Path) -> dict[str, Any]:
     training = Training(load_implementation(file), Settings())
     while not training.finished:
         training.step()
+    if training.failure():
+        raise LabError(training.failure())
     title, *lines = [line for line in training.banner().splitlines() if line != RULE]
     return {"title": title, "lines": [line.split(": ", 1) for line in lines]}
 
@@ -36,7 +27,8 @@ def banner(file: Path) -> dict[str, Any]:
 def comparison(file: Path) -> dict[str, Any]:
     """What `--compare` prints: a table for each workload."""
     from labkit.course.loading import load_implementation
-    from labkit.labs.mixed_precision.compare import WORKLOADS, compare, one_thread
+    from labkit.labs.mixed_precision.compare import WORKLOADS, compare
+    from labkit.toolbox.measure import one_thread
 
     lab, tables = load_implementation(file), []
     for workload in WORKLOADS:
@@ -48,4 +40,24 @@ def comparison(file: Path) -> dict[str, Any]:
     return {"tables": tables}
 
 
-MEASURED = {"banner": banner, "comparison": comparison}  # what is no experiment
+PARTS = (
+    Part("banner", Kind.CARD, TRAINER, "Milestone", "Digits learnt in float16.", banner),
+    Part(
+        "comparison",
+        Kind.TABLES,
+        TRAINER,
+        "Comparison",
+        "On the CPU, one thread. Memory: peak of a step, percent of fp32. Speed: fp32's time over this format's.",
+        comparison,
+    ),
+    Part("accumulate", Kind.FIGURE, ()),
+    Part("audit", Kind.FIGURE, TRAINER),
+    Part("bytes-per-rank", Kind.FIGURE, (*TRAINER, 5)),
+    Part("formats", Kind.FIGURE, TRAINER),
+    Part("loss-scale", Kind.FIGURE, TRAINER),
+    Part("master-weights", Kind.FIGURE, TRAINER),
+    Part("memory", Kind.FIGURE, TRAINER),
+    Part("sensitive", Kind.FIGURE, (4,)),
+    Part("speed", Kind.FIGURE, TRAINER),
+    Part("underflow", Kind.FIGURE, (1,)),
+)

@@ -10,6 +10,8 @@ import hashlib
 import os
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,138 +20,132 @@ import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.utils._pytree import tree_leaves, tree_map, tree_map_with_path
 
 from labkit.course.errors import LabError
 from labkit.course.files import check_writable, sync_folder, write_whole
-from labkit.labs.mixed_precision import checkpoint
+from labkit.labs.mixed_precision.checkpoint import State, pack, unpack
 from labkit.labs.mixed_precision.training import Training
 
 FORMAT = "labkit sharded training checkpoint"
+PARTS = ("trainer", "optimizer")  # of a training's state: those that hold tensors which are spread over the ranks
 _STEP, _PARTIAL, _OLD = "step-", ".partial-", ".old-"
 
 
-def check(folder: Path) -> None:
-    """Raises LabError, naming --checkpoint, unless checkpoints can be written to `folder`, empty or one of ours."""
-    if folder.exists() and not folder.is_dir():
-        raise LabError(f"--checkpoint {folder}: is a file; under torchrun give a folder, each rank saves its own part")
-    if folder.exists() and any(folder.iterdir()) and not _ours(folder):
-        raise LabError(f"--checkpoint {folder}: holds other files; give an empty folder or a new one")
-    check_writable(folder / "file" if folder.exists() else folder, "--checkpoint")
+class TrainingFolder:
+    """The `Store` of many ranks: a folder on storage that all share. Every rank calls every method."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
-def newest(folder: Path) -> Path | None:
-    """The folder of the last step that was saved below `folder`, None if there is none."""
-    return max(folder.glob(f"{_STEP}*"), default=None)
+    def newest(self) -> Path | None:
+        """The folder of the last step that was saved, None if there is none."""
+        return max(self.path.glob(f"{_STEP}*"), default=None)
 
+    def check(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise LabError(
+                f"--checkpoint {self.path}: is a file; under torchrun give a folder, each rank saves its own part"
+            )
+        if self.path.exists() and not all(
+            path.is_dir() and path.name.startswith((_STEP, _PARTIAL, _OLD)) for path in self.path.iterdir()
+        ):
+            raise LabError(f"--checkpoint {self.path}: holds other files; give an empty folder or a new one")
+        check_writable(self.path / "file" if self.path.exists() else self.path, "--checkpoint")
 
-def save(training: Training, folder: Path) -> None:
-    """Writes the training's state below `folder`, whole or not at all. Every rank calls it, on storage that all share.
+    def goes_on(self) -> bool:
+        """After a rank has failed torchrun starts all of them again with the same command."""
+        return self.newest() is not None
 
-    Raises LabError if it cannot be written.
-    """
-    steps = len(training.history)
-    partial, whole = folder / f"{_PARTIAL}{steps}", folder / f"{_STEP}{steps:08}"
-    first = dist.get_rank() == 0
-    tensors: dict[str, Tensor] = {}
-    state = training.state_dict()
-    for part in ("trainer", "optimizer"):
-        state[part] = _set_apart(state[part], part, tensors)
-    try:
-        if first:
-            _clear(folder)
-            partial.mkdir(parents=True)
-        dist.barrier()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dcp.save(tensors, storage_writer=dcp.FileSystemWriter(partial, sync_files=True))
-        if first:
-            write_whole(partial / "training.pt", checkpoint.pack(state, partial, FORMAT))
-            write_whole(partial / "SHA256SUMS", _sums(partial).encode())
-            partial.rename(whole)
-            sync_folder(folder)
-            _clear(folder, but=whole)
-        dist.barrier()
-    except OSError as error:
-        raise LabError(f"{whole}: cannot be written ({error.strerror}); what was saved before is untouched") from None
-    except CheckpointException as error:
-        raise _first_failure(error, f"{whole}: cannot be written") from error
+    def save(self, training: Training) -> None:
+        steps = len(training.history)
+        partial, whole = self.path / f"{_PARTIAL}{steps}", self.path / f"{_STEP}{steps:08}"
+        first = dist.get_rank() == 0
+        tensors: dict[str, Tensor] = {}
+        state = training.state_dict()
+        state |= {part: _set_apart(state[part], part, tensors) for part in PARTS}
+        try:
+            if first:
+                self._clear()
+                partial.mkdir(parents=True)
+            dist.barrier()
+            with _one_error(f"{whole}: cannot be written"):
+                dcp.save(tensors, storage_writer=dcp.FileSystemWriter(partial, sync_files=True))
+            if first:
+                write_whole(partial / "training.pt", pack(state, partial, FORMAT))
+                write_whole(partial / "SHA256SUMS", _sums(partial).encode())
+                partial.rename(whole)
+                sync_folder(self.path)
+                self._clear(but=whole)
+            dist.barrier()
+        except OSError as error:
+            reason = f"cannot be written ({error.strerror}); what was saved before is untouched"
+            raise LabError(f"{whole}: {reason}") from None
 
+    def load(self) -> State:
+        if self.path.is_file():
+            raise LabError(f"{self.path}: is a file, saved by one process; go on without torchrun")
+        found = self.newest()
+        if found is None:
+            raise LabError(f"{self.path}: holds no checkpoint; give the folder that --checkpoint wrote under torchrun")
+        try:
+            whole = (found / "SHA256SUMS").read_text(encoding="ascii") == _sums(found)
+        except (OSError, UnicodeDecodeError):
+            whole = False
+        if not whole:
+            raise LabError(f"{found}: is damaged; `sha256sum -c SHA256SUMS` in it says which file")
+        return unpack(found / "training.pt", FORMAT)
 
-def load(folder: Path) -> dict[str, Any]:
-    """What `save` wrote last, with a description in the place of each tensor; `restore` fetches those.
+    def restore(self, training: Training, state: State) -> None:
+        """Puts `state` and its tensors into `training`; each rank reads what it holds itself.
 
-    Raises LabError if there is nothing, or if a file of it is damaged (SHA-256) or missing.
-    """
-    if folder.is_file():
-        raise LabError(f"{folder}: is a file, saved by one process; go on without torchrun")
-    found = newest(folder)
-    if found is None:
-        raise LabError(f"{folder}: holds no checkpoint; give the folder that --checkpoint wrote under torchrun")
-    try:
-        whole = (found / "SHA256SUMS").read_text(encoding="ascii") == _sums(found)
-    except (OSError, UnicodeDecodeError):
-        whole = False
-    if not whole:
-        raise LabError(f"{found}: is damaged; `sha256sum -c SHA256SUMS` in it says which file")
-    return checkpoint.load(found / "training.pt", FORMAT)
-
-
-def restore(training: Training, folder: Path, state: dict[str, Any]) -> None:
-    """Puts what `load` gave and its tensors into `training`; each rank reads what it holds itself.
-
-    Raises LabError if the ranks do not see the same checkpoint, or if it is one of another model.
-    """
-    found = newest(folder)
-    seen: list[str | None] = [None] * dist.get_world_size()
-    dist.all_gather_object(seen, str(found and found.name))
-    if len(set(seen)) > 1:
-        raise LabError(f"{folder}: is another folder on another machine; put it on storage that all ranks share")
-    room: dict[str, Tensor] = {}
-    _set_apart(training.trainer.state_dict(), "trainer", room)
-    if set(_described(state["trainer"])) != set(room):
-        raise LabError(f"{folder}: is a checkpoint of another model")
-    parameters = [parameter for group in training.optimizer.param_groups for parameter in group["params"]]
-    for number, entries in state["optimizer"]["state"].items():
-        for entry in entries.values():
-            if _is_description(entry):
+        Raises LabError if the ranks do not see the same checkpoint, or if it is one of another model.
+        """
+        found = self.newest()
+        seen: list[str | None] = [None] * dist.get_world_size()
+        dist.all_gather_object(seen, str(found and found.name))
+        if len(set(seen)) > 1:
+            raise LabError(f"{self.path}: is another folder on another machine; put it on storage that all ranks share")
+        room: dict[str, Tensor] = {}
+        _set_apart(training.trainer.state_dict(), "trainer", room)
+        leaves = tree_leaves(state["trainer"], is_leaf=_is_description)
+        if {leaf["tensor"] for leaf in leaves if _is_description(leaf)} != set(room):
+            raise LabError(f"{self.path}: is a checkpoint of another model")
+        parameters = [parameter for group in training.optimizer.param_groups for parameter in group["params"]]
+        for number, entries in state["optimizer"]["state"].items():
+            for entry in filter(_is_description, entries.values()):
                 room[entry["tensor"]] = _room(entry, parameters[number])
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dcp.load(room, storage_reader=dcp.FileSystemReader(found))
-    except CheckpointException as error:
-        raise _first_failure(error, f"{found}: cannot be read") from error
-    training.load_state_dict(state | {part: _put_back(state[part], room) for part in ("trainer", "optimizer")})
+        with _one_error(f"{found}: cannot be read"):
+            dcp.load(room, storage_reader=dcp.FileSystemReader(str(found)))
+        training.load_state_dict(state | {part: _put_back(state[part], room) for part in PARTS})
+
+    def _clear(self, but: Path | None = None) -> None:
+        """Removes what was left half, and with `but` every whole checkpoint except that one."""
+        for path in self.path.glob(f"{_STEP}*") if but else ():
+            if path != but:
+                path.rename(self.path / f"{_OLD}{path.name}")  # nobody finds it half removed under its name
+        for path in [*self.path.glob(f"{_PARTIAL}*"), *self.path.glob(f"{_OLD}*")]:
+            shutil.rmtree(path)
 
 
-def _set_apart(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """`value` with a description in the place of each tensor in it; the tensors go to `tensors` by their paths."""
-    if isinstance(value, Tensor):
-        tensors[path] = value
-        return {"tensor": path, "shape": list(value.shape), "dtype": value.dtype}
-    if isinstance(value, dict):
-        return {key: _set_apart(item, f"{path}.{key}", tensors) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_set_apart(item, f"{path}.{number}", tensors) for number, item in enumerate(value))
-    return value
+def _set_apart(part: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """`part` with a description in the place of each tensor in it; the tensors go to `tensors` by their paths."""
+
+    def describe(path: tuple[Any, ...], leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        key = ".".join([name, *(str(getattr(entry, "key", getattr(entry, "idx", entry))) for entry in path)])
+        tensors[key] = leaf
+        return {"tensor": key, "shape": list(leaf.shape), "dtype": leaf.dtype}
+
+    return tree_map_with_path(describe, part)
 
 
-def _put_back(value: Any, tensors: dict[str, Tensor]) -> Any:
+def _put_back(part: Any, tensors: dict[str, Tensor]) -> Any:
     """What `_set_apart` was given, with these tensors."""
-    if _is_description(value):
-        return tensors[value["tensor"]]
-    if isinstance(value, dict):
-        return {key: _put_back(item, tensors) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_put_back(item, tensors) for item in value)
-    return value
-
-
-def _described(value: Any) -> list[str]:
-    if _is_description(value):
-        return [value["tensor"]]
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return [path for item in items for path in _described(item)]
+    return tree_map(
+        lambda leaf: tensors[leaf["tensor"]] if _is_description(leaf) else leaf, part, is_leaf=_is_description
+    )
 
 
 def _is_description(value: Any) -> bool:
@@ -169,20 +165,15 @@ def _sums(folder: Path) -> str:
     return "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
 
 
-def _ours(folder: Path) -> bool:
-    return all(path.is_dir() and path.name.startswith((_STEP, _PARTIAL, _OLD)) for path in folder.iterdir())
-
-
-def _clear(folder: Path, but: Path | None = None) -> None:
-    """Removes what was left half below `folder`, and with `but` every whole checkpoint except that one."""
-    for path in folder.glob(f"{_STEP}*") if but else ():
-        if path != but:
-            path.rename(folder / f"{_OLD}{path.name}")  # nobody finds it half removed under its name
-    for path in [*folder.glob(f"{_PARTIAL}*"), *folder.glob(f"{_OLD}*")]:
-        shutil.rmtree(path)
-
-
-def _first_failure(error: CheckpointException, what: str) -> Exception:
-    """The error of the first rank that failed in a checkpoint, as a LabError if a file was the reason."""
-    cause = min(error.failures.items())[1][0]
-    return LabError(f"{what} ({cause.strerror})") if isinstance(cause, OSError) else RuntimeError(f"{what}: {cause}")
+@contextmanager
+def _one_error(what: str) -> Iterator[None]:
+    """Turns what the ranks raise together into the error of the first that failed: a LabError if a file was it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except CheckpointException as error:
+        cause = min(error.failures.items())[1][0]
+        if isinstance(cause, OSError):
+            raise LabError(f"{what} ({cause.strerror})") from error
+        raise RuntimeError(f"{what}: {cause}") from error

@@ -4,7 +4,6 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -14,10 +13,10 @@ from torch.utils.data import DistributedSampler
 
 from labkit.course.errors import LabError
 from labkit.labs.mixed_precision.banner import milestone_banner
+from labkit.labs.mixed_precision.steps import Subject, memory
 from labkit.toolbox.datasets import digits_split
 from labkit.toolbox.distributed import Ranks
 from labkit.toolbox.history import StepRecord, mean_loss
-from labkit.toolbox.measure import step_memory
 from labkit.toolbox.models import SimpleModel, SmallCNN
 
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -83,7 +82,9 @@ class Training:
                 f"{size}; give {below or size}"
             )
         self.lab, self.settings, self.device, self.ranks = lab, settings, device, ranks
-        self.sampler = DistributedSampler(self.train_set, size, ranks.rank if ranks else 0, seed=settings.seed)
+        self.sampler: DistributedSampler[Any] = DistributedSampler(
+            self.train_set, size, ranks.rank if ranks else 0, seed=settings.seed
+        )
         random.seed(settings.seed)
         torch.manual_seed(settings.seed)
         self.model = self._wrapped(MODELS[settings.model]().to(device))
@@ -166,14 +167,49 @@ class Training:
         logits = self.lab.mixed_precision_forward(self.model, images.to(self.device), DTYPES[self.settings.dtype])
         return accuracy(logits, labels)
 
+    def failure(self) -> str:
+        """Why a training that has ended came to nothing: its loss stays inf or nan; else ""."""
+        steps = len(self.history)
+        finite = next((number for number in range(steps, 0, -1) if math.isfinite(self.history[number - 1].loss)), 0)
+        if finite == steps:
+            return ""
+        fell = f"the loss scale fell to {self.trainer.scaler.get_scale():g} in vain"
+        scaler = fell if self.scaling else f"{self.settings.dtype} has no scaler"
+        skipped = f"{self.skipped} of {steps} steps were skipped, as their gradients were inf or nan ({scaler}); "
+        return (
+            f"the training diverged: from step {finite + 1} on its loss is inf or nan; "
+            f"{skipped if self.skipped else ''}lower --lr, now {self.settings.lr:g}"
+        )
+
+    def remarks(self) -> list[str]:
+        """What the banner's figures do not say of a training that has ended."""
+        if self.skipped == len(self.history):
+            scale = self.trainer.scaler.get_scale()
+            return [f"Every step was skipped: the loss scale, {scale:g} now, has yet to fall; train longer"]
+        rose = self.final_loss > self.history[0].loss
+        return ["The loss rose: this training learned nothing; lower --lr, or train longer"] if rose else []
+
+    @property
+    def scaling(self) -> bool:
+        return self.trainer.scaler.is_enabled()
+
+    @property
+    def skipped(self) -> int:
+        return sum(record.skipped for record in self.history)
+
+    @property
+    def final_loss(self) -> float:
+        """The mean loss of the last whole epoch."""
+        return mean_loss(self.epoch_records(self.epoch - 1))
+
     def banner(self) -> str:
         """The milestone's banner: loss of the first step and mean of the last epoch, memory measured now."""
         return milestone_banner(
             dtype=DTYPES[self.settings.dtype],
-            scaling=self.trainer.scaler.is_enabled(),
+            scaling=self.scaling,
             initial_loss=self.history[0].loss,
-            final_loss=mean_loss(self.epoch_records(self.epoch - 1)),
-            skipped_steps=sum(record.skipped for record in self.history),
+            final_loss=self.final_loss,
+            skipped_steps=self.skipped,
             memory_reduction=memory_reduction(self.lab, self.settings, self.device, self.ranks),
         )
 
@@ -221,11 +257,13 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
 def memory_reduction(lab: ModuleType, settings: Settings, device: str = "cpu", ranks: Ranks | None = None) -> float:
     """The share of a step's peak memory that `settings.dtype` saves against fp32, measured; negative if it adds.
 
-    On many ranks each measures its own step.
+    On many ranks each measures its own step. A learning rate or loss scale of the settings at which no step is made
+    must not decide what is measured: both are the usual ones. Raises LabError if no step is made even so.
     """
     peak = {}
     for dtype in ("fp32", settings.dtype):
-        training = Training(lab, replace(settings, dtype=dtype, init_scale=None), device, ranks=ranks)
-        one_step = partial(training.trainer.train_step, training.next_batch(), training.optimizer, training.criterion)
-        peak[dtype] = step_memory(one_step, device).peak_bytes
+        usual = replace(settings, dtype=dtype, lr=Settings.lr, init_scale=None)
+        training = Training(lab, usual, device, ranks=ranks)
+        subject = Subject(training.trainer, DTYPES[dtype], training.optimizer, training.criterion)
+        peak[dtype] = memory(subject, training.next_batch(), device).peak_bytes
     return 1 - peak[settings.dtype] / peak["fp32"]

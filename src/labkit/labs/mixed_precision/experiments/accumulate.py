@@ -18,7 +18,7 @@ POINTS = [2**power for power in range(17)]
 
 def measure(lab: ModuleType) -> dict[str, Any]:
     """Sums after 1, 2, 4, ... addends: each running sum is rounded after every addition."""
-    sums = {}
+    sums: dict[str, list[float]] = {}
     for name, dtype in DTYPES.items():
         running, addend = torch.zeros((), dtype=dtype), torch.tensor(ADDEND, dtype=dtype)
         sums[name] = []

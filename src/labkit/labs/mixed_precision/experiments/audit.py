@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_iter
 
 from labkit.experiments.style import FORMATS, ORANGE
 from labkit.labs.mixed_precision.audit import MOVES, Recorder
-from labkit.labs.mixed_precision.compare import TokenCrossEntropy
+from labkit.labs.mixed_precision.steps import TokenCrossEntropy
 from labkit.labs.mixed_precision.training import DTYPES
 from labkit.toolbox.models import SmallTransformer
 
@@ -213,8 +213,8 @@ def _box(axes: pyplot.Axes, left: float, row: int, width: float, ran: dict[str, 
     """A box in the colour of its dtype; an empty one where nothing is computed."""
     colour = FORMATS.get(_dtype(ran), ORANGE) if ran["calls"] else "none"
     edge = pyplot.rcParams["grid.color"] if colour == "none" else colour
-    style = {"boxstyle": "round,pad=0,rounding_size=0.12", "mutation_aspect": 1.0}
-    axes.add_patch(FancyBboxPatch((left, row - 0.4), width, 0.8, facecolor=colour, edgecolor=edge, **style))
+    shape = "round,pad=0,rounding_size=0.12"
+    axes.add_patch(FancyBboxPatch((left, row - 0.4), width, 0.8, shape, facecolor=colour, edgecolor=edge))
     words = f"{before}{_words(ran)}, {_dtype(ran)}" if ran["calls"] else "nothing to compute"
     ink = INK if ran["calls"] else pyplot.rcParams["xtick.color"]
     axes.text(left + width / 2, row, words, ha="center", va="center", color=ink, fontsize=12.5)

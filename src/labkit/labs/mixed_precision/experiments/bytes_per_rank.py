@@ -60,7 +60,7 @@ def _held_by_this_rank(job: list) -> Answer:
     return Answer(
         {
             "parameters": _bytes(parameters),
-            "gradients": _bytes(parameter.grad for parameter in parameters),
+            "gradients": _bytes(parameter.grad for parameter in parameters if parameter.grad is not None),
             "optimizer state": _bytes(
                 entry for state in optimizer.state.values() for entry in state.values() if isinstance(entry, Tensor)
             ),

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from labkit.labs.mixed_precision.compare import one_thread
 from labkit.labs.mixed_precision.training import Settings, Training
 from labkit.toolbox.history import mean_loss
+from labkit.toolbox.measure import one_thread
 
 TITLE = "The loss scale finds its value, wherever it starts (fp16, small MLP on digits)"
 POWERS = (10, 16, 20, 24, 32)  # the trainings start at a loss scale of 2^power
@@ -106,6 +106,13 @@ def _draw_scales(axes: Axes, runs: list[dict[str, Any]]) -> None:
     marks = {"growth": ("growths", "^", 5, pyplot.rcParams["text.color"]), "skipped step": ("skips", "x", 7, VERMILION)}
     for label, (key, mark, size, colour) in marks.items():
         points = [point for run in runs for point in run[key]]
-        steps, powers = [step for step, _ in points], [power for _, power in points]
-        axes.plot(steps, powers, mark, color=colour, markersize=size, markeredgewidth=size / 3, label=label)
+        axes.plot(
+            [step for step, _ in points],
+            [power for _, power in points],
+            mark,
+            color=colour,
+            markersize=size,
+            markeredgewidth=size / 3,
+            label=label,
+        )
     axes.set(xlabel="step")

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
-from labkit.labs.mixed_precision.compare import WORKLOADS, Subject, Workload, one_thread
-from labkit.toolbox.measure import StorageCounter
+from labkit.labs.mixed_precision.compare import WORKLOADS
+from labkit.labs.mixed_precision.steps import Batch, Subject, Workload, subject
+from labkit.toolbox.measure import StorageCounter, one_thread
 
 TITLE = "What a training step holds, in float32 and under bf16 autocast"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -43,25 +44,26 @@ class Life:
 class Timeline(StorageCounter):
     """Also keeps when each storage lived and what it was for; a storage is what it turns out to be, all its life."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, one: Subject) -> None:
         super().__init__("cpu")
         self.lives: list[Life] = []
         self.phases: list[str] = []  # of each operation
         self.phase = PHASES[0]
         self._life: dict[int, Life] = {}
         self._known: dict[int, str] = {}  # storages from before the step
-        self._watch(subject)
+        self._watch(one)
 
-    def _watch(self, subject: Subject) -> None:
+    def _watch(self, one: Subject) -> None:
         waiting = set()
-        for parameter in subject.trainer.model.parameters():
+        for parameter in one.trainer.model.parameters():
             self._known[_key(parameter)] = WEIGHTS
-            for value in subject.optimizer.state[parameter].values():
+            for value in one.optimizer.state[parameter].values():
                 if isinstance(value, Tensor):
                     self._known[_key(value)] = STATE
             waiting.add(id(parameter))
 
             def has_gradient(parameter: Tensor) -> None:
+                assert parameter.grad is not None, "the hook comes after the gradient"
                 self._life[_key(parameter.grad)].part = GRADIENTS
                 waiting.discard(id(parameter))
                 if not waiting:
@@ -104,7 +106,7 @@ class Timeline(StorageCounter):
         for life in self.lives:
             change[life.part][life.born] += life.size
             change[life.part][end if life.died is None else life.died] -= life.size
-        held = {}
+        held: dict[str, list[int]] = {}
         for part, changes in change.items():
             held[part], now = [], 0
             for difference in changes[:end]:
@@ -122,20 +124,20 @@ def measure(lab: ModuleType) -> dict[str, Any]:
     torch.manual_seed(0)
     models = {}
     for name, workload in MODELS.items():
-        batch = workload.batch(workload.batch_size)
+        batch = workload.batch(workload.batch_size, "cpu")
         with one_thread():  # many would wait for each other on a busy machine
             steps = {label: _step(lab, workload, dtype, batch) for label, dtype in DTYPES.items()}
         models[name] = {"workload": f"{workload.name}, {workload.batch_size} {workload.samples}", "steps": steps}
     return {"unit": "MiB", "models": models}
 
 
-def _step(lab: ModuleType, workload: Workload, dtype: torch.dtype, batch: tuple[Tensor, Tensor]) -> dict[str, Any]:
+def _step(lab: ModuleType, workload: Workload, dtype: torch.dtype, batch: Batch) -> dict[str, Any]:
     """The peak of a step, what was held at that moment, and the curves of all parts, thinned out."""
-    subject = Subject(lab, workload, dtype, "cpu")
-    subject.step(batch)
-    timeline = Timeline(subject)
+    one = subject(lab, workload, dtype, "cpu")
+    one.step(batch)
+    timeline = Timeline(one)
     with timeline, timeline.saved_tensors():
-        subject.step(batch)
+        one.step(batch)
     held = timeline.held()
     totals = [sum(moment) for moment in zip(*held.values(), strict=True)]
     worst = totals.index(max(totals))

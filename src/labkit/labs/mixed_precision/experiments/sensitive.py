@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labkit.experiments.style import FORMATS, SKY, VERMILION
-from labkit.labs.mixed_precision.compare import one_thread
+from labkit.toolbox.measure import one_thread
 
 TITLE = "Sensitive operations in 16 bits: the largest error, as a share of the largest right value"
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}

@@ -12,9 +12,8 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from torch import Tensor, nn
 
 from labkit.experiments.style import FORMATS, ORANGE
-from labkit.labs.mixed_precision.compare import one_thread
 from labkit.labs.mixed_precision.training import DTYPES
-from labkit.toolbox.measure import check_amp_available, interleaved_medians
+from labkit.toolbox.measure import check_amp_available, interleaved_medians, one_thread
 
 TITLE = "Where 16 bits begin to pay: time against width, on one thread"
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.experiments.style import FORMATS, ORANGE
-from labkit.labs.mixed_precision.compare import one_thread
 from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.measure import one_thread
 from labkit.toolbox.models import DeepSigmoid
 
 TITLE = "The gradients of six sigmoid layers and a linear one, and what fp16 keeps of them"
@@ -54,7 +54,7 @@ def _gradients(
     lab: ModuleType, model: nn.Module, images: Tensor, labels: Tensor, dtype: torch.dtype, scale: float
 ) -> list[tuple[Tensor, Tensor]]:
     """For each layer the gradients of its weights, and of its outputs, a row a sample; the loss is times `scale`."""
-    layers = [layer for layer in model if isinstance(layer, nn.Linear)]
+    layers = [layer for layer in model.children() if isinstance(layer, nn.Linear)]
     outputs: list[Tensor] = []
     hooks = [layer.register_forward_hook(lambda _, inputs, output: outputs.append(output)) for layer in layers]
     loss = F.cross_entropy(lab.mixed_precision_forward(model, images, dtype).float(), labels)

@@ -13,14 +13,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bench.gpu_steps import Result, has_fp8, measure_what_fits, plain_products
+from bench.gpu_workloads import Filling, mlp, transformer
+from bench.limits import Measured
+from labkit.course import manifest
 from labkit.course.files import check_writable, make_folder, write_json, write_whole
 from labkit.course.loading import load_implementation
 from labkit.course.manifest import ROOT
 from labkit.experiments.style import FORMATS, saved, themed
-from labkit.labs.mixed_precision.gpu_steps import Result, has_fp8, measure_what_fits, plain_products
-from labkit.labs.mixed_precision.gpu_workloads import MLP, Transformer, Workload
 from labkit.labs.mixed_precision.training import check_device
-from labkit.toolbox.limits import Measured
 from labkit.toolbox.measure import hardware
 
 REPEATS = 10  # timed turns of each format; medians
@@ -49,7 +50,7 @@ def run_gpu_bench(
     console: Console,
     out: Path = ROOT / "runs",
     device: str = "cuda",
-    workloads: tuple[Workload, ...] = (Transformer(), MLP()),
+    workloads: tuple[Filling, ...] = (transformer(), mlp()),
     product_size: int = PRODUCT_SIZE,
     repeats: int = REPEATS,
 ) -> Report:
@@ -66,7 +67,7 @@ def run_gpu_bench(
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    lab = load_implementation(ROOT / "solutions" / "mixed_precision.py")
+    lab = load_implementation(manifest.find("mixed_precision").paths.solution)
     products = plain_products(device, product_size, repeats)
     say(f"A plain product of {product_size} x {product_size} matrices")
     console.print(products_table(products), highlight=False)
@@ -99,7 +100,7 @@ def run_gpu_bench(
 
 def machine(device: str) -> dict[str, Any]:
     """What was measured on. Whether tf32 is on is left out: each row sets it for itself."""
-    found = {name: value for name, value in hardware().items() if name != "tf32"} | {"cuda": None}
+    found: dict[str, Any] = {name: value for name, value in hardware().items() if name != "tf32"} | {"cuda": None}
     if device == "cuda":
         properties = torch.cuda.get_device_properties()
         found |= {

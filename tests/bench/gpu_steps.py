@@ -9,16 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.gpu_workloads import Filling
 from labkit.course.errors import LabError
-from labkit.labs.mixed_precision.gpu_workloads import Workload
-from labkit.toolbox.measure import check_amp_available, float32_products, interleaved_medians, step_memory
+from labkit.labs.mixed_precision.steps import Subject, Workload, costs
+from labkit.toolbox.measure import check_amp_available, float32_products, interleaved_medians
 
 PRODUCTS = 8  # plain products in a timed turn, so that one's launch hides behind another's work
 LEARNING_RATE = 1e-5  # all formats train the same weights, on noise: nothing should blow up
@@ -62,25 +62,6 @@ class Result:
     flops: int
     memory_limit: float
     rows: tuple[Row, ...]
-
-
-@dataclass
-class Subject:
-    """One format's trainer on the model that all formats share; counts its steps and those it skipped."""
-
-    trainer: Any
-    optimizer: torch.optim.Optimizer
-    batch: tuple[Tensor, Tensor]
-    criterion: nn.Module
-    products: str
-    steps: int = 0
-    skipped: int = 0
-
-    def step(self) -> None:
-        with float32_products(self.products):
-            _, skipped = self.trainer.train_step(self.batch, self.optimizer, self.criterion)
-        self.steps += 1
-        self.skipped += bool(skipped)
 
 
 def formats(device: str) -> list[Format]:
@@ -137,13 +118,13 @@ def flops_of_a_sample(workload: Workload, model: nn.Module, device: str) -> int:
     """
     inputs, targets = workload.batch(2, device)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        workload.criterion()(model(inputs), targets).backward()
+        workload.criterion(model(inputs), targets).backward()
     model.zero_grad()
     return counter.get_total_flops() // 2
 
 
 def measure(
-    lab: ModuleType, workload: Workload, size: int, device: str, products: dict[str, float], repeats: int
+    lab: ModuleType, workload: Filling, size: int, device: str, products: dict[str, float], repeats: int
 ) -> Result:
     """What a step of the lab's trainer costs in each format, on `size` samples; `products` as of `plain_products`.
 
@@ -155,34 +136,34 @@ def measure(
         model = workload.model()
     flops = size * flops_of_a_sample(workload, model, device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
-    batch, criterion = workload.batch(size, device), workload.criterion()
+    batch = workload.batch(size, device)
     subjects = {
-        one.name: Subject(lab.MixedPrecisionTrainer(model, one.dtype), optimizer, batch, criterion, one.products)
+        one.name: Subject(
+            lab.MixedPrecisionTrainer(model, one.dtype), one.dtype, optimizer, workload.criterion, one.products
+        )
         for one in formats(device)
     }
-    steps = {name: subject.step for name, subject in subjects.items()}
-    memory = {name: step_memory(step, device) for name, step in steps.items()}
-    seconds = interleaved_medians(steps, repeats=repeats, warmup=1, device=device)
+    measured = costs(subjects, batch, repeats, device)
     rows = tuple(
         Row(
             format=name,
-            seconds=seconds[name],
-            per_second=batch[1].numel() / seconds[name],
-            flops_per_second=flops / seconds[name],
-            share=flops / seconds[name] / products[name],
-            peak_bytes=memory[name].peak_bytes,
-            saved_activation_bytes=memory[name].saved_activation_bytes,
+            seconds=measured[name].seconds,
+            per_second=batch[1].numel() / measured[name].seconds,
+            flops_per_second=flops / measured[name].seconds,
+            share=flops / measured[name].seconds / products[name],
+            peak_bytes=measured[name].memory.peak_bytes,
+            saved_activation_bytes=measured[name].memory.saved_activation_bytes,
             skipped=subject.skipped,
-            steps=subject.steps,
+            steps=len(subject.losses),
         )
         for name, subject in subjects.items()
     )
-    return Result(workload.name, workload.unit, size, flops, workload.memory_limit, rows)
+    return Result(workload.name, workload.samples, size, flops, workload.memory_limit, rows)
 
 
 def measure_what_fits(
     lab: ModuleType,
-    workload: Workload,
+    workload: Filling,
     device: str,
     products: dict[str, float],
     repeats: int,
