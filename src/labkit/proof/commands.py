@@ -24,31 +24,29 @@ def skeletons() -> None:
 @click.command()
 @click.argument("lab")
 @click.option("--seeds", default=1, type=click.IntRange(1), help="How many seeds to prove it under, from 0 on.")
-@click.option("--every-test", is_flag=True, help="Put every test to every answer, those of other steps too: slower.")
 @click.option("--check", is_flag=True, help="Quicker: write nothing, fail if what it wrote is not true any more.")
-def proof(lab: str, seeds: int, every_test: bool, check: bool) -> None:
+def proof(lab: str, seeds: int, check: bool) -> None:
     """Grade every known mistake and alternative of LAB and show which test catches what."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the forked children compute, one on each core
-    from labkit.proof import pages, prove
+    from labkit.proof import pages, picture, problems, prove
 
     found = manifest.find(lab)
     done = itertools.count(1)
-    tests = "known" if check else "every" if every_test else "own"
-    results = prove.prove(
-        found, list(range(seeds)), tests, lambda graded: screen.progress(f"{next(done)} {graded.answer.name}")
+    proven = prove.prove(
+        found, list(range(seeds)), check, lambda graded: screen.progress(f"{next(done)} {graded.answer.name}")
     )
     screen.progress("")
-    click.echo(pages.matrix(found, prove.first_seed(results)))
-    problems = prove.problems(found, results)
+    wrong = problems.problems(found, proven)
     if check:
-        problems += pages.stale_pages(found, results)
+        wrong += pages.stale_pages(found, proven)
     else:
-        picture = ROOT / "runs" / f"proof-{found.name}.png"
-        pages.draw_matrix(found, results, picture)
-        for path in (picture, *pages.write_pages(found, results)):
+        screen.show(pages.matrix(found, proven))
+        drawn = ROOT / "runs" / f"proof-{found.name}.png"
+        picture.draw_matrix(found, proven, drawn)
+        for path in (drawn, *pages.write_pages(found, proven)):
             click.echo(f"written: {path.relative_to(ROOT)}")
-    click.echo(pages.conclusion(found, results, problems))
-    sys.exit(1 if problems else 0)
+    click.echo(pages.conclusion(found, proven, wrong))
+    sys.exit(1 if wrong else 0)
 
 
 COMMANDS = (skeletons, proof)
