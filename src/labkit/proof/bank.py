@@ -47,21 +47,18 @@ def read_bank(lab: Lab) -> list[Answer]:
     return [answer for kind in KINDS for answer in _read(folders[kind], kind, lab)]
 
 
-def read_overlay(path: Path) -> str:
-    """The first sentence of an overlay: the docstring of the file, in one line.
+def docstring(path: Path) -> str:
+    """The docstring of a Python file in one line, "" if it has none.
 
     Raises:
-        LabError: the file cannot be read, is no Python, or has no docstring.
+        LabError: the file cannot be read, or is no Python.
     """
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, ValueError, SyntaxError) as error:
         where = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise LabError(f"{path}{where}: cannot be read as Python ({_reason(error)})") from None
-    says = " ".join((ast.get_docstring(tree) or "").split())
-    if not says:
-        raise LabError(f"{path}: needs a docstring: what is wrong, or different, in one sentence")
-    return says
+    return " ".join((ast.get_docstring(tree) or "").split())
 
 
 def _read(folder: Path, kind: str, lab: Lab) -> list[Answer]:
@@ -69,7 +66,9 @@ def _read(folder: Path, kind: str, lab: Lab) -> list[Answer]:
     for path in sorted(folder.rglob("*.py"), key=lambda path: (_step(path, folder, lab), path.stem)):
         if path.stem in answers:
             raise LabError(f"{path}: {shown(answers[path.stem].overlay, lab.paths.root)} has the same name; rename one")
-        answers[path.stem] = Answer(path.stem, kind, read_overlay(path), _step(path, folder, lab), overlay=path)
+        if not (says := docstring(path)):
+            raise LabError(f"{path}: needs a docstring: what is wrong, or different, in one sentence")
+        answers[path.stem] = Answer(path.stem, kind, says, _step(path, folder, lab), overlay=path)
     return list(answers.values())
 
 
