@@ -67,6 +67,8 @@ def feed(lab: Lab, recording: Path, tests: tuple[str, ...], seed: int, progress:
     for name, value in encoded({name: WHOLE[name] for name in IN_A_LEAF}).items():
         for number in range(LEAVES):
             some = {test: found[number] for test, found in leaves.items() if number < len(found)}
+            if not some:
+                break
             changed = {test: _replaced(replies[test], path, value) for test, path in some.items()}
             path = recording.with_name(f"leaf-{len(jobs_of_leaves)}")
             jobs_of_leaves.append((_job(name, changed, path, tuple(some), seed), some))
