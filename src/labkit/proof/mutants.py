@@ -51,9 +51,8 @@ def mutants(source: str) -> Iterator[tuple[Mutant, str]]:
             code = wrapper.module.deep_replace(node, new).code
             if code == source or not _compiles(code):
                 continue
-            line, after = lines[positions[node].start.line - 1], code.splitlines()
-            changed = next((now for was, now in zip(lines, after, strict=False) if was != now), "")
-            becomes = "" if len(after) < len(lines) else changed  # a line of its own is gone
+            line = lines[positions[node].start.line - 1]
+            becomes = _first_difference(lines, code.splitlines())
             yield Mutant(function, change, line.strip(), becomes.strip()), code
 
 
@@ -70,6 +69,8 @@ def explanations(lab: Lab) -> dict[Mutant, str]:
         entries = tomllib.loads(path.read_text(encoding="utf-8")).get("mutants", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabError(f"{path}: is not valid TOML: {error}") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise LabError(f"{path}: mutants must be tables, each headed [[mutants]]")
     keys = {"function", "change", "line", "becomes", "because"}
     found = {}
     for number, entry in enumerate(entries, start=1):
@@ -123,6 +124,14 @@ def _function(node: cst.CSTNode, parents: dict) -> str:
             names.append(node.name.value)
             inside |= isinstance(node, cst.FunctionDef)
     return ".".join(reversed(names)) if inside else ""
+
+
+def _first_difference(before: list[str], after: list[str]) -> str:
+    """The first line that is not as it was; "" if a line of its own is gone."""
+    pairs = zip(before, after, strict=False)
+    place = next((number for number, (was, now) in enumerate(pairs) if was != now), len(after))
+    is_gone = len(after) < len(before) and after[place : place + 1] == before[place + 1 : place + 2]
+    return "" if is_gone else "".join(after[place : place + 1])
 
 
 def _step(lab: Lab, function: str) -> int | None:
