@@ -1,0 +1,162 @@
+"""Grades many answers quickly: pytest starts and collects the suite once, and every answer gets a fork of that.
+
+So an answer costs its tests and 0.1 s, and finds nothing that another has left. The process that forks only imports and
+collects: threads that it had started would hang its children, so nothing here computes with torch.
+"""
+
+import contextlib
+import io
+import json
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from labkit.course.errors import LabError
+from labkit.course.manifest import Lab
+from labkit.course.records import LOST, Record
+from labkit.judge import plugin
+from labkit.judge.diagnosis import symptom
+from labkit.judge.suite import LEAN, import_once
+from labkit.observe.child import run_forked
+from labkit.proof.bank import Answer
+
+# Each child writes its own file: pytest's capturing would share one among all.
+QUIET = (*LEAN, "-q", "--capture=no")
+
+
+@dataclass(frozen=True)
+class Job:
+    """An answer, the seed of its inputs, and the tests that are put to it, in this order.
+
+    `until_lost` ends it with the first test that it loses.
+    """
+
+    answer: Answer
+    seed: int
+    tests: tuple[str, ...]
+    until_lost: bool = False
+
+
+@dataclass(frozen=True)
+class Graded:
+    """The records of a job: its tests', in the order in which they ran; `error` says why there are none."""
+
+    job: Job
+    records: tuple[Record, ...]
+    error: str = ""
+
+    @property
+    def answer(self) -> Answer:
+        return self.job.answer
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {record.id: record.state for record in self.records}
+
+    @property
+    def passed(self) -> list[str]:
+        return [record.id for record in self.records if record.state == "passed"]
+
+    @property
+    def lost(self) -> list[str]:
+        return [record.id for record in self.records if record.state in LOST]
+
+    @property
+    def symptoms(self) -> dict[str, str]:
+        """How each lost test was lost."""
+        return {record.id: symptom(record) for record in self.records if record.state in LOST}
+
+
+def grade(lab: Lab, jobs: Iterable[Job], progress: Callable[[Graded], None] = lambda graded: None) -> list[Graded]:
+    """The suite's verdicts on every job, in the order of the jobs, from as many processes as there are cores.
+
+    Raises:
+        LabError: the suite cannot be collected.
+    """
+    jobs = list(jobs)
+    if not jobs:
+        return []
+    import_once()
+    if any(step.ranks > 1 for step in lab.steps):
+        import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
+    batch = _Batch(jobs, progress)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        pytest.main([str(lab.paths.suite), *QUIET], plugins=[batch])
+    if batch.error is not None:
+        raise batch.error
+    if batch.results is None:
+        raise LabError(f"proof: the suite cannot be collected:\n{output.getvalue()[-2000:]}")
+    return batch.results
+
+
+class _Batch:
+    """A pytest plugin that runs every job in a fork of the session, as soon as that has collected the suite."""
+
+    def __init__(self, jobs: list[Job], progress: Callable[[Graded], None]) -> None:
+        self.jobs, self.progress = jobs, progress
+        self.results: list[Graded] | None = None
+        self.error: BaseException | None = None
+        self.is_child = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        if self.is_child or session.testsfailed:
+            return
+        try:
+            self.results = self._grade_all(session, list(items))
+        except BaseException as error:  # pytest would print it; `grade` raises it again
+            self.error = error
+        items.clear()  # this session itself runs nothing
+
+    def _grade_all(self, session: pytest.Session, items: list[pytest.Item]) -> list[Graded]:
+        results: dict[int, Graded] = {}
+        with TemporaryDirectory(prefix="labkit-proof-") as folder:
+            scratch = Path(folder)
+
+            def run(index: int) -> None:
+                self.is_child = True
+                _run(session, items, self.jobs[index], scratch / f"report-{index}.json")
+
+            for index, output in run_forked(run, len(self.jobs), scratch):
+                results[index] = _graded(self.jobs[index], scratch / f"report-{index}.json", output)
+                self.progress(results[index])
+        return [results[index] for index in range(len(self.jobs))]
+
+
+def _graded(job: Job, report: Path, output: str) -> Graded:
+    if not report.exists():
+        *_, last = ["no verdicts", *output.strip().splitlines()]
+        return Graded(job, (), last)
+    records = json.loads(report.read_text())["records"]
+    report.unlink()
+    return Graded(job, tuple(Record.of(record) for record in records))
+
+
+def _run(session: pytest.Session, items: list[pytest.Item], job: Job, report: Path) -> None:
+    """Goes on with the collected session as if it had been started with the job's options and tests alone."""
+    config, option = session.config, session.config.option
+    settings = job.answer.options() | {"seed": str(job.seed), "json": str(report), "maxfail": int(job.until_lost)}
+    for name, value in settings.items():
+        setattr(option, name, value)
+    config.pluginmanager.unregister(name="graded-suite")
+    plugin.pytest_configure(config)  # it reads the options when it is made
+    of_test: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        of_test.setdefault(item.name.partition("[")[0], []).append(item)
+    session.items = [item for test in job.tests for item in of_test.get(test, ())]
+    session.testscollected = len(session.items)
+    config.hook.pytest_collection_modifyitems(session=session, config=config, items=session.items)
+    try:
+        config.hook.pytest_runtestloop(session=session)
+    except session.Failed:  # it has lost a test, and that is enough
+        pass
+    except session.Interrupted:
+        traceback.print_exc()
+    config.hook.pytest_sessionfinish(session=session, exitstatus=0)
