@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from labkit.course.loading import implementation_path
+from labkit.course.loading import implementation_path, load_implementation
 from labkit.course.manifest import ROOT, Behaviour, Lab
 from labkit.course.records import Record, State, worst
 from labkit.judge import causes, progress
 from labkit.observe.answer import Answer
 from labkit.observe.deadline import limited
-from labkit.observe.local import Observer, Observes, RankWork, Recorder, Replay, load
+from labkit.observe.local import Observer, Observes, RankWork, Recorder, Replay
 from labkit.observe.rank_group import Shape
 from labkit.observe.ranks import RankServer
 
@@ -28,22 +28,10 @@ BEHAVIOUR = pytest.StashKey[Behaviour]()
 ANSWERS = pytest.StashKey[list[Answer]]()
 
 
-def seconds_for(lab: Lab, behaviour: Behaviour) -> float:
-    """Seconds for the behaviour's test, or for each of its runs on ranks."""
-    if hasattr(lab, "seconds_for"):  # until merged: always
-        return lab.seconds_for(behaviour)
-    return 20.0 if lab.step(behaviour.step).ranks > 1 else 30.0
-
-
 def limit(item: pytest.Item) -> float:
     """Seconds for a graded test as a whole."""
     lab, behaviour = item.stash[LAB], item.stash[BEHAVIOUR]
-    return seconds_for(lab, behaviour) + (BETWEEN_RANKS if lab.step(behaviour.step).ranks > 1 else 0.0)
-
-
-def missing(lab: Lab, step: int) -> tuple[str, ...]:
-    """The packages that the step needs and that are not installed."""
-    return lab.missing(step) if hasattr(lab, "missing") else ()  # until merged: always the first
+    return lab.seconds_for(behaviour) + (BETWEEN_RANKS if lab.step(behaviour.step).ranks > 1 else 0.0)
 
 
 class GradedSuite:
@@ -76,9 +64,9 @@ class GradedSuite:
         self.labs[lab.stem], self.paths[lab.stem] = lab, path
         self.cases.update(item.stash[BEHAVIOUR].id for item in chosen)
         steps = [lab.step(number) for number in sorted({item.stash[BEHAVIOUR].step for item in chosen})]
-        first = next((step for step in steps if step.ranks > 1 and not missing(lab, step.number)), None)
+        first = next((step for step in steps if step.ranks > 1 and not lab.missing(step.number)), None)
         if first is not None:
-            self.ranks[lab.stem] = Shape(first.ranks, getattr(first, "group", "joined"))  # until merged: first.group
+            self.ranks[lab.stem] = Shape(first.ranks, first.group)
 
     def load(self, stems: list[str], clean: bool) -> None:
         """Loads the code under test; before that, while this process is still `clean`, starts the servers of ranks.
@@ -90,14 +78,14 @@ class GradedSuite:
         device = self.option.device
         for stem in stems:
             path, server = self.paths[stem], None
-            builds_on = tuple(getattr(self.labs[stem], "builds_on", ()))  # until merged: labs[stem].builds_on
+            builds_on = self.labs[stem].builds_on
             if stem in self.ranks:
                 rank_device = device if torch.cuda.device_count() > 1 else "cpu"
                 work = RankWork(path, self.overlay, rank_device, builds_on)
                 server = RankServer(work, rank_device, clean, path, self.ranks[stem])
                 self.servers.append(server)
             with limited(LOADING):
-                module = load(path, self.overlay, builds_on)
+                module = load_implementation(path, self.overlay, builds_on)
             self.observers[stem] = Observer(module, device, server)
 
     def observer_for(self, item: pytest.Item) -> Observes:
@@ -108,9 +96,9 @@ class GradedSuite:
         step = lab.step(behaviour.step)
         observer = replace(
             self.observers[lab.stem],
-            group=getattr(step, "group", "joined"),  # until merged: step.group
+            group=step.group,
             most_ranks=step.ranks,
-            seconds=seconds_for(lab, behaviour),
+            seconds=lab.seconds_for(behaviour),
         )
         if step.ranks > 1 and observer.server is not None:  # outside the test's own limit; a failure is told later
             observer.server.run(None, Shape(step.ranks, observer.group))
@@ -160,5 +148,5 @@ class GradedSuite:
 
 def labs_that_run(items: list[pytest.Item]) -> list[str]:
     """The stems of the labs of which a test runs: those that lack no package."""
-    runs = [item for item in items if not missing(item.stash[LAB], item.stash[BEHAVIOUR].step)]
+    runs = [item for item in items if not item.stash[LAB].missing(item.stash[BEHAVIOUR].step)]
     return list(dict.fromkeys(item.stash[LAB].stem for item in runs))

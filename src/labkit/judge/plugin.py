@@ -23,7 +23,7 @@ from labkit.course.records import LOST, State
 from labkit.course.screen import Line, pieces
 from labkit.judge import graded, verdicts
 from labkit.judge.draw import Draw
-from labkit.judge.graded import ANSWERS, BEHAVIOUR, LAB, GradedSuite, labs_that_run, missing
+from labkit.judge.graded import ANSWERS, BEHAVIOUR, LAB, GradedSuite, labs_that_run
 from labkit.judge.lines import lines
 from labkit.judge.supervise import Supervisor
 from labkit.observe.answer import PRINTED
@@ -63,7 +63,7 @@ class _Hooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         lab = _graded_labs().get(module_path) if module_path.parent == ROOT / "tests" else None
-        if lab is not None and all(missing(lab, step.number) for step in lab.steps):
+        if lab is not None and all(lab.missing(step.number) for step in lab.steps):
             return _Uncollected.from_parent(parent, path=module_path)  # its imports may be what is missing
         return None
 
@@ -127,7 +127,7 @@ class _Hooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        packages = missing(item.stash[LAB], item.stash[BEHAVIOUR].step) if BEHAVIOUR in item.stash else ()
+        packages = item.stash[LAB].missing(item.stash[BEHAVIOUR].step) if BEHAVIOUR in item.stash else ()
         if packages:
             pytest.skip(", ".join(packages))
 

@@ -145,14 +145,7 @@ class RankWork:
         return Observer(_loaded_once(self.path, self.overlay, self.builds_on), self.device).here(scenario, sent)
 
 
-def load(path: Path, overlay: Path | None, builds_on: tuple[str, ...]) -> ModuleType:
-    """The code under test; the labs that it builds on come from the same implementation."""
-    if not builds_on:
-        return load_implementation(path, overlay)
-    return load_implementation(path, overlay, builds_on=builds_on)  # until merged: always
-
-
-_loaded_once = functools.cache(load)
+_loaded_once = functools.cache(load_implementation)
 
 
 class Recorder:
@@ -198,6 +191,3 @@ def observe_with(observer: Observes, answers: list[Answer] | None = None) -> Cal
         return answer.value
 
     return observe
-
-
-Lab = Submission  # until merged: scenarios import Submission from labkit.observe

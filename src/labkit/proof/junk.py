@@ -70,6 +70,8 @@ def feed(lab: Lab, recording: Path, tests: tuple[str, ...], seed: int, progress:
             if not some:
                 break
             some = {test: path for test, path in some.items() if not _same(_at(replies[test], path), value)}
+            if not some:
+                continue
             changed = {test: _replaced(replies[test], path, value) for test, path in some.items()}
             path = recording.with_name(f"leaf-{len(jobs_of_leaves)}")
             jobs_of_leaves.append((_job(name, changed, path, tuple(some), seed), some))

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from labkit.observe.local import Lab as Submission
-from labkit.observe.local import attempt
+from labkit.observe import Submission, attempt
 from scenarios.mixed_precision.common import keep_outputs, linear
 
 

@@ -5,8 +5,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from labkit.observe.local import Lab as Submission
-from labkit.observe.local import attempt
+from labkit.observe import Submission, attempt
 from scenarios.mixed_precision.common import make_optimizer
 
 

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 
-from labkit.observe.local import Lab as Submission
-from labkit.observe.local import attempt
+from labkit.observe import Submission, attempt
 from labkit.toolbox.measure import step_memory
 from scenarios.mixed_precision.common import (
     CRITERIA,

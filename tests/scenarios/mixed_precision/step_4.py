@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from labkit.observe.local import Lab as Submission
+from labkit.observe import Submission
 
 
 def in_region(device: str, region: torch.dtype | None) -> torch.autocast:

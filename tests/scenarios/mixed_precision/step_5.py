@@ -5,7 +5,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from labkit.observe.local import Lab as Submission
+from labkit.observe import Submission
 from scenarios.mixed_precision.common import (
     CRITERIA,
     LinearLoss,
