@@ -192,3 +192,69 @@ def test_a_float16_state_goes_into_a_trainer_without_a_scaler() -> None:
     saved, model = small(), small()
     lab.MixedPrecisionTrainer(model, torch.bfloat16).load_state_dict(lab.MixedPrecisionTrainer(saved).state_dict())
     assert torch.equal(model[0].weight, saved[0].weight)
+
+
+# FSDP2 on the structures of real models ---------------------------------------------------------------------------
+
+
+class Tokens(nn.Module):
+    """Embedding, blocks in a container, head; with a parameter and a ParameterList of its own."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        blocks = {f"block{i}": nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.GELU()) for i in range(2)}
+        self.embedding = nn.Embedding(11, 8)
+        self.blocks = nn.ModuleDict(blocks) if kind == "dict" else nn.ModuleList(blocks.values())
+        if kind == "nested":
+            self.blocks = nn.ModuleList([nn.ModuleList([block]) for block in blocks.values()])
+        self.head, self.gain = nn.Linear(8, 11, bias=False), nn.Parameter(torch.ones(8))
+        self.more = nn.ParameterList([torch.ones(8)])
+        if kind == "tied":
+            self.head.weight = self.embedding.weight
+        if kind == "shared module":
+            self.blocks[1][0] = self.blocks[0][0]
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        hidden = self.embedding(tokens) * self.gain * self.more[0]
+        for block in self.blocks.values() if isinstance(self.blocks, nn.ModuleDict) else self.blocks:
+            hidden = hidden + (block[0] if isinstance(block, nn.ModuleList) else block)(hidden)
+        return self.head(hidden)
+
+
+class Images(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        self.norm, self.head = nn.BatchNorm1d(16), nn.Linear(16, 11)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        images = tokens.float().view(-1, 1, 4, 4) / 11
+        return self.head(self.norm(self.body(images).flatten(1)))
+
+
+@pytest.fixture
+def group_of_one():
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group_of_one")
+@pytest.mark.parametrize("kind", ["list", "dict", "nested", "tied", "shared module", "images"])
+def test_fsdp_shards_models_as_people_have_them(kind: str) -> None:
+    torch.manual_seed(0)
+    tokens, targets = torch.randint(0, 11, (6, 16) if kind == "images" else (6,)), torch.randint(0, 11, (6,))
+    plain = Images() if kind == "images" else Tokens(kind)
+    for dtype in FORMATS:
+        losses = []
+        for wrap in (lambda model: model, lambda model, dtype=dtype: lab.wrap_fsdp(model, dtype)):
+            model = Images() if kind == "images" else Tokens(kind)
+            model.load_state_dict(plain.state_dict())
+            model = wrap(model)
+            trainer = lab.MixedPrecisionTrainer(model, dtype)
+            trainer.scaler = scaler_for(dtype)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            steps = [trainer.train_step((tokens, targets), optimizer, nn.CrossEntropyLoss(), 1.0) for _ in range(3)]
+            losses.append([loss for loss, _ in steps])
+        assert losses[1] == pytest.approx(losses[0], rel=1e-5 if dtype == torch.float32 else 0.05)
+        assert losses[1][-1] < losses[1][0]
