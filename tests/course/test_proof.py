@@ -137,9 +137,9 @@ def test_an_answer_finds_nothing_that_another_has_left(tmp_path: Path) -> None:
     spoils += 'sys.modules["scenarios.tiny"].doubled = None\ndef double(x):\n    return 0\n'
     write(course, {f"mistakes/tiny/1_doubling/a{number}.py": spoils.format(number) for number in range(6)})
     out = prove(course, "--check").stdout
-    wrong = [line for line in out.splitlines() if line.startswith("PROBLEM") and "out of date" not in line]
     assert "Graded 9 mistakes, 1 alternative" in out
-    assert wrong == []
+    assert "is right, but fails" not in out
+    assert "is wrong, but" not in out
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_report_has_a_line_an_answer_and_totals() -> None:
         "w1/a: caught by test_it",
         "w1/b: NOT CAUGHT: b is its idea.",
         "w1/c: accepted",
-        "w1/d: REJECTED, though right, by test_it",
+        "w1/d: REJECTED, though right, by test_it (timeout)",
         f"w1: {totals}",
         f"all: {totals}",
     ]

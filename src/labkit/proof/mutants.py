@@ -53,7 +53,7 @@ def mutants(source: str) -> Iterator[tuple[Mutant, str]]:
                 continue
             line = lines[positions[node].start.line - 1]
             becomes = _first_difference(lines, code.splitlines())
-            yield Mutant(function, change, line.strip(), becomes.strip()), code
+            yield Mutant(function, change, line.strip(), becomes), code
 
 
 def explanations(lab: Lab) -> dict[Mutant, str]:
@@ -130,8 +130,8 @@ def _first_difference(before: list[str], after: list[str]) -> str:
     """The first line that is not as it was; "" if a line of its own is gone."""
     pairs = zip(before, after, strict=False)
     place = next((number for number, (was, now) in enumerate(pairs) if was != now), len(after))
-    is_gone = len(after) < len(before) and after[place : place + 1] == before[place + 1 : place + 2]
-    return "" if is_gone else "".join(after[place : place + 1])
+    now, next_before = ("".join(lines).strip() for lines in (after[place : place + 1], before[place + 1 : place + 2]))
+    return "" if len(after) < len(before) and now == next_before else now
 
 
 def _step(lab: Lab, function: str) -> int | None:

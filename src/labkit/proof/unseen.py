@@ -37,7 +37,8 @@ class Unseen:
         if self.answer.kind == "wrong":
             verdict = f"caught by {lost[0]}" if lost else f"NOT CAUGHT: {self.answer.says}"
         else:
-            verdict = f"REJECTED, though right, by {', '.join(lost)}" if lost else "accepted"
+            states = ", ".join(f"{test} ({self.graded.states[test]})" for test in lost)
+            verdict = f"REJECTED, though right, by {states}" if lost else "accepted"
         return f"{self.writer}/{self.answer.name}: {verdict}"
 
 
