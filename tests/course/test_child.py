@@ -144,7 +144,7 @@ def test_whoever_stops_listening_leaves_no_process_behind(tmp_path: Path, monkey
 
 
 def test_other_children_of_this_process_are_left_alone(tmp_path: Path) -> None:
-    """Their exit code belongs to whoever started them."""
+    """Their exit code belongs to the code that started them."""
     other = subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(7)"])
     outputs(lambda index: time.sleep(0.3), 1, tmp_path)
     assert other.wait() == 7

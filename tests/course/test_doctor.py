@@ -80,7 +80,7 @@ def test_broken_torch_is_a_finding_and_no_crash(monkeypatch: pytest.MonkeyPatch)
     (torch,) = [finding for finding in findings if finding.name == "PyTorch"]
     assert torch.needed and "make clean" in torch.remedy
     assert doctor.formats(findings) == []
-    assert doctor.lines(findings)[-1].text == "Mend first: PyTorch."
+    assert doctor.lines(findings)[-1].text == "Fix first: PyTorch."
 
 
 def test_every_problem_is_followed_by_its_remedy() -> None:
@@ -90,7 +90,7 @@ def test_every_problem_is_followed_by_its_remedy() -> None:
         doctor.Finding("x", "y", "z", True),
     ]
     said = [line.text.strip() for line in doctor.lines(findings)]
-    assert said[2] == "note: do this" and said[4] == "to do: z" and said[5] == "Mend first: x."
+    assert said[2] == "note: do this" and said[4] == "to do: z" and said[5] == "Fix first: x."
 
 
 def test_formats_are_measured() -> None:

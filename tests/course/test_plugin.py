@@ -261,7 +261,7 @@ EPOCH = ("test_epoch_trains_on_every_batch",)
 
 
 def test_exception_that_a_scenario_caught_is_told_with_its_line(grade: Grader, student) -> None:
-    """Scenarios go on after an exception, to see what is left; whoever reads the failure needs the exception."""
+    """Scenarios go on after an exception, to see what is left, and the reader of the failure needs the exception."""
     text = SOLUTION.replace("self.train_step(batch, optimizer, criterion, max_grad_norm)", "self.train_step(batch)")
     assert text != SOLUTION
     ran = grade("--impl", student(text), tests=EPOCH)

@@ -37,7 +37,7 @@ def test_alt_text_says_what_is_seen(shown: tuple) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_a_page_notes_is_what_was_measured(path) -> None:
     text = path.read_text("utf-8")
-    assert pages.brought_up_to_date(text, pages.measured()) == text, "`python -m labkit figures --only-pages` mends it"
+    assert pages.brought_up_to_date(text, pages.measured()) == text, "`python -m labkit figures --only-pages` fixes it"
 
 
 @pytest.mark.parametrize("name", NAMES)

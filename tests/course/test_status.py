@@ -173,7 +173,7 @@ def test_code_that_ends_python_is_named(course: Course, written: str, ends: str,
 
 
 def test_what_the_machine_lacked_is_not_kept(course: Course) -> None:
-    """A broken PyTorch, say: as soon as it is mended, the file is tested."""
+    """A broken PyTorch, say: as soon as it is fixed, the file is tested."""
     course.file.write_text(BOTH_STEPS)
     broken = course.root / "broken" / "torch"
     broken.mkdir(parents=True)
@@ -191,7 +191,7 @@ def test_file_that_cannot_be_read_is_said(course: Course, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     assert status.known(course.lab, course.root).error == (
-        "src/tiny.py cannot be read (Permission denied): mend its permissions"
+        "src/tiny.py cannot be read (Permission denied): fix its permissions"
     )
 
 

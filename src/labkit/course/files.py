@@ -32,7 +32,7 @@ def make_folder(path: Path, option: str) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Puts `data` at `path`: whoever looks, at any moment, finds the old file or the new one, never a part.
+    """Puts `data` at `path`: anyone who looks, at any moment, finds the old file or the new one, never a part.
 
     Written beside it and renamed over it, each flushed to the disk. Raises LabError, the old file untouched.
     """

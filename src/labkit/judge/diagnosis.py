@@ -43,7 +43,7 @@ def misconceptions(lab: Lab) -> list[Misconception]:
             for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(f"{path}: is damaged ({error}); make proof-{lab.name} writes it anew") from None
+        raise LabError(f"{path}: is damaged ({error}); make proof-{lab.name} writes it again") from None
 
 
 def diagnose(records: list[Record], known: list[Misconception]) -> str:

@@ -41,7 +41,7 @@ def written(lab: Lab) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise LabError(f"{name} cannot be read ({error.strerror}): mend its permissions") from None
+        raise LabError(f"{name} cannot be read ({error.strerror}): fix its permissions") from None
 
 
 class Fingerprint(NamedTuple):

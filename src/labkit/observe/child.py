@@ -50,7 +50,7 @@ class Setting:
 
 
 class Child:
-    """A process that does one job. Whoever starts it calls `poll` until it has ended, or `kill`."""
+    """A process that does one job. Its starter calls `poll` until it has ended, or `kill`."""
 
     def __init__(self, pid: int, setting: Setting) -> None:
         self.pid, self.setting = pid, setting

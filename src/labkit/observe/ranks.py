@@ -48,7 +48,7 @@ class RankServer:
             setting = Setting(group=False, bound=signal.SIGTERM)
             self.child = Child.spawn(functools.partial(serve, number), setting, keep=[number])
         theirs.close()
-        self.number = 0  # of the last job: whoever stopped waiting for one must not be given its answers later
+        self.number = 0  # of the last job: a caller that stopped waiting for one must not get its answers later
 
     def run(self, job: object, shape: Shape, seconds: float = DEADLINE) -> list[Answer]:
         """What each rank answered to `job`, JSON-ready data; to None, once it is ready."""

@@ -191,7 +191,7 @@ def lines(findings: list[Finding]) -> list[Line]:
             mark = "to do:" if finding.needed else "note:"
             said.append(Line(f"{'':{LABEL}}{mark} {finding.remedy}", "bold" if finding.needed else "", LABEL))
     broken = [finding.name for finding in findings if finding.needed and finding.remedy]
-    verdict = f"Mend first: {', '.join(broken)}." if broken else "All that the course needs is here."
+    verdict = f"Fix first: {', '.join(broken)}." if broken else "All that the course needs is here."
     return [*said, Line(verdict, "bold red" if broken else "green")]
 
 

@@ -36,7 +36,7 @@ def reset(lab: Lab) -> list[str]:
         said += [f"kept:    {shown(backup, root)}", f"back:    cp {shown(backup, root)} {shown(file, root)}"]
     write_whole(file, stubs)
     hints.forget(lab)
-    return [*said, f"written: {shown(file, root)}, the skeleton again; hints begin anew"]
+    return [*said, f"written: {shown(file, root)}, the skeleton again; hints start over"]
 
 
 def _back_up(kept: bytes, lab: Lab) -> Path:

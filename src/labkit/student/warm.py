@@ -13,7 +13,7 @@ from labkit.course.manifest import ROOT, Lab
 
 
 class Worker:
-    """A worker process of its own session, so that Ctrl-C in the terminal reaches only whoever watches."""
+    """A worker process of its own session, so that Ctrl-C in the terminal reaches only the watcher."""
 
     def __init__(self, lab: Lab, root: Path = ROOT) -> None:
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}

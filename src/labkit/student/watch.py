@@ -252,4 +252,4 @@ class Watch:
         try:
             self.footer.around(lambda: screen.show(lines))
         except OSError:
-            sys.exit(0)  # whoever read this has gone
+            sys.exit(0)  # the reader has gone
