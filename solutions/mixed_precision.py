@@ -288,7 +288,7 @@ class MixedPrecisionTrainer:
             ValueError: the loader is empty.
         """
         if sampler is not None:
-            sampler.set_epoch(epoch)
+            sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # torch declares it in DistributedSampler alone
         total_loss, samples, skipped_steps, total_steps = 0.0, 0, 0, 0
         for batch in dataloader:
             loss, skipped = self.train_step(batch, optimizer, criterion, max_grad_norm)
@@ -487,7 +487,7 @@ def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module
         shares = any(uses[parameter] != count for parameter, count in own.items())
         if own and not shares and layer not in norms:
             fully_shard(layer, mesh=mesh, mp_policy=policy)  # what is shared stays in the model's own group
-    return fully_shard(model, mesh=mesh, mp_policy=policy)
+    return fully_shard(model, mesh=mesh, mp_policy=policy)  # type: ignore[return-value]  # torch hides that it is model
 
 
 def _batch_norms(model: nn.Module) -> list[nn.Module]:

@@ -16,9 +16,11 @@ def parse(text: str) -> list[Token]:
 
 def headings(text: str) -> list[tuple[str, int]]:
     """Anchor and line number of every heading of the page, in order: [("what-autocast-does", 153), ...]."""
-    found, uses = [], {}
+    found: list[tuple[str, int]] = []
+    uses: dict[str, int] = {}
     for heading, inline in itertools.pairwise(parse(text)):
         if heading.type == "heading_open":
+            assert heading.map is not None, "a heading has its lines"
             slug = name = _slug(inline)
             while slug in uses:  # the second "Example" is example-1
                 uses[name] += 1
@@ -30,5 +32,5 @@ def headings(text: str) -> list[tuple[str, int]]:
 
 def _slug(inline: Token) -> str:
     """The text that a reader sees, in lower case, without punctuation and with a hyphen for every space."""
-    seen = "".join(part.content for part in inline.children if part.type in ("text", "code_inline"))
+    seen = "".join(part.content for part in inline.children or [] if part.type in ("text", "code_inline"))
     return re.sub(r"[^\w\- ]", "", seen.lower()).replace(" ", "-")

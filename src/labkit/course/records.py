@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
 
 
 class State(StrEnum):
@@ -55,13 +56,14 @@ class Record:
         object.__setattr__(self, "state", State(self.state))
 
     @classmethod
-    def of(cls, data: dict[str, object]) -> "Record":
+    def of(cls, data: dict[str, Any]) -> "Record":
         """The record that was written as `data`; raises TypeError if it is one of another version."""
         try:
             record = cls(**data)
         except ValueError as error:
             raise TypeError(str(error)) from None
         for field in fields(cls):
+            assert isinstance(field.type, type), "an annotation is a string only after `from __future__`"
             if not isinstance(getattr(record, field.name), field.type):
                 raise TypeError(f"{field.name}: {getattr(record, field.name)!r} is no {field.type.__name__}")
         return record
@@ -72,7 +74,7 @@ class Record:
         stopped = self.expected == NO_EXCEPTION and not self.got.startswith("RuntimeError")
         return stopped or self.expected == EVERY_NAME
 
-    def but(self, **changes: object) -> "Record":
+    def but(self, **changes: Any) -> "Record":
         return replace(self, **changes)
 
 

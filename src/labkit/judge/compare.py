@@ -3,6 +3,7 @@
 import math
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ DEPTH = 3  # lists in lists that are shown
 TEXT = 100  # characters of a text that are shown, more of an exception's message
 MESSAGE = 1000
 
-Difference = tuple[str, object, object]  # the path to the first place where two values differ, and both values there
+Difference = tuple[str, Any, Any]  # the path to the first place where two values differ, and both values there
 
 
 def show(value: object, depth: int = 0) -> str:
@@ -76,7 +77,7 @@ def apart(one: float | complex, other: float | complex) -> tuple[str, str]:
     texts = ((f"{one:.{digits}g}", f"{other:.{digits}g}") for digits in (7, 9, 17))
     pair = next((pair for pair in texts if pair[0] != pair[1]), (repr(one), repr(other)))
     if pair[0] == pair[1] and type(one) is type(other) is float:
-        return tuple(f"{text} (bits {_bits(number).hex()})" for text, number in zip(pair, (one, other), strict=True))
+        return f"{pair[0]} (bits {_bits(one).hex()})", f"{pair[1]} (bits {_bits(other).hex()})"
     return pair
 
 
@@ -107,7 +108,7 @@ def index(flat: int, shape: torch.Size) -> str:
     return f"[{', '.join(map(str, found))}]" if found else ""
 
 
-def difference(seen: object, expected: object, bits: bool = False) -> Difference | None:
+def difference(seen: Any, expected: Any, bits: bool = False) -> Difference | None:
     """The first place where two values differ; None if they are equal.
 
     nan equals nan, and 0.0 equals -0.0; not where `bits` are compared.
@@ -149,8 +150,7 @@ def _tensor_difference(seen: Tensor, expected: Tensor, bits: bool) -> Difference
     if not differs.any():
         return None
     first = int(differs.int().argmax())
-    one, other = (plain(values.reshape(-1)[first]) for values in (seen, expected))
-    return index(first, seen.shape), one, other
+    return index(first, seen.shape), plain(seen.reshape(-1)[first]), plain(expected.reshape(-1)[first])
 
 
 def _tensor_bits(values: Tensor) -> Tensor:

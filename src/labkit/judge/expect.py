@@ -4,6 +4,7 @@ Every comparison carries `why`, the likely cause, and every tolerance carries `b
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +54,7 @@ class Unexpected(AssertionError):
 class Expectation:
     """What is expected of one observed value; `what` names it in a failure."""
 
-    def __init__(self, seen: object, what: str) -> None:
+    def __init__(self, seen: Any, what: str) -> None:
         self.seen, self.what = seen, what
 
     def equals(self, expected: object, why: str, bits: bool = False) -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from labkit.judge.draw import Draw
 from labkit.judge.graded import ANSWERS, BEHAVIOUR, LAB, GradedSuite, labs_that_run
 from labkit.judge.lines import lines
 from labkit.judge.supervise import Supervisor
-from labkit.observe.answer import PRINTED
+from labkit.observe.answer import PRINTED, Answer
 from labkit.observe.deadline import debugging, limited
 from labkit.observe.local import observe_with
 
@@ -48,9 +48,11 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 @pytest.fixture
 def observe(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """`observe(scenario, **inputs)`: the values that the scenario returned for the code under test."""
-    suite: GradedSuite = request.config.pluginmanager.get_plugin("graded-suite").suite
-    answers = request.node.stash[ANSWERS] = []
-    return observe_with(suite.observer_for(request.node), answers)
+    hooks = request.config.pluginmanager.get_plugin("graded-suite")
+    assert isinstance(hooks, _Hooks)
+    answers: list[Answer] = []
+    request.node.stash[ANSWERS] = answers
+    return observe_with(hooks.suite.observer_for(request.node), answers)
 
 
 class _Hooks:
@@ -132,7 +134,7 @@ class _Hooks:
             pytest.skip(", ".join(packages))
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item):
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         if BEHAVIOUR not in item.stash or item.config.option.usepdb:
             return (yield)
         self.suite.in_call(item)
@@ -145,11 +147,14 @@ class _Hooks:
         self.suite.in_debugger()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo):
-        report = yield
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo
+    ) -> Generator[None, Any, pytest.TestReport]:
+        report = yield  # any: a TestReport is given its record here
         if BEHAVIOUR in item.stash and (call.when == "call" or (call.excinfo and call.when == "setup")):
             lab, behaviour = item.stash[LAB], item.stash[BEHAVIOUR]
-            record = verdicts.verdict(lab, behaviour, call, item.stash.get(ANSWERS, []))
+            answers: list[Answer] = item.stash.get(ANSWERS, [])
+            record = verdicts.verdict(lab, behaviour, call, answers)
             report.record = record.but(
                 note=dict(item.user_properties).get("note", ""),
                 printed=report.capstdout[-PRINTED:] if record.state in LOST else "",
@@ -164,10 +169,10 @@ class _Hooks:
         if record is None:
             return
         self.suite.take(record)
-        if record.state == State.TIMEOUT and self.suite.option.one_timeout:
+        if record.state == State.TIMEOUT and self.suite.option.one_timeout and self.session is not None:
             self.session.shouldstop = f"{record.id} gave no answer; the tests after it might wait as long"
 
-    def pytest_report_teststatus(self, report: pytest.TestReport):
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         record = getattr(report, "record", None)
         if record is not None and record.state in (State.TODO, State.BLOCKED):
             return record.state.value, record.state[0], record.state.upper()

@@ -107,15 +107,14 @@ class Supervisor:
 
     def _log(self, parts: dict) -> None:
         """Hands pytest a report, as its own loop would."""
-        record, longrepr = parts.pop("record"), parts.pop("longrepr")
+        item, written, longrepr = self.left[0], parts.pop("record"), parts.pop("longrepr")
+        record = Record.of(written) if written else None
         report = pytest.TestReport(
-            self.running.nodeid, self.running.location, {}, longrepr=tuple(longrepr) if type(longrepr) is list else
-            longrepr, **parts
+            item.nodeid, item.location, {}, longrepr=tuple(longrepr) if type(longrepr) is list else longrepr,
+            record=record, **parts
         )  # fmt: skip
-        if record:
-            report.record = Record.of(record)
-            if report.record.state == State.TIMEOUT:
-                self.timeouts[report.record.lab, report.record.step] += 1
+        if record is not None and record.state == State.TIMEOUT:
+            self.timeouts[record.lab, record.step] += 1
         self.session.config.hook.pytest_runtest_logreport(report=report)
 
     def _done(self) -> None:
@@ -160,6 +159,7 @@ class Supervisor:
     def _crashed(self, child: Child) -> None:
         """The child is gone, and said nothing of it."""
         child.kill()
+        assert child.code is not None, "it has ended"
         how = how_it_ended(child.code)
         path = self.suite.paths[self.left[0].stash[LAB].stem]
         if self.running is None:

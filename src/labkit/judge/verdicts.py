@@ -73,7 +73,7 @@ def of_answer(base: Record, lab: Lab, behaviour: Behaviour, answer: Answer) -> R
     """The verdict where the code under test gave no value."""
     if answer.ending == Ending.MACHINERY:
         return broken(base, answer.says)
-    if answer.ending == Ending.RAISED:
+    if answer.raised is not None:
         return _of_exception(base, lab, behaviour, answer.raised)
     state, expected, why = ENDINGS[answer.ending]
     if state == State.TIMEOUT and lab.step(behaviour.step).ranks > 1:

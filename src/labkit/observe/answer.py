@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import torch
 
 from labkit.observe.deadline import OutOfTime
-from labkit.observe.values import NotAValue, Raised, decode, encode, parse
+from labkit.observe.values import Json, NotAValue, Raised, decode, encode, parse
 
 PRINTED = 2000  # characters of what the code printed that are kept, the last ones
 
@@ -39,7 +40,7 @@ class Answer:
     the lab file at which it was ("line 12: text"), as far as that is known.
     """
 
-    value: object = None
+    value: Any = None
     ending: Ending = Ending.RETURNED
     raised: Raised | None = None
     says: str = ""
@@ -69,7 +70,7 @@ class Answer:
         return cls(ending=Ending.MALFORMED, says=f"returned {error}")
 
     @classmethod
-    def decode(cls, data: object, device: str = "cpu") -> "Answer":
+    def decode(cls, data: Json, device: str = "cpu") -> "Answer":
         """The answer with the value that `encode` gave as `data`; `malformed` if it is none."""
         try:
             return cls.of(decode(data, device))
@@ -109,11 +110,11 @@ class Answer:
         except (ValueError, TypeError, KeyError):
             return cls.malformed(NotAValue("something else than an answer"))
 
-    def but(self, **changes: object) -> "Answer":
+    def but(self, **changes: Any) -> "Answer":
         return replace(self, **changes)
 
 
-def _whole(data: object) -> Sequence[object]:
+def _whole(data: Json) -> Sequence[Json]:
     if type(data) is not list or len(data) != 4 or type(data[0]) is not dict:
         raise NotAValue("something else than an answer")
     return data

@@ -4,6 +4,7 @@ import select
 import socket
 import struct
 import time
+from typing import overload
 
 from labkit.observe.values import LIMITS
 
@@ -46,6 +47,10 @@ class Channel:
         except OSError:
             raise Closed from None
 
+    @overload
+    def receive(self, deadline: None = None) -> bytes: ...
+    @overload
+    def receive(self, deadline: float) -> bytes | None: ...
     def receive(self, deadline: float | None = None) -> bytes | None:
         """The next message; None if it has not begun to come before `deadline`, a time of the monotonic clock.
 

@@ -83,6 +83,7 @@ class Child:
             [sys.executable, "-c", SPAWNED],
             stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}, pass_fds=tuple(keep),
         )  # fmt: skip
+        assert process.stdin is not None, "it is a pipe"
         with suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(pickle.dumps((job, setting, os.getpid())))
         child = cls(process.pid, setting)
@@ -158,14 +159,14 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
     as they end. A job that takes longer than `TIME_LIMIT` is killed.
     """
     workers, waiting = usable_cores(), list(range(count))
+    outputs = [scratch / f"output-{index}" for index in range(count)]
     running: dict[int, tuple[Child, float]] = {}
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
-                setting = Setting(output=scratch / f"output-{index}")
-                child = Child.fork(functools.partial(_do, job, index), setting)
+                child = Child.fork(functools.partial(_do, job, index), Setting(output=outputs[index]))
                 running[index] = (child, time.monotonic() + TIME_LIMIT)
             for index, (child, deadline) in list(running.items()):
                 if child.poll():
@@ -174,7 +175,7 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
                     continue
                 del running[index]
                 text = child.output
-                child.setting.output.unlink(missing_ok=True)
+                outputs[index].unlink(missing_ok=True)
                 yield index, text
             time.sleep(0.01)
     finally:

@@ -24,7 +24,7 @@ from labkit.observe.answer import Answer, Ending, joined
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.rank_group import Shape
 from labkit.observe.ranks import DEADLINE, RankServer
-from labkit.observe.values import NotAValue, Raised
+from labkit.observe.values import Json, NotAValue, Raised
 
 Scenario = Callable[..., object]
 
@@ -99,7 +99,7 @@ class Observer:
             sent = values.encode(inputs)
         except NotAValue as error:
             return Answer(ending=Ending.MACHINERY, says=f"the test sends what is no value: {error}")
-        if ranks > 1:
+        if ranks > 1 and self.server is not None:
             job = [scenario.__module__, scenario.__name__, sent]
             try:
                 return joined(self.server.run(job, Shape(ranks, self.group), self.seconds))
@@ -108,7 +108,7 @@ class Observer:
         start = time.monotonic()
         return self.here(scenario, sent).but(seconds=time.monotonic() - start)
 
-    def here(self, scenario: Scenario, sent: object) -> Answer:
+    def here(self, scenario: Scenario, sent: Json) -> Answer:
         """The answer of this process to encoded inputs."""
         inputs = values.decode(sent, self.device)
         try:
@@ -121,7 +121,7 @@ class Observer:
             if _is_bug_of(scenario, error):
                 says = f"{type(error).__name__} in the scenario {scenario.__name__}: {error}"
                 return Answer(ending=Ending.MACHINERY, says=says)
-            return Answer.of_error(error, line_in(self.module.__file__, error))
+            return Answer.of_error(error, line_in(str(self.module.__file__), error))
 
 
 def _is_bug_of(scenario: Scenario, error: BaseException) -> bool:

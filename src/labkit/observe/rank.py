@@ -5,12 +5,13 @@ import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from labkit.observe.answer import Answer
 from labkit.observe.channel import Channel
-from labkit.observe.values import NotAValue, parse
+from labkit.observe.values import Json, NotAValue, parse
 
-Work = Callable[[object], Answer]  # what a job, JSON-ready data, gives in a rank
+Work = Callable[[Json], Answer]  # what a job gives in a rank
 
 READY, FAILED = b"ready", b"failed"
 JOINED, BARE = "joined", "bare"
@@ -64,7 +65,8 @@ def _calls(group: str) -> bytes:
     try:
         if group == BARE:
             return BROKEN if dist.is_initialized() else b"0"
-        return str(dist.group.WORLD._get_sequence_number_for_group()).encode()
+        world: Any = dist.group.WORLD  # torch's stub of ProcessGroup lacks the method
+        return str(world._get_sequence_number_for_group()).encode()
     except Exception:  # the job has taken the group apart
         return BROKEN
 

@@ -77,7 +77,7 @@ class RankGroup:
         answers, calls = self._collect(start + seconds)
         late = [rank for rank in range(self.shape.size) if rank not in answers]
         for rank in late:
-            where = "" if self.broken or self.path is None else self._where(rank)
+            where = "" if self.broken or self.path is None else self._where(rank, self.path)
             says = f"rank {rank} gave no answer within {seconds:g} s"
             answers[rank] = Answer(ending=Ending.TIMEOUT, says=says, where=where)
         self.broken |= bool(late) or len(calls) > 1 or BROKEN in calls
@@ -134,7 +134,8 @@ class RankGroup:
 
     def _crash(self, rank: int) -> Answer:
         child = self.children[rank]
-        if child.wait(GRACE):
+        child.wait(GRACE)
+        if child.code is None:
             says = f"rank {rank} closed its connection to the tests"
             return Answer(ending=Ending.CRASHED, says=says)
         how = how_it_ended(child.code)
@@ -142,8 +143,8 @@ class RankGroup:
             how += ": gloo ends a rank whose tensor has another size than the other ranks' in the same call"
         return Answer(ending=Ending.CRASHED, says=f"rank {rank} died without an answer, {how}")
 
-    def _where(self, rank: int) -> str:
-        return line_text(self.path, self.children[rank].where(self.path))
+    def _where(self, rank: int, path: Path) -> str:
+        return line_text(path, self.children[rank].where(path))
 
     def _send(self, channel: Channel, message: bytes) -> None:
         try:

@@ -1,6 +1,6 @@
 """What a scenario's ranks send each other: the collective calls in their order, with dtype and bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,13 @@ class _Listener(TorchDispatchMode):
         super().__init__()
         self.calls = calls
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        function: torch._ops.OpOverload,
+        types: Sequence[type],
+        args: tuple = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         if function.namespace == "c10d":
             self.calls.append(_call(function, args))
         return function(*args, **(kwargs or {}))

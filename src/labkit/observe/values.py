@@ -11,6 +11,7 @@ import difflib
 import json
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,8 @@ class Limits:
 
 
 LIMITS = Limits()
+
+Json = Any  # what json.loads gives, and json.dumps takes
 
 MESSAGE = 10_000  # characters of an exception's message that are kept
 
@@ -108,7 +111,7 @@ class _Budget:
             raise NotAValue(f"tensors of more than {LIMITS.tensors} bytes")
 
 
-def encode(value: object) -> object:
+def encode(value: object) -> Json:
     """`value` as JSON-ready data.
 
     Raises:
@@ -117,7 +120,7 @@ def encode(value: object) -> object:
     return _encode(value, _Budget(), 0)
 
 
-def decode(data: object, device: str = "cpu") -> object:
+def decode(data: Json, device: str = "cpu") -> Any:
     """The value that `encode` gave as `data`; its tensors on `device`.
 
     Raises:
@@ -131,7 +134,7 @@ def decode(data: object, device: str = "cpu") -> object:
         raise NotAValue(f"malformed data ({type(error).__name__})") from None
 
 
-def parse(text: bytes) -> object:
+def parse(text: bytes) -> Json:
     """JSON that another process wrote, as data for `decode`; bounded before anything is built from it.
 
     Raises:
@@ -147,7 +150,7 @@ def parse(text: bytes) -> object:
         raise NotAValue(f"a reply that is no JSON ({type(error).__name__})") from None
 
 
-def _encode(value: object, budget: _Budget, depth: int) -> object:
+def _encode(value: Any, budget: _Budget, depth: int) -> Json:
     budget.take_item(depth)
     if value is None or type(value) in (bool, int, float, str):
         return _bounded(value, budget)
@@ -194,7 +197,7 @@ def _encode_tensor(tensor: Tensor, budget: _Budget) -> dict[str, object]:
     return {"$": "tensor", "dtype": name, "shape": list(tensor.shape), "bytes": base64.b64encode(raw).decode()}
 
 
-def _decode(data: object, device: str, budget: _Budget, depth: int) -> object:
+def _decode(data: Json, device: str, budget: _Budget, depth: int) -> Any:
     budget.take_item(depth)
     if data is None or type(data) in (bool, int, float, str):
         return _bounded(data, budget)

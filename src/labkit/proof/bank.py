@@ -62,14 +62,16 @@ def docstring(path: Path) -> str:
 
 
 def _read(folder: Path, kind: str, lab: Lab) -> list[Answer]:
-    answers: dict[str, Answer] = {}
+    answers: list[Answer] = []
+    paths: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.py"), key=lambda path: (_step(path, folder, lab), path.stem)):
-        if path.stem in answers:
-            raise LabError(f"{path}: {shown(answers[path.stem].overlay, lab.paths.root)} has the same name; rename one")
+        if path.stem in paths:
+            raise LabError(f"{path}: {shown(paths[path.stem], lab.paths.root)} has the same name; rename one")
         if not (says := docstring(path)):
             raise LabError(f"{path}: needs a docstring: what is wrong, or different, in one sentence")
-        answers[path.stem] = Answer(path.stem, kind, says, _step(path, folder, lab), overlay=path)
-    return list(answers.values())
+        paths[path.stem] = path
+        answers.append(Answer(path.stem, kind, says, _step(path, folder, lab), overlay=path))
+    return answers
 
 
 def _step(path: Path, bank: Path, lab: Lab) -> int:

@@ -1,6 +1,6 @@
 """The single changes that make mutants: what a slip of the hand, or half an idea, makes of a line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import libcst as cst
 import libcst.matchers as m
@@ -10,7 +10,7 @@ COMPARISONS = {
     cst.NotIn: cst.In, cst.LessThan: cst.LessThanEqual, cst.LessThanEqual: cst.LessThan,
     cst.GreaterThan: cst.GreaterThanEqual, cst.GreaterThanEqual: cst.GreaterThan,
 }  # fmt: skip
-ARITHMETIC = {
+ARITHMETIC: dict[type[cst.CSTNode], type[cst.CSTNode]] = {
     cst.Add: cst.Subtract, cst.Subtract: cst.Add, cst.Multiply: cst.Divide, cst.Divide: cst.Multiply,
     cst.AddAssign: cst.SubtractAssign, cst.SubtractAssign: cst.AddAssign,
     cst.MultiplyAssign: cst.DivideAssign, cst.DivideAssign: cst.MultiplyAssign,
@@ -22,7 +22,7 @@ KEPT_STATEMENTS = m.Return() | m.Pass() | m.Import() | m.ImportFrom() | m.Global
 Change = tuple[str, cst.CSTNode | cst.RemovalSentinel]
 
 
-def changes(node: cst.CSTNode, parents: dict[cst.CSTNode, cst.CSTNode]) -> Iterator[Change]:
+def changes(node: cst.CSTNode, parents: Mapping[cst.CSTNode, cst.CSTNode]) -> Iterator[Change]:
     """What may become of `node`: the kind of each change, and the node that takes its place."""
     if _in_annotation(node, parents):
         return
@@ -66,11 +66,12 @@ def changes(node: cst.CSTNode, parents: dict[cst.CSTNode, cst.CSTNode]) -> Itera
             yield "decorator dropped", cst.RemoveFromParent()
 
 
-def _in_annotation(node: cst.CSTNode, parents: dict[cst.CSTNode, cst.CSTNode]) -> bool:
-    while node is not None:
-        if isinstance(node, cst.Annotation):
+def _in_annotation(node: cst.CSTNode, parents: Mapping[cst.CSTNode, cst.CSTNode]) -> bool:
+    around: cst.CSTNode | None = node
+    while around is not None:
+        if isinstance(around, cst.Annotation):
             return True
-        node = parents.get(node)
+        around = parents.get(around)
     return False
 
 

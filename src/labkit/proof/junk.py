@@ -6,22 +6,23 @@ Junk is the whole reply of every `observe`, or it takes the place of one leaf of
 import copy
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from labkit.course.files import write_json
 from labkit.course.manifest import Lab
 from labkit.observe import values
-from labkit.observe.values import NotAValue, Raised
+from labkit.observe.values import Json, NotAValue, Raised
 from labkit.proof.bank import Answer
 from labkit.proof.grading import Graded, Job, grade
 
 JUDGED = ("failed", "malformed")  # the verdicts that junk may get
 LEAVES = 6  # of one test's replies that are replaced, one at a time
 
-WHOLE = {
+WHOLE: dict[str, object] = {
     "None": None,
     "True": True,
     "-1": -1,
@@ -59,11 +60,11 @@ def feed(lab: Lab, recording: Path, tests: tuple[str, ...], seed: int, progress:
     """What is wrong with how the tests take junk, a line each; `recording`: what the solution replied under `seed`."""
     replies = json.loads(recording.read_text(encoding="utf-8"))
     leaves = {test: _spread(list(_leaves(replies.get(test, [])))) for test in tests}
-    jobs = []
+    jobs: list[Job] = []
     for name, value in encoded(WHOLE).items():
         whole = {test: [_of_every_rank(lab, test, reply, value) for reply in replies.get(test, [])] for test in tests}
         jobs.append(_job(name, whole, recording.with_name(f"junk-{len(jobs)}"), tests, seed))
-    jobs_of_leaves = []
+    jobs_of_leaves: list[tuple[Job, dict[str, tuple]]] = []
     for name, value in encoded({name: WHOLE[name] for name in IN_A_LEAF}).items():
         for number in range(LEAVES):
             some = {test: found[number] for test, found in leaves.items() if number < len(found)}
@@ -82,7 +83,7 @@ def feed(lab: Lab, recording: Path, tests: tuple[str, ...], seed: int, progress:
     return found + _accepted_leaves(list(zip(results[len(jobs) :], [some for _, some in jobs_of_leaves], strict=True)))
 
 
-def encoded(junk: dict[str, object]) -> dict[str, object]:
+def encoded(junk: dict[str, object]) -> dict[str, Json]:
     """The junk as it crosses to the judge; what may not cross at all is left out."""
     found = {}
     for name, value in junk.items():
@@ -93,7 +94,7 @@ def encoded(junk: dict[str, object]) -> dict[str, object]:
     return found
 
 
-def _job(name: str, replies: dict[str, object], path: Path, tests: tuple[str, ...], seed: int) -> Job:
+def _job(name: str, replies: Mapping[str, Json], path: Path, tests: tuple[str, ...], seed: int) -> Job:
     write_json(path, replies)
     return Job(Answer(name, "junk", replay=path), seed, tests)
 
@@ -127,8 +128,9 @@ def _accepted_leaves(results: list[tuple[Graded, dict[str, tuple]]]) -> list[str
     ]
 
 
-def _leaves(data: object, path: tuple = ()) -> Iterator[tuple]:
+def _leaves(data: Json, path: tuple = ()) -> Iterator[tuple]:
     """The paths of everything in encoded data that holds nothing else."""
+    inner: Iterable[tuple[Any, Json]]
     if isinstance(data, list):
         inner = enumerate(data)
     elif isinstance(data, dict) and data.get("$") == "dict":
@@ -140,7 +142,7 @@ def _leaves(data: object, path: tuple = ()) -> Iterator[tuple]:
         yield from _leaves(value, (*path, key))
 
 
-def _replaced(data: object, path: tuple, value: object) -> object:
+def _replaced(data: Json, path: tuple, value: Json) -> Json:
     """A copy of encoded `data` with `value` at `path`."""
     whole = copy.deepcopy(data)
     *above, last = path
@@ -152,7 +154,7 @@ def _replaced(data: object, path: tuple, value: object) -> object:
     return whole
 
 
-def _at(data: object, path: Iterable) -> object:
+def _at(data: Json, path: Iterable) -> Json:
     for key in path:
         data = data["items"][key[0]] if isinstance(key, tuple) else data[key]
     return data

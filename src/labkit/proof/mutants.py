@@ -4,7 +4,7 @@ Survivors that behave as the solution does are explained in `equivalent_mutants.
 """
 
 import tomllib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvide
 from labkit.course.errors import LabError
 from labkit.course.manifest import Lab
 from labkit.proof.bank import Answer
-from labkit.proof.changes import changes
+from labkit.proof.changes import Change, changes
 from labkit.proof.grading import Graded, Job, grade
 from labkit.proof.prove import Choice
 
@@ -47,13 +47,13 @@ def mutants(source: str) -> Iterator[tuple[Mutant, str]]:
     lines = source.splitlines()
     for node in parents:
         function = _function(node, parents)
-        for change, new in changes(node, parents) if function else ():
-            code = wrapper.module.deep_replace(node, new).code
+        for change in changes(node, parents) if function else ():
+            code = _changed(wrapper.module, node, change)
             if code == source or not _compiles(code):
                 continue
             line = lines[positions[node].start.line - 1]
             becomes = _first_difference(lines, code.splitlines())
-            yield Mutant(function, change, line.strip(), becomes), code
+            yield Mutant(function, change[0], line.strip(), becomes), code
 
 
 def explanations(lab: Lab) -> dict[Mutant, str]:
@@ -115,14 +115,24 @@ def problems(caught: dict[Mutant, bool], explained: Collection[Mutant]) -> list[
     return found
 
 
-def _function(node: cst.CSTNode, parents: dict) -> str:
+def _changed(module: cst.Module, node: cst.CSTNode, change: Change) -> str:
+    """The source of `module` after a change of `node`."""
+    new = change[1]
+    whole = module.deep_remove(node) if isinstance(new, cst.RemovalSentinel) else module.deep_replace(node, new)
+    assert isinstance(whole, cst.Module), "what changes is inside a function"
+    return whole.code
+
+
+def _function(node: cst.CSTNode, parents: Mapping[cst.CSTNode, cst.CSTNode]) -> str:
     """The qualified name of the function of module level, or of a class, that `node` is in; "" outside."""
     names = []
     inside = False
-    while (node := parents.get(node)) is not None:
-        if isinstance(node, cst.FunctionDef | cst.ClassDef):
-            names.append(node.name.value)
-            inside |= isinstance(node, cst.FunctionDef)
+    around = parents.get(node)
+    while around is not None:
+        if isinstance(around, cst.FunctionDef | cst.ClassDef):
+            names.append(around.name.value)
+            inside |= isinstance(around, cst.FunctionDef)
+        around = parents.get(around)
     return ".".join(reversed(names)) if inside else ""
 
 

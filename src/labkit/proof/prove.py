@@ -88,7 +88,7 @@ def found_misconceptions(lab: Lab, results: list[Graded], seed: int) -> list[Mis
             {test: how for test, how in graded.symptoms.items() if step_of[test] == graded.answer.step},
         )
         for graded in results
-        if graded.answer.kind == "mistake" and graded.job.seed == seed
+        if graded.answer.kind == "mistake" and graded.answer.step is not None and graded.job.seed == seed
     ]
 
 
@@ -116,7 +116,7 @@ class Choice:
     def whole(self, answer: Answer, seed: int) -> Job:
         """All that it has to answer for: a right answer those of later steps too."""
         right = answer.kind == "alternative"
-        later = tuple(test for test, step in self.step_of.items() if step >= answer.step)
+        later = tuple(test for test, step in self.step_of.items() if step >= (answer.step or 0))
         return Job(answer, seed, later if right else self.own(answer))
 
     def until_lost(self, answer: Answer, seed: int) -> Job:

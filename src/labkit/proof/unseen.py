@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labkit.course.errors import LabError
 from labkit.course.manifest import Lab
@@ -102,7 +103,7 @@ def _answers(notes: Path) -> list[Answer]:
     return [_answer(notes, name, entry) for name, entry in entries.items()]
 
 
-def _answer(notes: Path, name: str, entry: dict[str, object]) -> Answer:
+def _answer(notes: Path, name: str, entry: dict[str, Any]) -> Answer:
     path = notes.parent / name
     if entry.get("kind") not in KINDS:
         raise LabError(f"{notes}: {name}: kind must be wrong or right, not {entry.get('kind')!r}")

@@ -9,10 +9,8 @@ from contextlib import suppress
 
 from labkit.course import screen
 
-try:
+if sys.platform != "win32":
     import termios
-except ImportError:  # Windows
-    termios = None
 
 END, INTERRUPT, ESC = "\x04", "\x03", "\x1b"
 ESCAPE = r"\x1b(\[[0-9;]*[A-Za-z~]|O[A-Za-z]|.)?"  # what a terminal sends for an arrow, Home, F3, Alt with a key
@@ -21,11 +19,11 @@ ESCAPE = r"\x1b(\[[0-9;]*[A-Za-z~]|O[A-Za-z]|.)?"  # what a terminal sends for a
 class Keys:
     """While entered: keys come at once and are not echoed, and Ctrl-C comes as a key, so that `make` ends quietly too.
 
-    Without a terminal there are no keys, and `fileno` is None.
+    Without a terminal there are no keys, and `on` is False.
     """
 
     def __init__(self) -> None:
-        self.on = termios is not None and sys.stdin.isatty() and sys.stdout.isatty()
+        self.on = sys.platform != "win32" and sys.stdin.isatty() and sys.stdout.isatty()
 
     def __enter__(self) -> "Keys":
         if self.on:
@@ -39,8 +37,8 @@ class Keys:
             signal.signal(signal.SIGCONT, signal.SIG_DFL)
             termios.tcsetattr(0, termios.TCSADRAIN, self.before)
 
-    def fileno(self) -> int | None:
-        return 0 if self.on else None
+    def fileno(self) -> int:
+        return 0
 
     def read(self) -> str:
         """The key that was pressed, ESC for an arrow and the like; END where the terminal is gone.

@@ -28,10 +28,12 @@ class Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
             cwd=root, env=environment, start_new_session=True,
         )  # fmt: skip
+        assert self.process.stdin is not None and self.process.stdout is not None, "both are pipes"
+        self.requests, self.replies = self.process.stdin, self.process.stdout
         self.waiting = b""
 
     def fileno(self) -> int:
-        return self.process.stdout.fileno()
+        return self.replies.fileno()
 
     def run(self, number: int, step: int) -> None:
         """Asks for a run of `step`, 0 for all; a run that goes on is ended."""
@@ -60,20 +62,20 @@ class Worker:
         if not self.ready:
             self.process.kill()
         with suppress(BrokenPipeError):  # what it could not be told any more
-            self.process.stdin.close()
+            self.requests.close()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
+        self.replies.close()
         self.errors.close()
         self.folder.cleanup()
 
     def _ask(self, request: dict) -> None:
         try:
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
-            self.process.stdin.flush()
+            self.requests.write(json.dumps(request).encode() + b"\n")
+            self.requests.flush()
         except BrokenPipeError:
             raise self._gone() from None
 

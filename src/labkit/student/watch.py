@@ -83,7 +83,7 @@ class Watch:
 
     def _events(self) -> Iterator[Event]:
         """What has happened since the last call, or happens within a tick."""
-        sources = [self.worker, *([self.keys] if self.keys.on else [])]
+        sources: list[Worker | keys.Keys] = [self.worker, *([self.keys] if self.keys.on else [])]
         ready, _, _ = select.select(sources, [], [], TICK)
         for event in self.worker.events() if self.worker in ready else []:
             yield events.of_worker(event)
@@ -100,7 +100,7 @@ class Watch:
             case Pressed("q" | keys.INTERRUPT | keys.END):
                 return True
             case Pressed(key) if self.asked is not None:
-                self._answer(key.lower())
+                self._answer(key.lower(), self.asked)
             case Pressed("h" | "H"):
                 self._say(hints.next_hint(self.lab, self.step, "h"))
             case Pressed("n" | "N"):
@@ -117,14 +117,14 @@ class Watch:
                 self._tell_gone()
             case Ready():
                 self._start(self.wanted)
-            case Said(number, said) if self._runs(number):
-                self._show(self.run.take(said))
-                self._stop_after_timeout()
-            case Ended(number, said) if self._runs(number):
-                self._end(said)
-            case Overdue():
+            case Said(number, said) if (run := self._current(number)) is not None:
+                self._show(run, run.take(said))
+                self._stop_after_timeout(run)
+            case Ended(number, said) if (run := self._current(number)) is not None:
+                self._end(run, said)
+            case Overdue() if self.run is not None:
                 self.run.hung = True
-                self._stop()
+                self._stop(self.run)
         return False
 
     # Runs -------------------------------------------------------------------------------------------------------------
@@ -147,27 +147,26 @@ class Watch:
         self.run = Run(self.lab, self.number, step, saved or time.monotonic(), self.limit)
         self.worker.run(self.number, step)
 
-    def _runs(self, number: int) -> bool:
-        """Whether that is the run that goes on; a later save may have ended it."""
-        return self.run is not None and self.run.number == number
+    def _current(self, number: int) -> Run | None:
+        """The run that goes on, if that is its number; a later save may have ended it."""
+        return self.run if self.run is not None and self.run.number == number else None
 
-    def _show(self, failed: Record | None) -> None:
+    def _show(self, run: Run, failed: Record | None) -> None:
         if failed is not None:
-            self._say([*self._head(self.run), *failure_lines(failed)])
+            self._say([*self._head(run), *failure_lines(failed)])
 
-    def _stop_after_timeout(self) -> None:
+    def _stop_after_timeout(self, run: Run) -> None:
         """The tests after one that gave no answer might wait as long."""
-        if self.run.records and self.run.records[-1].state == "timeout":
-            self._stop()
+        if run.records and run.records[-1].state == "timeout":
+            self._stop(run)
 
-    def _stop(self) -> None:
-        if not self.run.stopped:
-            self.run.stopped = True
-            self.worker.stop(self.run.number)
+    def _stop(self, run: Run) -> None:
+        if not run.stopped:
+            run.stopped = True
+            self.worker.stop(run.number)
 
-    def _end(self, event: dict) -> None:
-        run = self.run
-        self._show(run.close(event))
+    def _end(self, run: Run, event: dict) -> None:
+        self._show(run, run.close(event))
         self.run, self.wanted = None, self.step
         if self.walking and run.passed and run.step < len(self.lab.steps):
             self._say([Line(f"Step {run.step} is passed already", "green")])
@@ -207,8 +206,8 @@ class Watch:
         if not self.footer.on:
             self._say([Line(RESET, "", 2)])
 
-    def _answer(self, key: str) -> None:
-        sure, self.asked = time.monotonic() - self.asked >= PAUSE, None
+    def _answer(self, key: str, asked: float) -> None:
+        sure, self.asked = time.monotonic() - asked >= PAUSE, None
         if key != "y" or not sure:
             return
         try:

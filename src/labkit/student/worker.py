@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from labkit.course import manifest
 from labkit.course.manifest import Lab
@@ -47,13 +48,14 @@ class _Children:
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
-        self.setting = Setting(folder / "output", folder / "stack")
+        self.stack = folder / "stack"
+        self.setting = Setting(folder / "output", self.stack)
         self.child: Child | None = None
         self.run = 0
 
     def start(self, run: int, step: int) -> None:
         self.stop()
-        self.setting.stack.unlink(missing_ok=True)
+        self.stack.unlink(missing_ok=True)
         self.run, events = run, os.dup(1)
         try:
             self.child = Child.fork(lambda: self._job(run, step, events), self.setting)
@@ -63,7 +65,7 @@ class _Children:
     def poll(self) -> bool:
         """Whether a child still runs; says so once when it has ended."""
         if self.child is not None and not self.child.poll():
-            self._ended(self.child.code)
+            self._ended(self.child, self.child.code)
         return self.child is not None
 
     def stop(self, ask_where: bool = False) -> None:
@@ -73,13 +75,13 @@ class _Children:
         if ask_where:  # the tests run in a child of the child, which does on the signal what it has inherited
             self.child.where(self.lab.paths.student.resolve(), group=True)
         self.child.kill()
-        self._ended(None)
+        self._ended(self.child, None)
 
     def _job(self, run: int, step: int, events: int) -> int:
         return run_suite(self.lab, ["--step", str(step)] if step else [], plugins=[_Events(run, events)])
 
-    def _ended(self, code: int | None) -> None:
-        child, self.child = self.child, None
+    def _ended(self, child: Child, code: int | None) -> None:
+        self.child = None
         _say({"run": self.run, "end": code, "output": child.output[-4000:], "stack": child.stack})
 
 
@@ -89,7 +91,7 @@ class _Events:
     def __init__(self, run: int, descriptor: int) -> None:
         self.run, self.descriptor, self.said = run, descriptor, 0
 
-    def pytest_configure(self, config: object) -> None:
+    def pytest_configure(self, config: Any) -> None:
         self.suite = config.pluginmanager.get_plugin("graded-suite").suite
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
