@@ -89,7 +89,7 @@ def lab(tmp_path: Path) -> Lab:
 @pytest.mark.parametrize("line", ["x = 'it'", 'x = "it"', 'x = "it\'s"', r'x = "\n" + "it\'s"'])
 def test_an_entry_that_is_shown_can_be_written_into_the_list(line: str, lab: Lab) -> None:
     mutant = Mutant("f", "number changed", line, "")
-    text = mutant.entry().replace('because = ""', 'because = "equivalent because ..."')
+    text = f"mutants = [\n{mutant.entry()}\n]\n".replace('because = ""', 'because = "equivalent because ..."')
     (lab.paths.mistakes / "equivalent_mutants.toml").write_text(text)
     assert explanations(lab) == {mutant: "equivalent because ..."}
 
@@ -97,11 +97,11 @@ def test_an_entry_that_is_shown_can_be_written_into_the_list(line: str, lab: Lab
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[mutants]", "is not valid TOML"),
-        ("mutants = 3", "must be tables"),
-        ('[[mutants]]\nfunction = "f"', "mutants[1] must have the strings"),
-        (ONE.entry(), "because must say why"),
-        (ONE.entry() + "\nmore = 1", "mutants[1] must have the strings"),
+        ("mutants = [", "is not valid TOML"),
+        ("mutants = 3", "a table on a line for each"),
+        ('mutants = [{ function = "f" }]', "mutants[1] must have the strings"),
+        (f"mutants = [{ONE.entry()}]", "because must say why"),
+        (f"mutants = [{ONE.entry().replace('because', 'more = 1, because')}]", "mutants[1] must have the strings"),
     ],
 )
 def test_a_bad_list_gets_one_line(text: str, said: str, lab: Lab) -> None:

@@ -83,7 +83,7 @@ def _grade_mutants(lab: Lab, progress: Callable[["Graded"], None]) -> list[str]:
     click.echo(f"Mutants: {sum(caught.values())} of {len(caught)} caught, {len(explained)} explained.")
     for mutant, is_caught in caught.items():
         if not is_caught and mutant not in explained:
-            click.echo(f"\n{mutant.entry()}")
+            click.echo(mutant.entry())
     return mutants.problems(caught, explained)
 
 

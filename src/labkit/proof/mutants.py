@@ -37,7 +37,7 @@ class Mutant:
     def entry(self) -> str:
         """What explains it in the list of equivalent mutants, but for the reason."""
         values = zip(("function", "change", "line", "becomes"), astuple(self), strict=True)
-        return "\n".join(["[[mutants]]", *(f"{key} = {_toml(value)}" for key, value in values), 'because = ""'])
+        return f'  {{ {", ".join(f"{key} = {_toml(value)}" for key, value in values)}, because = "" }},'
 
 
 def mutants(source: str) -> Iterator[tuple[Mutant, str]]:
@@ -70,7 +70,7 @@ def explanations(lab: Lab) -> dict[Mutant, str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabError(f"{path}: is not valid TOML: {error}") from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise LabError(f"{path}: mutants must be tables, each headed [[mutants]]")
+        raise LabError(f"{path}: must be `mutants = [ ... ]`, a table on a line for each")
     keys = {"function", "change", "line", "becomes", "because"}
     found = {}
     for number, entry in enumerate(entries, start=1):
