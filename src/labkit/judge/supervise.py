@@ -87,6 +87,9 @@ class Supervisor:
                 self._hangs(child, limit)
                 return
             event = json.loads(message)
+            if "broken" in event:
+                self._breaks(event["broken"])
+                return
             limit = event.get("limit", SPAWN + START) + GRACE
             if "debugging" in event:
                 limit, self.end = A_DAY, time.monotonic() + A_DAY
@@ -142,6 +145,8 @@ class Supervisor:
         """Ends the child where it is."""
         if time.monotonic() >= self.end:
             return self._whole_run_is_over()
+        if not child.poll():  # what it has started holds its end of the channel open
+            return self._crashed(child)
         item = self.running or self.left[0]
         path = self.suite.paths[item.stash[LAB].stem]
         where = line_text(path, child.where(path))
@@ -156,15 +161,22 @@ class Supervisor:
         says = f"no answer within {seconds:g} s"
         return self._give(Answer(ending=ending, says=says, where=where), seconds, self._printed())
 
+    def _breaks(self, says: str) -> None:
+        """Suite or machinery raised in the child, outside of what a test runs."""
+        if self.running is None:
+            raise LabError(f"the course's own machinery failed, not your code: {says}; make doctor")
+        self._give(Answer(ending=Ending.MACHINERY, says=says), printed=self._printed())
+
     def _crashed(self, child: Child) -> None:
         """The child is gone, and said nothing of it."""
+        cut_off = child.poll()
         child.kill()
         assert child.code is not None, "it has ended"
-        how = how_it_ended(child.code)
+        how = "or cut it off from the tests" if cut_off else how_it_ended(child.code)
         path = self.suite.paths[self.left[0].stash[LAB].stem]
         if self.running is None:
             raise LabError(f"{path}: your code ended Python itself ({how}) while the file was imported")
-        killed = child.code == -signal.SIGKILL  # by nobody here
+        killed = child.code == -signal.SIGKILL and not cut_off  # by nobody here
         says = f"your code ended Python itself ({how}{': the system does so if memory is short' if killed else ''})"
         self._give(Answer(ending=Ending.MEMORY if killed else Ending.CRASHED, says=says), printed=self._printed())
 
@@ -214,6 +226,10 @@ def _serve(suite: GradedSuite, items: list[pytest.Item], channel: Channel) -> No
             reports = runtestprotocol(item, log=False, nextitem=following)
             returned = {item.name: suite.returned[item.name]} if item.name in suite.returned else {}
             say({"reports": [_parts(report) for report in reports], "returned": returned})
+    except (Closed, KeyboardInterrupt):  # nobody listens any more; Ctrl-C is told above
+        return
+    except Exception as error:
+        say({"broken": f"{type(error).__name__}: {error}"})
     finally:
         suite.close()
 
