@@ -4,6 +4,7 @@ import select
 import socket
 import struct
 import time
+from contextlib import suppress
 from typing import overload
 
 from labkit.observe.values import LIMITS
@@ -25,6 +26,7 @@ class Channel:
 
     def __init__(self, end: socket.socket, limit: int = LIMITS.bytes) -> None:
         self.end, self.limit = end, limit
+        self.begun = bytearray()  # what has come of the next message: an alarm may end a `receive` in its middle
         end.settimeout(SEND)
 
     @classmethod
@@ -58,38 +60,32 @@ class Channel:
             Closed: the other end is gone, and no message had begun.
             Torn: a message had begun, and is too long, or has not ended before the deadline.
         """
-        head = self._read(LENGTH.size, deadline)
-        if head is None:
+        if not self._has(LENGTH.size, deadline):
             return None
-        (length,) = LENGTH.unpack(head)
+        (length,) = LENGTH.unpack_from(self.begun)
         if length > self.limit:
             raise Torn(f"a reply of {length} bytes")
-        try:
-            body = self._read(length, deadline)
-        except Closed:
-            body = None
-        if body is None:
-            raise Torn("a reply that breaks off")
-        return body
+        self._has(LENGTH.size + length, deadline)
+        message = bytes(self.begun[LENGTH.size :])
+        self.begun.clear()
+        return message
 
     def close(self) -> None:
         self.end.close()
 
-    def _read(self, size: int, deadline: float | None) -> bytes | None:
-        data = bytearray()
-        while len(data) < size:
+    def _has(self, size: int, deadline: float | None) -> bool:
+        """Whether so much of the next message has come; if not, nothing of it has before the deadline."""
+        while len(self.begun) < size:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not select.select([self.end], [], [], left)[0]:
-                break
-            try:
-                piece = self.end.recv(min(size - len(data), 2**20))
-            except OSError:
-                piece = b""
+            piece = b""
+            if select.select([self.end], [], [], left)[0]:
+                with suppress(OSError):
+                    piece = self.end.recv(min(size - len(self.begun), 2**20))
+                if not piece and not self.begun:
+                    raise Closed
             if not piece:
-                if data:
+                if self.begun:
                     raise Torn("a reply that breaks off")
-                raise Closed
-            data += piece
-        if len(data) < size and data:
-            raise Torn("a reply that breaks off")
-        return bytes(data) if len(data) == size else None
+                return False
+            self.begun += piece
+        return True
