@@ -44,7 +44,7 @@ class GradedSuite:
         self.ranks: dict[str, Shape] = {}  # of labs that need some: those that are needed first
         self.fingerprints: dict[str, progress.Fingerprint] = {}
         self.observers: dict[str, Observer] = {}
-        self.servers: list[RankServer] = []
+        self.servers: dict[str, RankServer] = {}
         self.cases: Counter[str] = Counter()  # behaviour -> its tests that have been chosen
         self.asked: dict[str, list[str]] = {}  # by stem, the behaviours that are left after --step and -k
         self.seen: dict[str, list[Record]] = {}
@@ -76,17 +76,16 @@ class GradedSuite:
         """
         torch.set_num_threads(1)  # tiny tensors: threads cost more than they give, and the clock of a grader less
         device = self.option.device
+        rank_device = device if torch.cuda.device_count() > 1 else "cpu"
+        for stem in (stem for stem in stems if stem in self.ranks):
+            path = self.paths[stem]
+            work = RankWork(path, self.overlay, rank_device, self.labs[stem].builds_on)
+            others = tuple(server.channel.fileno() for server in self.servers.values())
+            self.servers[stem] = RankServer(work, rank_device, clean, path, self.ranks[stem], others)
         for stem in stems:
-            path, server = self.paths[stem], None
-            builds_on = self.labs[stem].builds_on
-            if stem in self.ranks:
-                rank_device = device if torch.cuda.device_count() > 1 else "cpu"
-                work = RankWork(path, self.overlay, rank_device, builds_on)
-                server = RankServer(work, rank_device, clean, path, self.ranks[stem])
-                self.servers.append(server)
             with limited(LOADING):
-                module = load_implementation(path, self.overlay, builds_on)
-            self.observers[stem] = Observer(module, device, server)
+                module = load_implementation(self.paths[stem], self.overlay, self.labs[stem].builds_on)
+            self.observers[stem] = Observer(module, device, self.servers.get(stem))
 
     def observer_for(self, item: pytest.Item) -> Observes:
         """What runs the scenarios of this test."""
@@ -118,7 +117,7 @@ class GradedSuite:
         self._remember()
 
     def close(self) -> None:
-        for server in self.servers:
+        for server in self.servers.values():
             server.close()
         self.servers.clear()
 

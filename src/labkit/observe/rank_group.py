@@ -99,7 +99,8 @@ class RankGroup:
                 said = channel.receive(deadline)
             except (Closed, Torn):
                 self.children[rank].wait(GRACE)
-                said = FAILED + f"it {how_it_ended(self.children[rank].code or 0)}".encode()
+                code = self.children[rank].code
+                said = FAILED + ("it has closed its connection" if code is None else how_it_ended(code)).encode()
             if said is None or said.startswith(FAILED):
                 reason = "no answer" if said is None else said.removeprefix(FAILED).decode(errors="replace")
                 self.failure = f"rank {rank} could not start: {reason}" if _loopback_is_up() else LOOPBACK

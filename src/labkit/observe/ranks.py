@@ -28,7 +28,13 @@ class RankServer:
     """Answers `run(job, shape)`: what `work(job)` gives on each of the ranks."""
 
     def __init__(
-        self, work: Work, device: str, clean: bool, path: Path | None = None, first: Shape | None = None
+        self,
+        work: Work,
+        device: str,
+        clean: bool,
+        path: Path | None = None,
+        first: Shape | None = None,
+        close: tuple[int, ...] = (),
     ) -> None:
         """
         Args:
@@ -37,11 +43,12 @@ class RankServer:
             clean: this process has only imported and may fork; on CUDA, and on other systems than Linux, it never does.
             path: the file in which a rank that gives no answer is said to wait.
             first: the ranks that stand ready before they are asked for.
+            close: descriptors of this process that the server must not hold open, such as those of other servers.
         """
         self.channel, theirs = Channel.pair()
         serve = functools.partial(_serve, work=work, device=device, path=path, first=first or Shape())
         if clean and device == "cpu" and sys.platform == "linux":
-            setting = Setting(group=False, bound=signal.SIGTERM, close=(self.channel.fileno(),))
+            setting = Setting(group=False, bound=signal.SIGTERM, close=(self.channel.fileno(), *close))
             self.child = Child.fork(functools.partial(serve, theirs), setting)
         else:
             number = theirs.fileno()
@@ -56,9 +63,8 @@ class RankServer:
         deadline = time.monotonic() + SPAWN + START + seconds + 10 * GRACE
         try:
             self.channel.send(json.dumps([self.number, job, shape.size, shape.group, seconds]).encode())
-            while (number := self._receive(deadline)) != str(self.number).encode():
-                if not number.isdigit():
-                    continue  # an answer to an earlier job
+            while self._receive(deadline) != str(self.number).encode():
+                pass  # of an earlier job
             return [Answer.load(self._receive(deadline), trusted=True) for _ in range(shape.size)]
         except Torn as error:
             says = f"the server of ranks sent {error}"
@@ -66,7 +72,7 @@ class RankServer:
             says = "the server of ranks gave no answer"
         except Closed:
             self.child.wait(GRACE)
-            how = "it runs on" if self.child.code is None else how_it_ended(self.child.code)
+            how = "it has closed its connection" if self.child.code is None else how_it_ended(self.child.code)
             says = f"the server of ranks is gone ({how})"
         return [Answer(ending=Ending.MACHINERY, says=says)] * shape.size
 
@@ -107,7 +113,7 @@ def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, f
             if ranks.broken:
                 ranks.kill()
                 ranks = start(shape)
-    except (Closed, KeyboardInterrupt):
+    except (Closed, KeyboardInterrupt, SystemExit):
         return
     finally:
         ranks.kill()
