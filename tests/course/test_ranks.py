@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from labkit.observe.answer import Answer, Ending
-from labkit.observe.channel import LENGTH
+from labkit.observe.channel import LENGTH, Channel
+from labkit.observe.deadline import OutOfTime, limited
 from labkit.observe.rank_group import Shape
 from labkit.observe.ranks import RankServer
 from labkit.observe.values import LIMITS, Raised
@@ -226,3 +228,36 @@ def test_ranks_end_with_a_server_that_is_killed(job: str, tmp_path: Path, monkey
     time.sleep(0.5)
     server.child.kill()
     assert all(ended(pid) for pid in ranks)
+
+
+TWO_SERVERS = """
+import course.test_ranks
+from labkit.observe.rank_group import Shape
+from labkit.observe.ranks import RankServer
+
+one = RankServer(course.test_ranks.work, "cpu", clean=True)
+other = RankServer(course.test_ranks.work, "cpu", clean=True, close=(one.channel.fileno(),))
+for server in (one, other):
+    server.run(None, Shape())
+    server.close()
+    print(server.child.code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a server is forked on Linux alone")
+def test_a_server_ends_at_once_while_another_one_runs(tmp_path: Path) -> None:
+    paths = os.pathsep.join(str(Path(__file__).parents[2] / name) for name in ("src", "tests"))
+    environment = os.environ | {"PYTHONPATH": paths, "TMPDIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", TWO_SERVERS], env=environment, capture_output=True, text=True)
+    assert (ran.stdout.split(), ran.stderr) == (["0", "0"], "")
+    assert not list(tmp_path.glob("labkit-ranks-*"))
+
+
+def test_a_message_whose_receive_an_alarm_ends_is_received_later() -> None:
+    ours, theirs = Channel.pair()
+    theirs.end.sendall(LENGTH.pack(5) + b"hel")
+    with pytest.raises(OutOfTime), limited(0.05):
+        ours.receive()
+    theirs.end.sendall(b"lo")
+    theirs.send(b"next")
+    assert (ours.receive(), ours.receive()) == (b"hello", b"next")
