@@ -80,9 +80,7 @@ def grade(lab: Lab, jobs: Iterable[Job], progress: Callable[[Graded], None] = la
     jobs = list(jobs)
     if not jobs:
         return []
-    import_once()
-    if any(step.ranks > 1 for step in lab.steps):
-        import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
+    import_once(lab)
     batch = _Batch(jobs, progress)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):

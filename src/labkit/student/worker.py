@@ -25,9 +25,7 @@ from labkit.observe.child import Child, Setting
 
 def serve(lab: Lab) -> None:
     """Answers requests until its input ends, and leaves no child behind."""
-    import_once()
-    if any(step.ranks > 1 for step in lab.steps):
-        import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
+    import_once(lab)
     progress.machinery(manifest.ROOT)  # of the code imported just now: a labkit that is edited later is not what ran
     gc.freeze()  # a child's garbage collector need not walk through all of torch
     with TemporaryDirectory(prefix="worker-") as folder:
