@@ -16,15 +16,12 @@ from labkit.course.files import check_writable, make_folder, shown, write_whole
 from labkit.course.loading import implementation_path
 from labkit.course.manifest import ROOT, Lab, Step
 from labkit.course.records import LOST, Record
-from labkit.judge.summary import diagnosis_of, next_record, next_thing, states
+from labkit.judge.summary import UNJUDGED, diagnosis_of, next_record, next_thing, states
 from labkit.report import parts as measuring
 from labkit.report.parts import Kind, Measured, Part
 from labkit.student.apart import graded_apart, why_it_did_not_run
 
 TEMPLATE = "page.html.jinja"
-
-
-UNJUDGED = ("skipped", "grader_error")  # states of a test that gave no verdict on the file: no points are lost by it
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,7 @@ def graded(lab: Lab, file: Path) -> list[Record]:
     """
     ran = graded_apart(lab, ROOT, "--impl", str(file.parent))
     if len(ran.records) < len(lab.behaviours):
-        raise LabError(f"no report: {why_it_did_not_run(ran.output, ran.code)}")
+        raise LabError(f"no report: {why_it_did_not_run(lab, ran.output, ran.code)}")
     return ran.records
 
 

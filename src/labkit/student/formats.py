@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from labkit.toolbox.measure import check_amp_available, float32_products, interleaved_medians
+from labkit.toolbox.measure import check_amp_available, float32_products, interleaved_medians, one_thread
 
 SIZES = {"cpu": 256, "cuda": 4096}  # of the square matrices: a CPU that emulates may be 100 times slower
 ROUNDS = 50
@@ -35,12 +35,8 @@ def measured(device: str) -> list[Speed]:
     On one thread, and the quickest of several rounds: what else runs on the machine makes a product slower, never
     faster.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _measured(device)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _measured(device: str) -> list[Speed]:
