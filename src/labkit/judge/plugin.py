@@ -143,7 +143,8 @@ class _Hooks:
 
     def pytest_enter_pdb(self) -> None:
         """A `breakpoint()` in a scenario: nothing has a limit any more."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         self.suite.in_debugger()
 
     @pytest.hookimpl(wrapper=True)
