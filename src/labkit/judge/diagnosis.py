@@ -34,7 +34,7 @@ def misconceptions(lab: Lab) -> list[Misconception]:
     Raises:
         LabError: the file is not what the proof writes.
     """
-    path = lab.folder / "misconceptions.json"
+    path = lab.paths.misconceptions
     if not path.exists():
         return []
     try:

@@ -6,6 +6,7 @@ Pure functions. A table line has 80 columns at most; the others are wrapped by `
 import re
 from collections.abc import Callable, Collection, Iterable
 
+from labkit.course.files import shown
 from labkit.course.manifest import Lab, Step
 from labkit.course.records import LOST, NO_EXCEPTION, Record, State
 from labkit.course.screen import Line
@@ -47,11 +48,12 @@ def lines(
     the tests that it was to run, by default those of the step. `verbose` shows every failure.
     """
     lost = [record for record in records if record.state in LOST]
-    shown = [[record] for record in lost] if verbose else alike(first_step(lost))[:FAILURES_SHOWN]
-    said = [line for group in shown for line in (Line(""), *failure_lines(*group))]
-    left = len(lost) - sum(map(len, shown))
+    told = [[record] for record in lost] if verbose else alike(first_step(lost))[:FAILURES_SHOWN]
+    said = [line for group in told for line in (Line(""), *failure_lines(*group))]
+    left = len(lost) - sum(map(len, told))
     if left:
-        command = f"{PYTEST} -v tests/test_{lab.stem}.py --impl {impl}{f' --step {step}' if step else ''}"
+        suite = shown(lab.paths.suite, lab.paths.root)
+        command = f"{PYTEST} -v {suite} --impl {impl}{f' --step {step}' if step else ''}"
         said += [Line(""), Line(f"  and {left} more; all of them: {command}", "", 2)]
     said += [line for group in errors_alike(records) for line in (Line(""), *grader_error_lines(*group))]
     looks_like = diagnosis_of(lab, records) if lost else ""

@@ -145,7 +145,7 @@ def bubblewrap() -> Finding:
 
 
 def torchrun() -> Finding:
-    """Beside this Python, where `make` looks for it."""
+    """Beside this Python, or on the path: docs/distributed.md calls it by its name."""
     beside = Path(sys.executable).with_name("torchrun")
     program = str(beside) if beside.exists() else shutil.which("torchrun")
     if program is None:

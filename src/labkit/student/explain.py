@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labkit.course import pages
 from labkit.course.errors import LabError
+from labkit.course.files import shown
 from labkit.course.manifest import ROOT, Behaviour, Lab
 from labkit.course.records import LOST, Record, State
 from labkit.course.screen import Line
@@ -35,7 +36,7 @@ def explain(lab: Lab, name: str | None, root: Path = ROOT) -> list[Line]:
         ("in practice", behaviour.why),
         ("read", _where(lab, behaviour, root)),
         ("your code", _state(record)),
-        ("run it alone", f".venv/bin/python -m pytest tests/test_{lab.stem}.py -k {behaviour.id}"),
+        ("run it alone", f".venv/bin/python -m pytest {shown(lab.paths.suite, lab.paths.root)} -k {behaviour.id}"),
     ]
     title = f"{behaviour.id} (step {step.number}: {step.title}, {points(behaviour.points)})"
     return [

@@ -207,7 +207,7 @@ def _tested(lab: Lab, root: Path) -> Standing:
     stand = Standing(lab, ran.records)
     if stand.whole:
         return stand
-    error = why_it_did_not_run(ran.output, ran.code, root)
+    error = why_it_did_not_run(lab, ran.output, ran.code)
     if error.startswith(f"{FIX}{file}"):  # what the machine lacked today is not kept
         progress.remember(lab, under, [], error)
     return Standing(lab, error=error)

@@ -147,5 +147,5 @@ def _why_nothing_ran(run: Run, event: dict) -> str:
     if run.stopped:
         return f"{run.file}: loading it gave no answer{run._where(event)}, and was ended: is a loop there?"
     if output.strip():
-        return why_it_did_not_run(output, code, run.lab.paths.root).removeprefix(FIX)
+        return why_it_did_not_run(run.lab, output, code).removeprefix(FIX)
     return f"while the file was loaded: your code ended Python itself ({ending(code)}); nothing after it was tested"
