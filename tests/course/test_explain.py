@@ -43,25 +43,25 @@ def test_what_it_asks_is_the_docstring_of_the_test(course: Course) -> None:
     split.parent.mkdir(parents=True)
     split.write_text(text.replace("halve(x) is half of x.", sentence))
     suite.write_text("from suites.tiny.step_2 import *\n")
-    said = [line.text for line in explain(course.lab, "halve", course.root)]
+    said = [line.text for line in explain(course.lab, "halve")]
     assert "  it asks:      Halving twice is a quarter." in said
 
 
 def test_without_a_name_it_is_the_one_to_work_on(course: Course) -> None:
-    assert explain(course.lab, None, course.root)[0].text.startswith("test_double_is_twice ")
+    assert explain(course.lab, None)[0].text.startswith("test_double_is_twice ")
 
 
 def test_without_a_name_and_without_knowledge_it_asks(course: Course) -> None:
     course.file.write_text(ONE_STEP)
     with pytest.raises(LabError, match="say which test: make explain-lab07 TEST=name"):
-        explain(course.lab, None, course.root)
+        explain(course.lab, None)
 
 
 def test_known_failure_is_shown(course: Course) -> None:
     course.file.write_text(WRONG)
     record = Record("lab07", "test_double_is_twice", 1, 3, 0.1, "", "failed", got="9", expected="6")
     progress.remember(course.lab, progress.fingerprint(course.lab), [record])
-    said = [line.text for line in explain(course.lab, "double", course.root)]
+    said = [line.text for line in explain(course.lab, "double")]
     assert "  your code:    failed; got 9, expected 6" in said
 
 

@@ -59,7 +59,7 @@ def test_tests_that_a_student_runs_are_remembered(course: Course) -> None:
     course.run("-m", "pytest", "-q", "tests/test_tiny.py", "--seed", "7")
     assert progress.recall(course.lab) == ([], "")
     course.run("-m", "pytest", "-q", "tests/test_tiny.py", "--step", "2")
-    stand = status.known(course.lab, course.root)
+    stand = status.known(course.lab)
     assert [stand.passed(1), stand.passed(2)] == [False, True]
 
 
@@ -81,12 +81,12 @@ def test_no_verdict_outlives_a_change(course: Course, changed: str) -> None:
     course.file.write_text(BOTH_STEPS)
     under = progress.fingerprint(course.lab)
     progress.remember(course.lab, under, records_of(course))
-    assert status.known(course.lab, course.root).passed(2)
+    assert status.known(course.lab).passed(2)
     path = course.root / changed
     path.parent.mkdir(exist_ok=True)
     path.write_text((path.read_text() if path.exists() else "") + "\n# changed\n")
     progress.machinery.cache_clear()  # as in the next process
-    assert status.known(course.lab, course.root).records == []
+    assert status.known(course.lab).records == []
 
 
 def test_an_editors_lock_is_no_change(course: Course) -> None:
@@ -129,7 +129,7 @@ def test_verdict_on_a_file_that_was_changed_and_changed_back_is_not_kept(course:
     course.file.write_text(ONE_STEP)
     course.file.write_text(BOTH_STEPS)
     progress.remember(course.lab, under, records_of(course))
-    assert status.known(course.lab, course.root).records == []
+    assert status.known(course.lab).records == []
 
 
 def test_file_that_is_saved_while_it_is_tested_has_no_verdict(course: Course) -> None:
@@ -156,9 +156,9 @@ def test_timeout_of_a_later_step_hides_no_earlier_one(course: Course) -> None:
     first, second = records_of(course)
     second = replace(second, state="timeout")
     progress.remember(course.lab, under, [second])
-    assert not status.known(course.lab, course.root).whole
+    assert not status.known(course.lab).whole
     progress.remember(course.lab, under, [first])
-    assert status.known(course.lab, course.root).whole
+    assert status.known(course.lab).whole
 
 
 @pytest.mark.parametrize("written", [STUBS, ONE_STEP], ids=["first test", "after a test that passed"])
@@ -190,9 +190,7 @@ def test_file_that_cannot_be_read_is_said(course: Course, monkeypatch: pytest.Mo
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
-    assert status.known(course.lab, course.root).error == (
-        "src/tiny.py cannot be read (Permission denied): fix its permissions"
-    )
+    assert status.known(course.lab).error == "src/tiny.py cannot be read (Permission denied): fix its permissions"
 
 
 def test_record_of_another_version_is_no_record(course: Course) -> None:

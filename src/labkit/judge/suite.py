@@ -23,10 +23,6 @@ def import_once(lab: Lab) -> None:
         import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
 
 
-def run_suite(
-    lab: Lab, options: Sequence[str], tests: Sequence[str] | None = None, plugins: Sequence[object] = ()
-) -> int:
-    """Runs the tests of these names, or all, with pytest's `options` and the suite's; gives pytest's exit code."""
-    suite = str(lab.paths.suite)
-    chosen = [suite] if tests is None else [f"{suite}::{test}" for test in tests]
-    return int(pytest.main([*chosen, *options, *LEAN], plugins=list(plugins)))
+def run_suite(lab: Lab, options: Sequence[str], plugins: Sequence[object] = ()) -> int:
+    """Runs the lab's tests with pytest's `options` and the suite's; gives pytest's exit code."""
+    return int(pytest.main([str(lab.paths.suite), *options, *LEAN], plugins=list(plugins)))

@@ -35,9 +35,9 @@ class Channel:
         return cls(one, limit), cls(other, limit)
 
     @classmethod
-    def inherited(cls, number: int, limit: int = LIMITS.bytes) -> "Channel":
+    def inherited(cls, number: int) -> "Channel":
         """The end that the process above has left open under this number."""
-        return cls(socket.socket(fileno=number), limit)
+        return cls(socket.socket(fileno=number))
 
     def fileno(self) -> int:
         return self.end.fileno()

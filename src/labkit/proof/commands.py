@@ -79,7 +79,7 @@ def _grade_mutants(lab: Lab, progress: Callable[["Graded"], None]) -> list[str]:
     except ModuleNotFoundError as error:
         raise LabError(f"proof --mutants needs {error.name}: pip install -e '.[course]'") from None
     explained = mutants.explanations(lab)  # a damaged list is told before minutes of grading
-    caught = mutants.grade_mutants(lab, progress=progress)
+    caught = mutants.grade_mutants(lab, progress)
     click.echo(f"Mutants: {sum(caught.values())} of {len(caught)} caught, {len(explained)} explained.")
     for mutant, is_caught in caught.items():
         if not is_caught and mutant not in explained:

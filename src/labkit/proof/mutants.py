@@ -82,20 +82,18 @@ def explanations(lab: Lab) -> dict[Mutant, str]:
     return found
 
 
-def grade_mutants(
-    lab: Lab, seed: int = 0, progress: Callable[[Graded], None] = lambda graded: None
-) -> dict[Mutant, bool]:
+def grade_mutants(lab: Lab, progress: Callable[[Graded], None] = lambda graded: None) -> dict[Mutant, bool]:
     """Whether the suite catches each mutant; identical changes of one function count as one, and all must be caught."""
     every = tuple(behaviour.id for behaviour in lab.behaviours)
     made = list(mutants(lab.paths.solution.read_text(encoding="utf-8")))
     with TemporaryDirectory(prefix="labkit-mutants-") as folder:
-        choice = Choice(lab, grade(lab, [Job(Answer("solution", "solution"), seed, every)])[0])
+        choice = Choice(lab, grade(lab, [Job(Answer("solution", "solution"), 0, every)])[0])
         jobs = []
         for number, (mutant, code) in enumerate(made):
             path = Path(folder, f"{number}.py")
             path.write_text(code, encoding="utf-8")
             tests = choice.by_cost(_step(lab, mutant.function))
-            jobs.append(Job(Answer(str(mutant), "mutant", overlay=path), seed, tests, until_lost=True))
+            jobs.append(Job(Answer(str(mutant), "mutant", overlay=path), 0, tests, until_lost=True))
         results = grade(lab, jobs, progress)
     caught: dict[Mutant, bool] = {}
     for (mutant, _), graded in zip(made, results, strict=True):

@@ -122,7 +122,7 @@ def graded(lab: Lab, file: Path) -> list[Record]:
     Raises:
         LabError: there are none, since the file cannot be loaded, or ended Python.
     """
-    ran = graded_apart(lab, ROOT, "--impl", str(file.parent))
+    ran = graded_apart(lab, "--impl", str(file.parent))
     if len(ran.records) < len(lab.behaviours):
         raise LabError(f"no report: {why_it_did_not_run(lab, ran.output, ran.code)}")
     return ran.records

@@ -26,7 +26,7 @@ class Apart:
     code: int
 
 
-def graded_apart(lab: Lab, root: Path, *options: str) -> Apart:
+def graded_apart(lab: Lab, *options: str) -> Apart:
     """Runs the suite in a process of its own, which leaves nothing behind."""
     with TemporaryDirectory(prefix="labkit-graded-", ignore_cleanup_errors=True) as folder:
         report = Path(folder) / "records.json"
@@ -34,7 +34,9 @@ def graded_apart(lab: Lab, root: Path, *options: str) -> Apart:
         command += [shown(lab.paths.suite, lab.paths.root), "--json", str(report), *options]
         own = {"NO_COLOR": "1", "PYTHONUNBUFFERED": "", "TMPDIR": folder}
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | own
-        ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, errors="replace")
+        ran = subprocess.run(
+            command, cwd=lab.paths.root, env=environment, capture_output=True, text=True, errors="replace"
+        )
         found = json.loads(report.read_text(encoding="utf-8"))["records"] if report.exists() else []
     return Apart([Record.of(record) for record in found], ran.stdout + ran.stderr, ran.returncode)
 

@@ -43,14 +43,14 @@ class Finding:
     needed: bool = False
 
 
-def examine(root: Path = ROOT) -> list[Finding]:
+def examine() -> list[Finding]:
     """Everything but the formats; nothing raises, whatever is broken."""
     return [
         python(sys.version_info[:2]),
         packages(),
-        *labs(root),
-        repository(Path.cwd(), root),
-        writable(root),
+        *labs(ROOT),
+        repository(Path.cwd(), ROOT),
+        writable(ROOT),
         cores(),
         *_torch_findings(),
         bubblewrap(),

@@ -12,7 +12,7 @@ from pathlib import Path
 from labkit.course import pages
 from labkit.course.errors import LabError
 from labkit.course.files import shown
-from labkit.course.manifest import ROOT, Behaviour, Lab
+from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import LOST, Record, State
 from labkit.course.screen import Line
 from labkit.judge.summary import next_record, points
@@ -21,20 +21,20 @@ from labkit.student import status
 LABEL = 14  # columns
 
 
-def explain(lab: Lab, name: str | None, root: Path = ROOT) -> list[Line]:
+def explain(lab: Lab, name: str | None) -> list[Line]:
     """The test called `name`, or the one to work on now, in lines for the terminal.
 
     Raises:
         LabError: no test, or more than one, is meant by `name`; or none is given and none is known to be open.
     """
-    stand = status.known(lab, root)
+    stand = status.known(lab)
     behaviour = find(lab, name) if name else _open(lab, stand)
     record = next((record for record in stand.records if record.id == behaviour.id), None)
     step = lab.step(behaviour.step)
     rows = [
         ("it asks", _asked(lab, behaviour)),
         ("in practice", behaviour.why),
-        ("read", _where(lab, behaviour, root)),
+        ("read", _where(lab, behaviour)),
         ("your code", _state(record)),
         ("run it alone", f".venv/bin/python -m pytest {shown(lab.paths.suite, lab.paths.root)} -k {behaviour.id}"),
     ]
@@ -95,9 +95,9 @@ def _state(record: Record | None) -> str:
     }.get(record.state, "passes")
 
 
-def _where(lab: Lab, behaviour: Behaviour, root: Path) -> str:
+def _where(lab: Lab, behaviour: Behaviour) -> str:
     """The heading, and its line for an editor that knows no anchors."""
-    page = root / lab.reading
+    page = lab.paths.reading
     lines = dict(pages.headings(page.read_text(encoding="utf-8"))) if page.is_file() else {}
     line = f" (line {lines[behaviour.read]})" if behaviour.read in lines else ""
     return f"{lab.reading}#{behaviour.read}{line}"

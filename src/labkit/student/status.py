@@ -65,9 +65,9 @@ class Standing:
         return ROUND * math.ceil(round(left, 6) / ROUND)
 
 
-def known(lab: Lab, root: Path = ROOT) -> Standing:
+def known(lab: Lab) -> Standing:
     """What is known without running anything: perhaps nothing, perhaps of some steps only; never of an older file."""
-    file = shown(lab.paths.student, root)
+    file = shown(lab.paths.student, lab.paths.root)
     try:
         written = progress.written(lab)
     except LabError as error:
@@ -79,26 +79,26 @@ def known(lab: Lab, root: Path = ROOT) -> Standing:
     return Standing(lab, *progress.recall(lab))
 
 
-def standing(lab: Lab, root: Path = ROOT, say: Callable[[str], None] = lambda text: None) -> Standing:
+def standing(lab: Lab, say: Callable[[str], None] = lambda text: None) -> Standing:
     """How the student stands in `lab`; runs the suite only if its verdicts on the file as it is are not all known.
 
     A test that gave no answer ends the run: the others would wait as long, and until the file changes no run repeats
     it.
     """
-    before = known(lab, root)
+    before = known(lab)
     if before.error or before.whole:
         return before
-    say(f"{shown(lab.paths.student, root)} has changed: testing it")
-    return _tested(lab, root)
+    say(f"{shown(lab.paths.student, lab.paths.root)} has changed: testing it")
+    return _tested(lab)
 
 
-def current_step(lab: Lab, root: Path = ROOT) -> int:
+def current_step(lab: Lab) -> int:
     """The step to work on, as far as that is known without running anything.
 
     Raises:
         LabError: it is not known.
     """
-    record = next_record(known(lab, root).records)
+    record = next_record(known(lab).records)
     if record is None:
         raise LabError(f"say which step, 1 to {len(lab.steps)}: STEP=1; make status shows where you are")
     return needed_step(lab, record)
@@ -115,7 +115,7 @@ def course_lines(root: Path = ROOT, say: Callable[[str], None] = lambda text: No
         if isinstance(found, LabError):
             broken += [Line(str(found).replace(f"{root}/", ""), "yellow", 6)]
         else:
-            stands.append(standing(found, root, say))
+            stands.append(standing(found, say))
     chosen = _current(stands)
     if len(stands) == 1:
         return [*lines(stands[0]), *broken]
@@ -198,10 +198,10 @@ def _stub_record(lab: Lab, behaviour: Behaviour) -> Record:
     return Record(lab.name, behaviour.id, behaviour.step, behaviour.points, 0.0, read, state, needs=needs)
 
 
-def _tested(lab: Lab, root: Path) -> Standing:
+def _tested(lab: Lab) -> Standing:
     """Runs the suite in a process of its own; it remembers its verdicts itself."""
-    file, under = shown(lab.paths.student, root), progress.fingerprint(lab)
-    ran = graded_apart(lab, root, "--one-timeout")
+    file, under = shown(lab.paths.student, lab.paths.root), progress.fingerprint(lab)
+    ran = graded_apart(lab, "--one-timeout")
     if progress.fingerprint(lab) != under:
         return Standing(lab, error=f"{file} was saved while it was tested: make status again")
     stand = Standing(lab, ran.records)

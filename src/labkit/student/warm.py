@@ -5,17 +5,17 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 from labkit.course.errors import LabError
-from labkit.course.manifest import ROOT, Lab
+from labkit.course.manifest import Lab
 
 
 class Worker:
     """A worker process of its own session, so that Ctrl-C in the terminal reaches only the watcher."""
 
-    def __init__(self, lab: Lab, root: Path = ROOT) -> None:
+    def __init__(self, lab: Lab) -> None:
+        root = lab.paths.root
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root / "src"), os.environ.get("PYTHONPATH")]))
         environment["PYTHONWARNINGS"] = "ignore::DeprecationWarning"  # of fork in a process that has threads

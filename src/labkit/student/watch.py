@@ -6,12 +6,11 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 
 from labkit.course import screen
 from labkit.course.errors import LabError
 from labkit.course.files import shown
-from labkit.course.manifest import ROOT, Lab
+from labkit.course.manifest import Lab
 from labkit.course.records import Record
 from labkit.course.screen import Line
 from labkit.judge import progress
@@ -32,7 +31,7 @@ RESET_SHORT = "reset, file kept in backups/? y yes"
 ALL = 0  # the step of a run of all steps
 
 
-def watch(lab: Lab, step: int | None, limit: float | None = None, root: Path = ROOT) -> None:
+def watch(lab: Lab, step: int | None, limit: float | None = None) -> None:
     """Watches the student's file until `q`, Ctrl-C or the end of the terminal; `limit` (s) replaces the manifest's.
 
     Raises:
@@ -42,7 +41,7 @@ def watch(lab: Lab, step: int | None, limit: float | None = None, root: Path = R
         raise LabError(f"watch needs a system that can fork (Linux, macOS, WSL); here: make test-{lab.name}")
     if step is not None and step not in [one.number for one in lab.steps]:
         raise LabError(f"{lab.name} has no step {step}; it has 1 to {len(lab.steps)}")
-    worker = Worker(lab, root)
+    worker = Worker(lab)
     try:
         with keys.Keys() as pressed:
             Watch(lab, step, limit, worker, pressed).loop()
