@@ -216,20 +216,6 @@ def test_ranks_that_cannot_start_are_an_error_of_the_machinery(monkeypatch: pyte
     assert "could not start" in answer.says and "no-such-interface" in answer.says
 
 
-def test_nothing_is_left_by_a_server_that_is_ended_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that dies closes the channel, and then the system ends its server, which clears away already."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    server = RankServer(work, "cpu", clean=False)
-    server.run(None, Shape())
-    assert list(tmp_path.glob("labkit-ranks-*"))
-    server.channel.close()
-    end = time.monotonic() + SECONDS
-    while server.child.poll() and time.monotonic() < end:
-        os.kill(server.child.pid, signal.SIGTERM)
-        time.sleep(0.001)
-    assert not list(tmp_path.glob("labkit-ranks-*"))
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the ranks' pids are read in /proc, which only Linux has")
 @pytest.mark.parametrize("job", ["answer", "loop"])
 def test_ranks_end_with_a_server_that_is_killed(job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
