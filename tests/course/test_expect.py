@@ -149,8 +149,8 @@ def test_only_a_finite_number_is_less_or_more() -> None:
     """A ratio of two answers is 0 where one of them is inf."""
     failure(expect(-INF).less_than, 0.0)
     failure(expect(INF).more_than, 0.0)
-    failure(expect(False).less_than, 1.0)
-    failure(expect(True).more_than, 0.0)
+    failure(expect(False).less_than, 1.0, cause="in the other order")
+    failure(expect(True).more_than, 0.0, cause="in the other order")
 
 
 # Equal ------------------------------------------------------------------------------------------------------------
