@@ -16,8 +16,9 @@ from typing import Any
 from bench.limits import Measured
 from labkit.course import manifest
 from labkit.course.manifest import ROOT, Lab
+from labkit.student.events import SETTLED
 from labkit.student.warm import Worker
-from labkit.student.watch import SETTLED, TICK
+from labkit.student.watch import TICK
 
 
 def of_lab(lab: Lab) -> Iterator[Measured]:

@@ -41,10 +41,19 @@ class Grader:
     def __init__(self, process: subprocess.Popen) -> None:
         self.process = process
 
-    def __call__(self, *options: object, tests: tuple[str, ...] = (), timeout: float | None = None) -> Ran:
-        """pytest with `options` on the suite, or on some of its `tests`; `timeout` (s) replaces the lab's limits."""
+    def __call__(
+        self,
+        *options: object,
+        tests: tuple[str, ...] = (),
+        timeout: float | None = None,
+        loading: float | None = None,
+    ) -> Ran:
+        """pytest with `options` on the suite, or on some of its `tests`.
+
+        `timeout` (s) replaces the lab's limits of a test, `loading` (s) that of importing a lab file.
+        """
         suite = [f"{SUITE}::{test}" for test in tests] or [str(SUITE)]
-        request = {"arguments": [*OPTIONS, *suite, *map(str, options)], "timeout": timeout}
+        request = {"arguments": [*OPTIONS, *suite, *map(str, options)], "timeout": timeout, "loading": loading}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return Ran(**json.loads(self.process.stdout.readline()))
@@ -63,6 +72,7 @@ def grader() -> Iterator[Grader]:
 def serve() -> None:
     import pytest
 
+    from labkit.course.manifest import Lab
     from labkit.judge import graded
     from labkit.observe.child import run_forked
 
@@ -73,8 +83,9 @@ def serve() -> None:
 
             def run_pytest(_: int, request: dict = request) -> None:
                 if request["timeout"]:
-                    graded.seconds_for = lambda lab, behaviour: request["timeout"]
-                    graded.LOADING = request["timeout"]
+                    Lab.seconds_for = lambda lab, behaviour: request["timeout"]
+                if request["loading"]:
+                    graded.LOADING = request["loading"]
                 (scratch / "code").write_text(str(int(pytest.main(request["arguments"]))))
 
             (scratch / "code").write_text("-1")  # of a child that dies before it can say its own

@@ -32,7 +32,7 @@ def cells(comparison: Comparison) -> list[list[str]]:
 
 
 def test_every_format_has_a_measured_row() -> None:
-    comparison = compare(solution(), TINY, budget=5.0)
+    comparison = compare(solution(), TINY, budget=120.0)
     assert [row.format for row in comparison.rows] == ["fp32", "fp16", "bf16"]
     fp32, fp16, bf16 = comparison.rows
     assert fp16.peak_bytes == pytest.approx(bf16.peak_bytes, rel=0.01)  # the scaler itself takes a few bytes

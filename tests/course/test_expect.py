@@ -140,6 +140,17 @@ def test_less_than_is_strict() -> None:
     expect(1).less_than(1.5, why="")
     for seen in (1.5, 2, NAN, INF):
         failure(expect(seen).less_than, 1.5)
+    expect(2).more_than(1.5, why="")
+    for seen in (1.5, 1, NAN, -INF):
+        failure(expect(seen).more_than, 1.5)
+
+
+def test_only_a_finite_number_is_less_or_more() -> None:
+    """A ratio of two answers is 0 where one of them is inf."""
+    failure(expect(-INF).less_than, 0.0)
+    failure(expect(INF).more_than, 0.0)
+    failure(expect(False).less_than, 1.0, cause="in the other order")
+    failure(expect(True).more_than, 0.0, cause="in the other order")
 
 
 # Equal ------------------------------------------------------------------------------------------------------------

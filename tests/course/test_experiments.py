@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from page_checks import ROOT
 from rich.console import Console
 
@@ -68,7 +69,7 @@ def test_no_figure_stands_that_no_command_makes() -> None:
 
 def test_one_name_in_two_labs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     lab = manifest.find("lab04")
-    monkeypatch.setattr(running, "load_all", lambda: [lab, replace(lab, number=9)])
+    monkeypatch.setattr(running, "load_all", lambda: [lab, structs.replace(lab, number=9)])
     with pytest.raises(
         LabError, match=r"two labs have an experiment 'accumulate': rename one of them, in .*experiments"
     ):

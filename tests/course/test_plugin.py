@@ -22,6 +22,7 @@ LAB = manifest.find("lab04")
 SKELETON = (LAB.folder / "skeleton.py").read_text(encoding="utf-8")
 SOLUTION = (ROOT / "solutions" / f"{LAB.stem}.py").read_text(encoding="utf-8")
 SOFTMAX = [one.id for one in LAB.behaviours if "softmax" in one.id]
+CALL_SOFTMAX = ("test_gradients_flow_through_float32_operations", "test_float64_goes_in_and_out")
 ONE_TEST = ("test_softmax_of_a_long_row",)
 
 
@@ -197,7 +198,7 @@ def test_missing_function_loses_its_own_tests_only(grade: Grader, student, tmp_p
     ran = grade("--impl", folder, "--step", 4, "--json", tmp_path / "report.json")
     assert ran.code == 1
     failed = {one["id"] for one in json.loads((tmp_path / "report.json").read_text())["records"] if not one["earned"]}
-    assert failed == {*SOFTMAX, "test_gradients_flow_through_float32_operations"}
+    assert failed == {*SOFTMAX, *CALL_SOFTMAX}
     assert "got:      the file has no fp32_softmax: write it, or restore the stub" in ran.out
 
 
@@ -242,10 +243,10 @@ def test_a_step_that_passed_names_the_next(grade: Grader, step: int, says: str) 
 
 def test_one_timeout_ends_a_students_run(grade: Grader, student) -> None:
     """The tests after it might wait as long."""
-    ran = grade("--impl", student(softmax_that("while True: pass")), "--step", 4, "--one-timeout", timeout=0.5)
+    ran = grade("--impl", student(softmax_that("while True: pass")), "--step", 4, "--one-timeout", timeout=1.5)
     assert ran.code != 0
     (said,) = states(ran.out)
-    assert said.endswith("1 timeout")
+    assert re.search(r"\b1 timeout\b", said)
     assert "Interrupted: test_softmax" in ran.out
 
 
@@ -254,7 +255,8 @@ def test_what_python_stops_at_one_line_is_shown_once(grade: Grader, student) -> 
     assert ran.out.count("has no attribute 'softmaxed'; it has 'softmax'") == 1
     (line,) = [line for line in ran.out.splitlines() if line.startswith("  same in:")]
     number, _, names = line.removeprefix("  same in:  ").partition(" more: ")
-    assert int(number) == len(SOFTMAX) and set(names.split(", ")) < {*SOFTMAX, "..."}
+    tests = {*SOFTMAX, *CALL_SOFTMAX}
+    assert int(number) == len(tests) - 1 and set(names.split(", ")) < {*tests, "..."}
 
 
 EPOCH = ("test_epoch_trains_on_every_batch",)
@@ -325,7 +327,7 @@ def test_ways_to_end_python(grade: Grader, student, tmp_path: Path, body: str, s
 def test_import_without_end_is_refused(grade: Grader, student, line: str) -> None:
     folder = student(SKELETON + f"\n{line}\n")
     number = len(SKELETON.splitlines()) + 2
-    assert_refused(grade("--impl", folder, timeout=1.0), str(folder), f"line {number}", line)
+    assert_refused(grade("--impl", folder, loading=1.0), str(folder), f"line {number}", line)
 
 
 def test_file_that_ends_python_at_import_is_refused(grade: Grader, student) -> None:

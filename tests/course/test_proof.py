@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from page_checks import ENVIRONMENT
 from small_course import BOTH_STEPS, Course, small_course
 
 from labkit.course import manifest
@@ -140,6 +141,16 @@ def test_an_answer_finds_nothing_that_another_has_left(tmp_path: Path) -> None:
     assert "Graded 9 mistakes, 1 alternative" in out
     assert "is right, but fails" not in out
     assert "is wrong, but" not in out
+
+
+def test_what_an_answer_leaves_goes_with_the_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scratch").mkdir()
+    course = course_with_bank(tmp_path / "course")
+    leaves = '"""a folder is left."""\nimport tempfile\ntempfile.mkdtemp("left")\ndef double(x):\n    return 0\n'
+    write(course, {"mistakes/tiny/1_doubling/leaves.py": leaves})
+    monkeypatch.setitem(ENVIRONMENT, "TMPDIR", str(tmp_path / "scratch"))
+    assert "Graded 4 mistakes" in prove(course, "--check").stdout
+    assert not list((tmp_path / "scratch").glob("*left"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 from small_course import MANIFEST, Course, small_course
 
-BEHAVIOUR = '[[behaviours]]\nid = "{}"\nstep = {}\npoints = 2\nread = "doubling"\nwhy = "It shows a fault."\n\n'
+BEHAVIOUR = '[[behaviours]]\nid = "{}"\nstep = {}\npoints = 2\nread = "doubling"\nwhy = "It shows a fault."\n'
 
 SUITE = '''\
 """A suite with faults of its own."""
@@ -86,13 +86,12 @@ def test_of_what_lacks_a_package(observe):
 '''
 NAMES = [line.split("(")[0].removeprefix("def ") for line in SUITE.splitlines() if line.startswith("def test_")]
 LACKING = NAMES.pop()
+LOOPING = "test_loop_in_the_test"
 
 CONFTEST = """
 from labkit.course.manifest import Lab
-from labkit.judge import graded
 
 Lab.missing = lambda self, step: ("no-such-package",) if step == 2 else ()
-graded.seconds_for = lambda lab, behaviour: 3.0
 """
 
 
@@ -113,7 +112,10 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
 
 def write(course: Course) -> None:
     steps = MANIFEST.partition("[[behaviours]]")[0]
-    behaviours = "".join(BEHAVIOUR.format(name, 2 if name == LACKING else 1) for name in [*NAMES, LACKING])
+    behaviours = "".join(
+        BEHAVIOUR.format(name, 2 if name == LACKING else 1) + ("seconds = 2\n" if name == LOOPING else "")
+        for name in [*NAMES, LACKING]
+    )
     (course.root / "labs/lab07_tiny/lab.toml").write_text(steps + behaviours)
     (course.root / "tests/test_tiny.py").write_text(SUITE)
     with (course.root / "conftest.py").open("a") as conftest:
@@ -134,7 +136,7 @@ def write(course: Course) -> None:
         ("test_input_that_is_no_value", "the test sends what is no value: an object of type object"),
         ("test_fixture_that_is_not_there", "no_such_fixture"),
         ("test_bug_in_the_scenario", "NameError in the scenario with_a_bug: name 'y' is not defined"),
-        ("test_loop_in_the_test", "the test itself took 3 of its 3 s"),
+        ("test_loop_in_the_test", "the test itself took 2 of its 2 s"),
     ],
 )
 def test_faults_of_the_suite_are_its_own(records: dict, name: str, says: str) -> None:

@@ -3,6 +3,7 @@
 Every comparison carries `why`, the likely cause, and every tolerance carries `because`, where its number comes from.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,13 +110,13 @@ class Expectation:
             self._fail(f"{self.what} = {texts[0]}", f"{texts[1]}, {tolerance}", why)
 
     def less_than(self, limit: float, why: str) -> None:
-        """A number below `limit`."""
-        if type(self.seen) not in (int, float) or not self.seen < limit:
+        """A finite number below `limit`."""
+        if not _is_finite(self.seen) or not self.seen < limit:
             self._fail(f"{self.what} = {show(self.seen)}", f"less than {limit:.6g}", why, self.seen, limit)
 
     def more_than(self, limit: float, why: str) -> None:
-        """A number above `limit`."""
-        if type(self.seen) not in (int, float) or not self.seen > limit:
+        """A finite number above `limit`."""
+        if not _is_finite(self.seen) or not self.seen > limit:
             self._fail(f"{self.what} = {show(self.seen)}", f"more than {limit:.6g}", why, self.seen, limit)
 
     def _at(self, path: str) -> str:
@@ -138,6 +139,11 @@ def _cause_of_kind(seen: object, wanted: object) -> str:
     if seen is None and type(wanted) is bool:
         return "None came back where True or False is asked for: does every path end in a return?"
     return ""
+
+
+def _is_finite(seen: object) -> bool:
+    """Whether it is an int or a float, and neither inf nor nan; True and False are no numbers here."""
+    return type(seen) is int or (type(seen) is float and math.isfinite(seen))
 
 
 def _as_float(number: float) -> float:

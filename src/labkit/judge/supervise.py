@@ -58,7 +58,8 @@ class Supervisor:
         """One child: for all tests that are left, or until one of them ends it, or none of its step need be run."""
         stack.unlink(missing_ok=True)
         ours, theirs = Channel.pair(LONGEST)
-        setting = Setting(stack=stack, signal=self.where, group=False, close=(ours.fileno(),))
+        close = (ours.fileno(),)
+        setting = Setting(stack=stack, signal=self.where, group=False, bound=signal.SIGKILL, close=close)
         child = Child.fork(lambda: _serve(self.suite, list(self.left), theirs), setting)
         theirs.close()
         self.running = None

@@ -116,4 +116,5 @@ def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, f
     except (Closed, KeyboardInterrupt, SystemExit):
         return
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it comes with the end of the channel, and would stop this
         ranks.kill()

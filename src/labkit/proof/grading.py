@@ -7,11 +7,11 @@ collects: threads that it had started would hang its children, so nothing here c
 import contextlib
 import io
 import json
+import tempfile
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -115,11 +115,12 @@ class _Batch:
 
     def _grade_all(self, session: pytest.Session, items: list[pytest.Item]) -> list[Graded]:
         results: dict[int, Graded] = {}
-        with TemporaryDirectory(prefix="labkit-proof-") as folder:
+        with tempfile.TemporaryDirectory(prefix="labkit-proof-") as folder:
             scratch = Path(folder)
 
             def run(index: int) -> None:
                 self.is_child = True
+                tempfile.tempdir = folder  # what its ranks leave, which end with it, goes with the folder
                 _run(session, items, self.jobs[index], scratch / f"report-{index}.json")
 
             for index, output in run_forked(run, len(self.jobs), scratch):

@@ -179,6 +179,8 @@ def test_fsdp_shards_what_ddp_repeats(observe, draw):
         strategy = case["strategy"]
         for name in ("parameters", "gradients", "momentum"):
             for rank in (0, 1):
+                shape, own = list(seen[rank][name].shape), list(seen[rank]["parameters"].shape)
+                expect(shape, f"shape of all {name} on rank {rank}").equals(own, "as many as the rank's parameters")
                 share = seen[rank][name].numel() / count
                 if strategy == "fsdp":
                     why = "fully_shard splits every parameter, its gradient and its optimizer state over the ranks"

@@ -3,7 +3,7 @@
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def evaluate(self, dataloader, criterion):
-        was_training = self.model.training
+        training = {module for module in self.model.modules() if module.training}
         self.model.eval()
         total, count = 0.0, 0
         try:
@@ -12,7 +12,8 @@ class MixedPrecisionTrainer(MixedPrecisionTrainer):
                     total += float(self._loss(batch, criterion)) * len(batch[1])
                     count += len(batch[1])
         finally:
-            self.model.train(was_training)
+            for module in self.model.modules():
+                module.training = module in training
         if not count:
             raise ValueError("empty loader")
         return self._mean_over_ranks(total, count)

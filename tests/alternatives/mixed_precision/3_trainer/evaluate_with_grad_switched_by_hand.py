@@ -3,7 +3,7 @@
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def evaluate(self, dataloader, criterion):
-        was_training, was_enabled = self.model.training, torch.is_grad_enabled()
+        modes, was_enabled = [(one, one.training) for one in self.model.modules()], torch.is_grad_enabled()
         self.model.train(False)
         torch.set_grad_enabled(False)
         total, count = 0.0, 0
@@ -13,7 +13,8 @@ class MixedPrecisionTrainer(MixedPrecisionTrainer):
                 count += len(batch[1])
         finally:
             torch.set_grad_enabled(was_enabled)
-            self.model.train(was_training)
+            for one, mode in modes:
+                one.training = mode
         if count == 0:
             raise ValueError("empty loader")
         return self._mean_over_ranks(total, count)
