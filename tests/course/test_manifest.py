@@ -192,6 +192,7 @@ def test_seconds_are_those_of_behaviour_step_or_course(tmp_path: Path) -> None:
     text = RIGHT.replace("minutes = 10", "minutes = 10\nranks = 2")
     lab = manifest.load(written(tmp_path, text))
     assert [lab.seconds_for(one) for one in lab.behaviours] == [30, 20]
+    assert [lab.limit_of(one) for one in lab.behaviours] == [30, 30]
     text = text.replace("minutes = 5", "minutes = 5\nseconds = 50").replace("points = 3", "points = 3\nseconds = 2.5")
     (tmp_path / "lab07_tiny" / "lab.toml").write_text(text)
     lab = manifest.load(tmp_path / "lab07_tiny" / "lab.toml")

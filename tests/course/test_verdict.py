@@ -38,7 +38,12 @@ def text(said: list[Line]) -> str:
 
 @pytest.mark.parametrize(
     ("seconds", "limit", "ends_after"),
-    [("", None, 30.0), ("seconds = 90\n", None, 90.0), ("seconds = 90\n", 4.0, 4.0 - verdict.GRACE)],
+    [
+        ("", None, 30.0),
+        ("seconds = 90\n", None, 90.0),
+        ("seconds = 90\n", 4.0, 4.0 - verdict.GRACE),
+        ("ranks = 2\n", None, 30.0 + verdict.RANKS),
+    ],
 )
 def test_a_test_may_take_as_long_as_the_manifest_says(
     course: Course, clock: list[float], seconds: str, limit: float | None, ends_after: float

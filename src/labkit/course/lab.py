@@ -14,6 +14,7 @@ from labkit.course.paths import Paths
 
 HINTS = 3  # rungs of every step: a question, the idea, nearly the code
 SECONDS, SECONDS_ON_RANKS = 30.0, 20.0  # limits of a test where the manifest gives none
+BETWEEN_RANKS = 10.0  # seconds that a test with ranks has beyond those of one run on them
 
 Text = Annotated[str, Meta(pattern=r"\S")]
 Count = Annotated[int, Meta(ge=1, le=9999)]
@@ -98,9 +99,13 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(name for name in dict.fromkeys(self.needs + self.step(step).needs) if not _installed(name))
 
     def seconds_for(self, behaviour: Behaviour) -> float:
-        """How long the behaviour's test may take."""
+        """How long the behaviour's test may take; with ranks, one run on them."""
         step = self.step(behaviour.step)
         return behaviour.seconds or step.seconds or (SECONDS_ON_RANKS if step.ranks > 1 else SECONDS)
+
+    def limit_of(self, behaviour: Behaviour) -> float:
+        """Seconds for the behaviour's test as a whole."""
+        return self.seconds_for(behaviour) + (BETWEEN_RANKS if self.step(behaviour.step).ranks > 1 else 0.0)
 
 
 @functools.cache

@@ -21,7 +21,6 @@ from labkit.observe.rank_group import Shape
 from labkit.observe.ranks import RankServer
 
 LOADING = 20.0  # seconds to import a lab file
-BETWEEN_RANKS = 10.0  # seconds that a test with ranks has beyond those of one run on them
 
 LAB = pytest.StashKey[Lab]()
 BEHAVIOUR = pytest.StashKey[Behaviour]()
@@ -30,8 +29,7 @@ ANSWERS = pytest.StashKey[list[Answer]]()
 
 def limit(item: pytest.Item) -> float:
     """Seconds for a graded test as a whole."""
-    lab, behaviour = item.stash[LAB], item.stash[BEHAVIOUR]
-    return lab.seconds_for(behaviour) + (BETWEEN_RANKS if lab.step(behaviour.step).ranks > 1 else 0.0)
+    return item.stash[LAB].limit_of(item.stash[BEHAVIOUR])
 
 
 class GradedSuite:

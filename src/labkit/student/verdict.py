@@ -21,6 +21,9 @@ from labkit.judge.summary import SETTLED, Score, asked_of, diagnosis_of, next_re
 from labkit.student.apart import FIX, ending, why_it_did_not_run
 
 LOADING = 30.0  # seconds without a word, from which on it is the file itself that does not load
+RANKS = (
+    90.0  # seconds for ranks to start before their test's own limit begins; it is the suite that says if they do not
+)
 GRACE = 2.0  # seconds by which a test may be late: it ends itself at its limit, and says so, if it can
 
 
@@ -58,7 +61,7 @@ class Run:
         """Whether it has not been heard of for longer than the running test may take."""
         if self.limit is None:
             running = self._running()
-            limit = self.lab.seconds_for(running) + GRACE if running else LOADING
+            limit = self._limit(running) if running else LOADING
         else:
             limit = self.limit
         return not self.stopped and time.monotonic() - self.heard > limit
@@ -88,7 +91,7 @@ class Run:
             self.lab.name, running.id, running.step, running.points, 0.0, f"{self.lab.reading}#{running.read}"
         )  # fmt: skip
         if self.hung:
-            got = f"no answer within {self.limit or self.lab.seconds_for(running):g} s{self._where(event)}"
+            got = f"no answer within {self.limit or self.lab.limit_of(running):g} s{self._where(event)}"
             why = "look there for a loop without an end, or for ranks that wait for each other"
             return self.add(base.but(state=State.TIMEOUT, got=got, expected="an answer", why=why))
         if "INTERNALERROR" in event.get("output", ""):
@@ -100,6 +103,10 @@ class Run:
         """The behaviour whose test has begun and has no record yet."""
         name, known = self.testing.partition("[")[0], {record.id for record in self.records}
         return next((one for one in self.asked if one.id == name and name not in known), None)
+
+    def _limit(self, running: Behaviour) -> float:
+        starting = RANKS if self.lab.step(running.step).ranks > 1 else 0.0
+        return self.lab.limit_of(running) + starting + GRACE
 
     def _where(self, event: dict) -> str:
         found = line_in_stack(self.lab.paths.student.resolve(), event.get("stack", ""))
