@@ -155,8 +155,8 @@ class Supervisor:
         if self.running is None:
             place = f", {where.partition(':')[0]}" if where else ""
             text = where.partition(": ")[2]
-            says = f"no end after {graded.LOADING:g} s{f': {text}' if text else ''}; look for a loop without an end"
-            raise LabError(f"{path}{place}: importing the file has {says}")
+            says = f"did not end within {graded.LOADING:g} s{f': {text}' if text else ''}; {verdicts.LOOP}"
+            raise LabError(f"{path}{place}: importing the file {says}")
         seconds = limit - GRACE
         ending = Ending.TIMEOUT if self.called else Ending.MACHINERY  # its ranks did not start
         says = f"no answer within {seconds:g} s"
