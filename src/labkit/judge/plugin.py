@@ -64,7 +64,7 @@ class _Hooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        lab = _graded_labs().get(module_path) if module_path.parent == ROOT / "tests" else None
+        lab = _lab_of(module_path)
         if lab is not None and all(lab.missing(step.number) for step in lab.steps):
             return _Uncollected.from_parent(parent, path=module_path)  # its imports may be what is missing
         return None
@@ -76,7 +76,8 @@ class _Hooks:
             raise pytest.UsageError(str(error)) from None
 
     def _collect(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        labs = _graded_labs()
+        found = {path: _lab_of(path) for path in dict.fromkeys(item.path for item in items)}
+        labs = {path: lab for path, lab in found.items() if lab is not None}
         own = [item for item in items if item.path in labs]
         for item in own:
             _mark(item, labs[item.path])
@@ -211,7 +212,9 @@ class _Uncollected(pytest.File):
     """In place of a suite whose lab lacks a package: a test that is skipped for every behaviour."""
 
     def collect(self) -> list[pytest.Item]:
-        return [_Skipped.from_parent(self, name=one.id) for one in _graded_labs()[self.path].behaviours]
+        lab = _lab_of(self.path)
+        assert lab is not None, "it stands for a lab's suite"
+        return [_Skipped.from_parent(self, name=one.id) for one in lab.behaviours]
 
 
 class _Skipped(pytest.Item):
@@ -232,9 +235,11 @@ def _write(terminal: pytest.TerminalReporter, said: Iterable[Line]) -> None:
             terminal.write_line(piece, **markup)
 
 
-def _graded_labs() -> dict[Path, Lab]:
-    """Each lab by the path of its suite."""
-    return {lab.paths.suite: lab for lab in manifest.load_all()}
+def _lab_of(path: Path) -> Lab | None:
+    """The lab whose suite this file is, if any. Raises LabError if its manifest is wrong; others' may be."""
+    stem = path.stem.removeprefix("test_")
+    stems = [manifest_path.parent.name.partition("_")[2] for manifest_path in ROOT.glob("labs/*/lab.toml")]
+    return manifest.find(stem) if stem in stems and path == ROOT / "tests" / f"test_{stem}.py" else None
 
 
 def _mark(item: pytest.Item, lab: Lab) -> None:
