@@ -1,13 +1,16 @@
 """The likely cause of an exception is told from what was really raised, in the student's file or after it returned."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from msgspec import structs
 from torch import nn
 
-from labkit.course import kits, manifest
+from labkit.course import manifest
 from labkit.course.errors import LabError
+from labkit.course.manifest import Lab
 from labkit.judge.causes import ELSE, ELSE_SILENT, cause, cause_of_failure, of_lab
 from labkit.observe.values import Raised
 
@@ -36,6 +39,11 @@ def unpacked(value: object) -> None:
 
 
 LAB04 = manifest.find("lab04")
+
+
+def elsewhere(root: Path) -> Lab:
+    """The lab without its own code: as if it were in the repository at `root`."""
+    return structs.replace(LAB04, folder=root / "labs" / LAB04.folder.name)
 
 
 @pytest.mark.parametrize(
@@ -134,17 +142,16 @@ def test_causes_of_every_lab_can_be_read() -> None:
         ('[[raised]]\npattern = "("\nsays = "y"\n', "'(' is no regular expression"),
     ],
 )
-def test_file_that_is_wrong_is_one_line(tmp_path, monkeypatch: pytest.MonkeyPatch, text: str, complaint: str) -> None:
-    monkeypatch.setattr(kits, "KITS", tmp_path)
-    folder = tmp_path / LAB04.stem
-    folder.mkdir()
+def test_file_that_is_wrong_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+    lab = elsewhere(tmp_path)
+    folder = lab.paths.kit
+    folder.mkdir(parents=True)
     (folder / "causes.toml").write_text(text)
     with pytest.raises(LabError) as caught:
-        of_lab(LAB04)
+        of_lab(lab)
     said = str(caught.value)
     assert str(folder / "causes.toml") in said and complaint in said and "\n" not in said
 
 
-def test_lab_without_the_file_has_the_general_causes(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kits, "KITS", tmp_path)
-    assert "misspelt" in cause(Raised("NameError", "name 'scalar' is not defined", LINE), LAB04)
+def test_lab_without_the_file_has_the_general_causes(tmp_path: Path) -> None:
+    assert "misspelt" in cause(Raised("NameError", "name 'scalar' is not defined", LINE), elsewhere(tmp_path))

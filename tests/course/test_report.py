@@ -15,7 +15,6 @@ from small_course import STUBS, small_course
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
-from labkit.course.kits import kit_folder
 from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import Record
 from labkit.experiments import running
@@ -207,7 +206,7 @@ def test_figures_whose_measurement_fails_come_from_the_reference(asked: list) ->
 def test_every_step_that_an_experiment_uses_is_asked_for() -> None:
     owner = {function.partition(".")[0]: step.number for step in LAB.steps for function in step.todo}
     for name in running.names(LAB):
-        source = (kit_folder(LAB) / "experiments" / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+        source = (LAB.paths.kit / "experiments" / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
         used = {owner[function] for function in re.findall(r"\blab\.(\w+)", source) if function in owner}
         assert used <= set(PARTS[name].needs), name
 

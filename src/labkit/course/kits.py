@@ -5,18 +5,10 @@ of the report), a package `experiments`, and `causes.toml`.
 """
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 
 from labkit.course.errors import LabError
 from labkit.course.manifest import Lab
-
-KITS = Path(__file__).resolve().parents[1] / "labs"
-
-
-def kit_folder(lab: Lab) -> Path:
-    """Where the lab's own code is; the folder need not exist."""
-    return KITS / lab.stem
 
 
 def kit(lab: Lab, part: str) -> ModuleType | None:
@@ -25,7 +17,7 @@ def kit(lab: Lab, part: str) -> ModuleType | None:
     Raises:
         LabError: importing it raised; names the file and the error.
     """
-    path = kit_folder(lab).joinpath(*part.split("."))
+    path = lab.paths.kit.joinpath(*part.split("."))
     if not (path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()):
         return None
     try:

@@ -75,7 +75,7 @@ class Paths:
 
     @property
     def kit(self) -> Path:
-        """The lab's own package in labkit; `course.kits` imports from it."""
+        """The lab's own package in labkit, which need not exist; `course.kits` imports from it."""
         return self.root / "src" / "labkit" / "labs" / self.stem
 
     def graded_by(self) -> list[Path]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from labkit.course.errors import LabError
 from labkit.course.files import check_writable, make_folder, write_json, write_whole
-from labkit.course.kits import kit, kit_folder
+from labkit.course.kits import kit
 from labkit.course.loading import load_implementation
 from labkit.course.manifest import ROOT, Lab, load_all
 from labkit.experiments.style import saved, themed
@@ -24,7 +24,7 @@ Measured = dict[str, Any]  # what a JSON file of an experiment holds: its data, 
 
 def names(lab: Lab) -> list[str]:
     """The lab's experiments, in alphabetical order."""
-    files = (kit_folder(lab) / "experiments").glob("[!_]*.py")
+    files = (lab.paths.kit / "experiments").glob("[!_]*.py")
     return sorted(path.stem.replace("_", "-") for path in files)
 
 
@@ -34,7 +34,7 @@ def owners() -> dict[str, Lab]:
     for lab in load_all():
         for name in names(lab):
             if name in found:
-                folders = " and ".join(str(kit_folder(one) / "experiments") for one in (found[name], lab))
+                folders = " and ".join(str(one.paths.kit / "experiments") for one in (found[name], lab))
                 raise LabError(f"two labs have an experiment {name!r}: rename one of them, in {folders}")
             found[name] = lab
     return found

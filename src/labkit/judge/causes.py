@@ -19,7 +19,6 @@ from pathlib import Path
 from msgspec import Struct, ValidationError, convert
 
 from labkit.course.errors import LabError
-from labkit.course.kits import kit_folder
 from labkit.course.manifest import Lab
 from labkit.observe.values import Raised
 
@@ -114,7 +113,7 @@ def of_lab(lab: Lab) -> LabCauses:
     Raises:
         LabError: the file is wrong; one line with the key and what to do about it.
     """
-    return _read(kit_folder(lab) / "causes.toml")
+    return _read(lab.paths.kit / "causes.toml")
 
 
 @functools.cache

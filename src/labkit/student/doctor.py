@@ -73,7 +73,7 @@ def packages(needed: tuple[str, ...] = NEEDED) -> Finding:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = ""
     missing = [name for name, version in versions.items() if not version]
-    remedy = f"{', '.join(missing)} missing: make clean, then make doctor, sets .venv up again" if missing else ""
+    remedy = f"{', '.join(missing)} missing: make clean, then make doctor, which sets up .venv again" if missing else ""
     says = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     return Finding("packages", says, remedy, needed=True)
 
@@ -173,7 +173,7 @@ def _gpu(torch: ModuleType) -> Finding:
     if shutil.which("nvidia-smi") is None:
         return Finding("GPU", "none; none is needed")
     if torch.version.cuda is None:
-        remedy = "this PyTorch is the CPU build: make clean, then make doctor without PIP_ARGS, installs the CUDA build"
+        remedy = "this is PyTorch's CPU build: make clean, then make doctor without PIP_ARGS, installs the CUDA build"
     else:
         remedy = (
             f"PyTorch was built for CUDA {torch.version.cuda}: nvidia-smi shows whether the driver works and is as new"
