@@ -64,9 +64,11 @@ def forward_leaves_behind(lab: Submission, weights: list, modes: list, inputs: T
     }
 
 
-def forward_gradients(lab: Submission, weights: list, inputs: Tensor, cotangent: Tensor, dtype: torch.dtype) -> list:
+def forward_gradients(
+    lab: Submission, weights: list, inputs: Tensor, cotangent: Tensor, dtype: torch.dtype, training: bool
+) -> list:
     """The gradients of the weights, and of the inputs, when `cotangent` flows back into the output."""
-    model = nn.Sequential(*(linear(weight) for weight in weights))
+    model = nn.Sequential(*(linear(weight) for weight in weights)).train(training)
     inputs.requires_grad_()
     output = lab.mixed_precision_forward(model, inputs, dtype)
     output.backward(cotangent.to(output.dtype))

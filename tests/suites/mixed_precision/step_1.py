@@ -114,25 +114,28 @@ def test_training_mode_is_left_alone(observe, draw):
 
 
 def test_gradients_flow_to_the_parameters(observe, draw):
-    """Backward from the output reaches parameters and inputs, in float32."""
-    dtype = draw.choice(HALVES)
-    weights, inputs, cotangent = [draw.normal(6, 8), draw.normal(3, 6)], draw.normal(4, 8), draw.normal(4, 3)
-    seen = observe(scenarios.forward_gradients, weights=weights, inputs=inputs, cotangent=cotangent, dtype=dtype)
-    hidden = inputs @ weights[0].T
-    expected = {
-        "of layer 0": (cotangent @ weights[1]).T @ inputs,
-        "of layer 1": cotangent.T @ hidden,
-        "of the inputs": cotangent @ weights[1] @ weights[0],
-    }
-    for got, (name, gradient) in zip(seen, expected.items(), strict=True):
-        rounding = Tolerance(
-            "a few roundings to bfloat16 of 2^-9 each, of the largest terms", atol=0.05 * gradient.abs().max().item()
-        )
-        expect(got, f"gradient {name}").close_to(
-            gradient,
-            rounding,
-            why="the graph must reach the float32 parameters: no no_grad, detach or cast copy of the model",
-        )
+    """Backward from the output reaches parameters and inputs, in float32; in eval mode too."""
+    for dtype, training in draw.shuffled([(dtype, training) for dtype in FORMATS for training in (True, False)]):
+        weights, inputs, cotangent = [draw.normal(6, 8), draw.normal(3, 6)], draw.normal(4, 8), draw.normal(4, 3)
+        given = {"weights": weights, "inputs": inputs, "cotangent": cotangent, "dtype": dtype, "training": training}
+        seen = observe(scenarios.forward_gradients, **given)
+        hidden = inputs @ weights[0].T
+        expected = {
+            "of layer 0": (cotangent @ weights[1]).T @ inputs,
+            "of layer 1": cotangent.T @ hidden,
+            "of the inputs": cotangent @ weights[1] @ weights[0],
+        }
+        mode = "train" if training else "eval"
+        for got, (name, gradient) in zip(seen, expected.items(), strict=True):
+            rounding = Tolerance(
+                "a few roundings to bfloat16 of 2^-9 each, of the largest terms",
+                atol=0.05 * gradient.abs().max().item(),
+            )
+            expect(got, f"gradient {name} in {mode} mode").close_to(
+                gradient,
+                rounding,
+                why="the graph must reach the float32 parameters: no no_grad, detach or cast copy of the model",
+            )
 
 
 def test_autocast_ends_with_the_forward_pass(observe, draw):

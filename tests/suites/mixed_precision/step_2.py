@@ -335,9 +335,11 @@ def test_gradients_accumulate_and_stay(observe, draw):
 
 def test_finite_gradients_of_any_size_are_stepped_with(observe, draw):
     """Finite gradients are no overflow, even if the sum of their squares is one."""
-    for scaler in draw.shuffled(({"init_scale": 2.0 ** draw.integer(2, 6)}, {"enabled": False})):
+    for scaler in draw.shuffled(({"init_scale": 2.0 ** -draw.integer(3, 6)}, {"enabled": False})):
         weights, sizes = normal_weights(draw), sorted(10.0 ** draw.number(18, 34) for _ in range(5))
         gradients = [normal_gradients(draw, norm=size) for size in sizes]
+        sizes.append(1e38)  # and last, entries whose very sum is too large for float32
+        gradients.append([torch.full_like(weight, draw.number(1.5e38, 3e38)) for weight in weights])
         seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
         off = "" if scaler.get("enabled", True) else ", scaler off"
         why = "only an inf or nan entry is an overflow: a norm is inf too where finite squares are too large"
@@ -411,6 +413,10 @@ def test_old_gradients_of_frozen_parameters_count_nowhere(observe, draw):
                 factor = 1.0 if limit is None else limit / 5.0
                 expect_weights(seen["weights"][step], before, step_gradients, why, factor)
                 before = seen["weights"][step]
+            held = [gradient for gradient, is_frozen in zip(old, frozen, strict=True) if is_frozen]
+            expect(seen["old"], "what the frozen parameters hold afterwards").equals(
+                held, "no gradient is zeroed or taken away here: a frozen one is passed over, and stays"
+            )
 
 
 def test_fused_optimizer_skips_too(observe, draw):

@@ -192,7 +192,7 @@ def test_fsdp_shards_what_ddp_repeats(observe, draw):
 
 
 def test_fsdp_computes_in_the_dtype(observe, draw):
-    """A layer of an FSDP model computes in the dtype that was asked for."""
+    """A layer of an FSDP model computes in the dtype that was asked for, and is freed right after it."""
     state, inputs = drawn_state(draw), draw.normal(4, 8)
     cases = [{"state": state, "inputs": inputs, "dtype": asked} for asked in draw.shuffled((*FORMATS, None))]
     for case, seen in zip(cases, observe_on_ranks(observe, scenarios.sharded_forward, cases), strict=True):
@@ -200,8 +200,11 @@ def test_fsdp_computes_in_the_dtype(observe, draw):
         expected = linear_in(dtype, inputs, state["0.weight"]) + state["0.bias"].double()
         tolerance = FLOAT32 if dtype == torch.float32 else HALF_LINEAR
         for rank in (0, 1):
-            expect(seen[rank], f"the first Linear on rank {rank}").close_to(
+            expect(seen[rank]["hidden"], f"the first Linear on rank {rank}").close_to(
                 expected, tolerance, dtype=dtype, why="the policy's param_dtype is the dtype that layers compute in"
+            )
+            expect(seen[rank]["gathered"], f"layers that are gathered, as each has computed, on rank {rank}").equals(
+                [0] * 4, "a layer's group is freed after its forward: leave reshard_after_forward as it is"
             )
 
 
