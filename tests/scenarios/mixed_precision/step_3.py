@@ -145,6 +145,7 @@ def modes_in_steps(lab: Submission, weight: Tensor, batches: list, modes: list, 
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     for batch, mode in zip(batches, modes, strict=True):
         model.train(mode)
+        model.training = not mode  # the layers' modes differ from the model's own
         trainer.train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
     return {"modes": noticing.modes, "running_mean": model[1].running_mean}
 
@@ -244,7 +245,7 @@ def evaluation_leaves_behind(lab: Submission, weight: Tensor, data: list, modes:
 def scaler_states(lab: Submission, state: dict, batches: list, settings: list, trackers: list) -> list:
     """`get_scaler_state` of float16 trainers whose scalers have these settings, after steps on `batches[i]`.
 
-    A scaler was loaded with `trackers[i]` as its growth tracker before; None if it was not loaded.
+    A trainer with a number in `trackers` makes one more step first, and then loads a state with that growth tracker.
     """
     states = []
     for part, one, tracker in zip(batches, settings, trackers, strict=True):
@@ -254,6 +255,7 @@ def scaler_states(lab: Submission, state: dict, batches: list, settings: list, t
         if tracker is not None:
             saved = {**trainer.state_dict()}
             saved["scaler"] = {**trainer.scaler.state_dict(), "_growth_tracker": tracker}
+            trainer.train_step(on_cpu(part[0]), torch.optim.SGD(model.parameters(), lr=0.0), LinearLoss())
             trainer.load_state_dict(saved)
         for batch in part:
             trainer.train_step(on_cpu(batch), torch.optim.SGD(model.parameters(), lr=0.0), LinearLoss())

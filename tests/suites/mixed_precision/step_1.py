@@ -86,27 +86,27 @@ def test_other_dtypes_are_refused(observe, draw):
             expect_value_error(output, f"dtype={dtype}", ["float16", "bfloat16", "float32"])
 
 
-def leaves_behind(observe, draw) -> tuple[list[Tensor], list[bool], dict]:
+def leaves_behind(observe, draw) -> tuple[list[Tensor], list[bool], list[bool], dict]:
     weights, modes = [draw.normal(6, 6) for _ in range(10)], draw.pattern(10, share=0.5)
-    inputs, dtype = draw.normal(3, 6), draw.choice(HALVES)
-    return (
-        weights,
-        modes,
-        observe(scenarios.forward_leaves_behind, weights=weights, modes=modes, inputs=inputs, dtype=dtype),
-    )
+    given = {"weights": weights, "modes": modes, "frozen": draw.pattern(10, share=0.5)}
+    given |= {"inputs": draw.normal(3, 6), "dtype": draw.choice(HALVES)}
+    return weights, given["frozen"], modes, observe(scenarios.forward_leaves_behind, **given)
 
 
 def test_parameters_are_left_alone(observe, draw):
-    """A forward pass leaves every parameter float32 and unrounded."""
-    weights, _, seen = leaves_behind(observe, draw)
+    """A forward pass leaves every parameter float32 and unrounded, frozen or not, with the gradient that it held."""
+    weights, frozen, _, seen = leaves_behind(observe, draw)
     why = "autocast casts copies; the parameters are the float32 master weights, so neither dtype nor value may change"
     for index, weight in enumerate(weights):
         expect(seen["weights"][index], f"weight of layer {index}").close_to(weight, EXACT, why)
+        expect(seen["buffers"][index], f"buffer of layer {index}").close_to(weight, EXACT, why)
+        expect(seen["gradients"][index], f"gradient that layer {index} held before").close_to(weight, EXACT, why)
+    expect(seen["frozen"], "frozen parameters").equals(frozen, "what is frozen stays frozen, and the rest not")
 
 
 def test_training_mode_is_left_alone(observe, draw):
     """A forward pass leaves every layer in the mode it was in, train or eval."""
-    weights, modes, seen = leaves_behind(observe, draw)
+    weights, _, modes, seen = leaves_behind(observe, draw)
     why = "a forward pass decides on precision alone; train() and eval() are the caller's business"
     expect(seen["during"], "training mode of the layers in the forward pass").equals(modes, why)
     expect(seen["after"], "training mode of the layers afterwards").equals(modes, why)

@@ -66,13 +66,15 @@ def test_layer_norm_adds_eps_inside_the_root(observe, draw):
 
 def test_layer_norm_takes_shapes_and_affine(observe, draw):
     """Layer norm takes an int or a tuple as shape, and weight, bias or neither."""
-    dtype = draw.choice(HALVES)
+    half = draw.choice(HALVES)
     shapes = draw.shuffled([((6,), 6), ((4, 6), [4, 6]), ((6,), [6])])
-    for (shape, given), affine_dtype in zip(shapes, (dtype, torch.float32, dtype), strict=True):
+    dtypes = draw.shuffled([(half, half), (half, torch.float32), (torch.float32, half)])
+    for (shape, given), (dtype, affine_dtype) in zip(shapes, dtypes, strict=True):
         x = draw.normal(3, 4, 6, dtype=dtype)
         weight, bias = draw.normal(*shape, dtype=affine_dtype), draw.normal(*shape, dtype=affine_dtype)
         for affine in ({"weight": weight, "bias": bias}, {"bias": bias}, {"weight": weight}):
-            seen = observe(scenarios.layer_norm, x=x, shape=given, arguments=affine)
+            region = draw.choice((None, *HALVES))
+            seen = observe(scenarios.layer_norm, x=x, shape=given, arguments=affine, region=region)
             why = "normalize over all dimensions of normalized_shape (an int is the last), then weight and bias"
             expect_wide(seen, f"fp32_layer_norm(x, {given})", layer_norm64(x, shape, **affine), dtype, why)
 

@@ -20,7 +20,15 @@ from references.mixed_precision import (
 )
 from scenarios.mixed_precision import step_5 as scenarios
 from scenarios.mixed_precision.common import small_model
-from suites.mixed_precision.common import EXACT, FLOAT32, FORMATS, HALF_LINEAR, MODEST_SCALE, expect_movement
+from suites.mixed_precision.common import (
+    EXACT,
+    FLOAT32,
+    FORMATS,
+    HALF_LINEAR,
+    HALF_TRAINING,
+    MODEST_SCALE,
+    expect_movement,
+)
 
 
 def on_ranks(batch: list[Tensor]) -> list[list[Tensor]]:
@@ -54,8 +62,13 @@ def expect_training_like_one_process(observe, draw, *strategies: str, limit: flo
     why = "with the same global batch, two ranks train like one process: gradients are averaged over all ranks"
     if limit is not None:
         why += ", and clipped by the norm of the whole gradient, not of a rank's shard"
+    tolerance = FLOAT32 if dtype == torch.float32 else HALF_TRAINING
     for seen in observe_on_ranks(observe, scenarios.train_on_ranks, cases):
         for rank in (0, 1):
+            loss = mean_loss(state, common["batches"][0][rank], dtype)
+            expect(seen[rank]["losses"][0], f"loss of the first step on rank {rank}").close_to(
+                loss, tolerance, "train_step returns the loss of its own batch: train_epoch averages over the ranks"
+            )
             expect_movement(seen[rank]["weights"], state, history[-1], f"rank {rank}: {why}")
         for name, weight in seen[0]["weights"].items():
             expect(seen[1]["weights"][name], f"{name} on rank 1").close_to(
@@ -245,6 +258,8 @@ def test_losses_are_means_over_all_ranks(observe, draw):
     for rank in (0, 1):
         what = f"loss of train_epoch on rank {rank}, all of rank 1's nan"
         expect(one_lost[rank]["train_epoch"], what).close_to(loss, FLOAT32, why)
+        what = f"loss of evaluate on rank {rank}, all of rank 1's nan"
+        expect(one_lost[rank]["evaluate"], what).close_to(NAN, FLOAT32, "evaluate leaves no batch out, on any rank")
 
 
 def test_ddp_reduces_in_buckets(observe, draw):
