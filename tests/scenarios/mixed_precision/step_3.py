@@ -245,7 +245,8 @@ def evaluation_leaves_behind(lab: Submission, weight: Tensor, data: list, modes:
 def scaler_states(lab: Submission, state: dict, batches: list, settings: list, trackers: list) -> list:
     """`get_scaler_state` of float16 trainers whose scalers have these settings, after steps on `batches[i]`.
 
-    A trainer with a number in `trackers` makes one more step first, and then loads a state with that growth tracker.
+    A trainer with a number in `trackers` makes one more step first, and then loads a state of that growth tracker
+    and half the scale.
     """
     states = []
     for part, one, tracker in zip(batches, settings, trackers, strict=True):
@@ -254,7 +255,7 @@ def scaler_states(lab: Submission, state: dict, batches: list, settings: list, t
         trainer.scaler = new_scaler(one, model)
         if tracker is not None:
             saved = {**trainer.state_dict()}
-            saved["scaler"] = {**trainer.scaler.state_dict(), "_growth_tracker": tracker}
+            saved["scaler"] = {**saved["scaler"], "scale": saved["scaler"]["scale"] / 2, "_growth_tracker": tracker}
             trainer.train_step(on_cpu(part[0]), torch.optim.SGD(model.parameters(), lr=0.0), LinearLoss())
             trainer.load_state_dict(saved)
         for batch in part:

@@ -1,0 +1,16 @@
+"""a norm that float32 cannot hold clips finite gradients to zero."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    with _frozen_set_aside(optimizer):
+        scaler.unscale_(optimizer)
+        finite = math.isfinite(_total_norm(_gradients(optimizer)))
+        if finite:
+            if max_grad_norm is not None:
+                norm = _on_all_ranks(torch.nn.utils.get_total_norm(_gradients(optimizer)))
+                torch.nn.utils.clip_grads_with_norm_(_parameters(optimizer), max_grad_norm, norm)
+            scaler.step(optimizer)
+    scaler.update()
+    return finite
