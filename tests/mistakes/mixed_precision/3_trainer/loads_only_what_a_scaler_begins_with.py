@@ -4,7 +4,7 @@
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
     def load_state_dict(self, state):
         keep = self.scaler
-        tensors = None if keep._scale is None else (keep._scale.clone(), keep._growth_tracker.clone())
+        tensors = None if getattr(keep, "_scale", None) is None else (keep._scale.clone(), keep._growth_tracker.clone())
         super().load_state_dict(state)
         if tensors is not None:
             keep._scale, keep._growth_tracker = tensors
