@@ -322,6 +322,20 @@ def test_epoch_counts_every_step(observe, draw):
     expect(result["loss"], "loss").close_to(
         sum(losses) / 11, rounding, "a skipped step's loss counts as long as it is finite"
     )
+    batches = [infinite_batch(draw, NAN) if bad else batch for bad, batch in zip(pattern, batches, strict=True)]
+    data = [torch.cat([batch[part] for batch in batches]) for part in (0, 1)]
+    for dtype in draw.shuffled((torch.bfloat16, torch.float32)):
+        seen = observe(
+            scenarios.train_epochs,
+            state=state,
+            epochs=[data],
+            batch_size=4,
+            dtype=dtype,
+            lr=1e-6,
+            criterion="linear",
+        )
+        why = "steps are skipped with the scaler off too, where no scale falls: count what train_step reports"
+        expect(seen["results"][0]["skipped_steps"], "skipped_steps with the scaler off").equals(sum(pattern), why)
 
 
 def test_infinite_losses_are_left_out(observe, draw):

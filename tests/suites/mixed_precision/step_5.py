@@ -42,9 +42,11 @@ def observe_on_ranks(observe, scenario, cases: list[dict]) -> list[list]:
     return [observe(scenario, ranks=2, **case) for case in cases]
 
 
-def expect_training_like_one_process(observe, draw, *strategies: str, limit: float | None = None) -> None:
+def expect_training_like_one_process(
+    observe, draw, *strategies: str, limit: float | None = None, formats: tuple[torch.dtype, ...] = FORMATS
+) -> None:
     """Both ranks end with the weights of one process that trains on the global batches."""
-    dtype, state, batches = draw.choice(FORMATS), drawn_state(draw), drawn_batches(draw, count=3, size=8)
+    dtype, state, batches = draw.choice(formats), drawn_state(draw), drawn_batches(draw, count=3, size=8)
     other = drawn_state(draw)
     common = {
         "batches": [on_ranks(batch) for batch in batches],
@@ -87,9 +89,9 @@ def test_fsdp_trains_like_one_process(observe, draw):
 
 
 def test_clipping_takes_the_norm_of_all_shards(observe, draw):
-    """Clipping uses the norm of the whole gradient, not of a rank's shard."""
-    strategies = draw.shuffled(("ddp", "fsdp"))
-    expect_training_like_one_process(observe, draw, *strategies, limit=draw.number(0.05, 0.15))
+    """Clipping uses the norm of the whole gradient, not of a rank's shard; with the scaler on or off."""
+    for strategy, formats in draw.shuffled([("ddp", FORMATS), ("fsdp", FORMATS[:1]), ("fsdp", FORMATS[1:])]):
+        expect_training_like_one_process(observe, draw, strategy, limit=draw.number(0.05, 0.15), formats=formats)
 
 
 def expect_common_skips(observe, draw, strategy: str) -> None:
