@@ -43,7 +43,7 @@ def mixed_precision_forward(model: nn.Module, inputs: Tensor, dtype: torch.dtype
 
     Autocast picks the dtype operation by operation, on the device type of `inputs`; float32 runs plainly, also where
     the caller has opened a region. The parameters, the training mode and the autocast state are left as they were, and
-    gradients flow to the parameters.
+    gradients flow to the parameters, in train and in eval mode.
 
     Args:
         model: any module, with float32 parameters.
@@ -97,16 +97,16 @@ def scaled_backward(
 
     Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale. The
     gradients alone decide about the step, whatever the loss is: finite ones are stepped with, however large. A skipped
-    step leaves the weights and the optimizer's state as they were, and the scale backs off, below 1 too. Gradients are
-    never zeroed here. A disabled scaler gives a plain backward and step, which is still skipped for an inf or nan
-    gradient.
+    step leaves the weights and the optimizer's state (but a fused one's) as they were, and the scale backs off, below 1
+    too. Gradients are never zeroed here. A disabled scaler gives a plain backward and step, which is still skipped for
+    an inf or nan gradient.
 
     Args:
         loss: scalar, not scaled.
         scaler: scales the loss; unscales, steps and backs off.
         optimizer: owns the trainable parameters of `model`; it may have several groups, and may be a fused one.
         model: parameters that are frozen or have no gradient are passed over, also one that was frozen with an old
-            gradient still in it.
+            gradient still in it, which stays there.
         max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together; a parameter that two modules
             share counts once. 0.0 is a limit too.
 
@@ -151,8 +151,9 @@ class MixedPrecisionTrainer:
     ) -> tuple[float, bool]:
         """The batch's unscaled loss, and whether its step was skipped.
 
-        Moves the batch to the model's device, sets train mode, starts from fresh gradients, computes the output and
-        the loss under autocast, and makes one step of `scaled_backward`, outside of autocast.
+        Moves the batch to the model's device, sets train mode, starts from fresh gradients, computes the output under
+        autocast and the loss with float32's digits (the criterion may run under autocast, or on float32 outputs), and
+        makes one step of `scaled_backward`, outside of autocast.
 
         Args:
             batch: inputs (N, ...) and targets (N,) or (N, ...), on any device.
@@ -310,8 +311,8 @@ def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module
 
     What is gathered is computed in `dtype`, and its gradients are averaged in float32; the same goes for parameters
     that belong to the model itself. Each layer is sharded as a group of its own, then the model with the rest: a layer
-    is gathered just before it computes and freed right after it. `fully_shard(model)` alone gives the same numbers, but
-    holds the whole model gathered from the first layer to the last.
+    is gathered just before it computes and freed right after it. `fully_shard(model)` alone is allowed too: it gives
+    the same numbers, but holds the whole model gathered from the first layer to the last.
 
     Args:
         model: float32 parameters, on this rank's device, equal on all ranks; torch.distributed is initialized.

@@ -49,24 +49,37 @@ def forward_with_elementwise(
     return {"scaled": model.scaled.detach(), "linear": outputs[-1]}
 
 
-def forward_leaves_behind(lab: Submission, weights: list, modes: list, inputs: Tensor, dtype: torch.dtype) -> dict:
-    """Weights after a forward pass, and the training mode of each layer during it and after it."""
+def forward_leaves_behind(
+    lab: Submission, weights: list, modes: list, frozen: list, inputs: Tensor, dtype: torch.dtype
+) -> dict:
+    """Weights, gradients and what is frozen after a forward pass; the mode of each layer during it and after it.
+
+    Every weight holds a gradient before, of its own value, and every layer a buffer of that value.
+    """
     model = nn.Sequential(*(linear(weight) for weight in weights))
     during: list[bool] = []
-    for layer, mode in zip(model, modes, strict=True):
+    for layer, mode, is_frozen in zip(model, modes, frozen, strict=True):
         layer.train(mode)
+        layer.weight.requires_grad_(not is_frozen)
+        layer.weight.grad = layer.weight.detach().clone()
+        layer.register_buffer("marks", layer.weight.detach().clone())
         layer.register_forward_hook(lambda layer, inputs, output: during.append(layer.training))
     lab.mixed_precision_forward(model, inputs, dtype)
     return {
         "weights": [layer.weight.detach() for layer in model],
+        "gradients": [layer.weight.grad for layer in model],
+        "buffers": [layer.marks for layer in model],
+        "frozen": [not layer.weight.requires_grad for layer in model],
         "during": during,
         "after": [layer.training for layer in model],
     }
 
 
-def forward_gradients(lab: Submission, weights: list, inputs: Tensor, cotangent: Tensor, dtype: torch.dtype) -> list:
+def forward_gradients(
+    lab: Submission, weights: list, inputs: Tensor, cotangent: Tensor, dtype: torch.dtype, training: bool
+) -> list:
     """The gradients of the weights, and of the inputs, when `cotangent` flows back into the output."""
-    model = nn.Sequential(*(linear(weight) for weight in weights))
+    model = nn.Sequential(*(linear(weight) for weight in weights)).train(training)
     inputs.requires_grad_()
     output = lab.mixed_precision_forward(model, inputs, dtype)
     output.backward(cotangent.to(output.dtype))

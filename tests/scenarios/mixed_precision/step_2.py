@@ -145,13 +145,16 @@ def steps_of_shared(
 
 
 def steps_with_limits(lab: Submission, weights: list, gradients: list, limits: list, scaler: dict) -> list:
-    """For each of `limits`, one step with lr 1 of a new model: the error that was raised, or the weights."""
+    """For each of `limits`, one step with lr 1 of a new model: the error that was raised, or the weights.
 
-    def step(limit: float) -> list:
+    `gradients[i]` are those of the step with `limits[i]`.
+    """
+
+    def step(limit: float, gradients: list) -> list:
         model = nn.ParameterList(weight.clone() for weight in weights)
         optimizer = torch.optim.SGD(model, lr=1.0)
         grad_scaler = torch.amp.GradScaler(weights[0].device.type, **scaler)
         lab.scaled_backward(given_loss(list(model), gradients, 1.0), grad_scaler, optimizer, model, limit)
         return [parameter.detach() for parameter in model]
 
-    return [attempt(lambda limit=limit: step(limit)) for limit in limits]
+    return [attempt(lambda pair=pair: step(*pair)) for pair in zip(limits, gradients, strict=True)]

@@ -145,6 +145,7 @@ def modes_in_steps(lab: Submission, weight: Tensor, batches: list, modes: list, 
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     for batch, mode in zip(batches, modes, strict=True):
         model.train(mode)
+        model.training = not mode  # the layers' modes differ from the model's own
         trainer.train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
     return {"modes": noticing.modes, "running_mean": model[1].running_mean}
 
@@ -241,14 +242,23 @@ def evaluation_leaves_behind(lab: Submission, weight: Tensor, data: list, modes:
     }
 
 
-def scaler_states(lab: Submission, state: dict, batches: list, settings: list) -> list:
-    """`get_scaler_state` of float16 trainers whose scalers have these settings, after a step on each batch."""
+def scaler_states(lab: Submission, state: dict, batches: list, settings: list, trackers: list) -> list:
+    """`get_scaler_state` of float16 trainers whose scalers have these settings, after steps on `batches[i]`.
+
+    A trainer with a number in `trackers` makes one more step first, and then loads a state of that growth tracker
+    and half the scale.
+    """
     states = []
-    for one in settings:
+    for part, one, tracker in zip(batches, settings, trackers, strict=True):
         model = small_model(state)
         trainer = lab.MixedPrecisionTrainer(model, torch.float16)
         trainer.scaler = new_scaler(one, model)
-        for batch in batches:
+        if tracker is not None:
+            saved = {**trainer.state_dict()}
+            saved["scaler"] = {**saved["scaler"], "scale": saved["scaler"]["scale"] / 2, "_growth_tracker": tracker}
+            trainer.train_step(on_cpu(part[0]), torch.optim.SGD(model.parameters(), lr=0.0), LinearLoss())
+            trainer.load_state_dict(saved)
+        for batch in part:
             trainer.train_step(on_cpu(batch), torch.optim.SGD(model.parameters(), lr=0.0), LinearLoss())
         states.append({**trainer.get_scaler_state()})
     return states
@@ -269,8 +279,10 @@ def restored_buffers(lab: Submission, weight: Tensor, batches: list) -> Tensor:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     for batch in batches:
         trainer.train_step(on_cpu(batch), optimizer, nn.CrossEntropyLoss())
-    other, _ = noticing_model(weight)
-    lab.MixedPrecisionTrainer(other, torch.bfloat16).load_state_dict(through_a_file(trainer.state_dict()))
+    saved = through_a_file(trainer.state_dict())
+    for _ in range(2):  # a state may be loaded more than once
+        other, _ = noticing_model(weight)
+        lab.MixedPrecisionTrainer(other, torch.bfloat16).load_state_dict(saved)
     return other[1].running_mean
 
 
@@ -345,7 +357,10 @@ def modes_after_evaluation(lab: Submission, weight: Tensor, data: list, modes: l
     """
     after = []
     for given, ending in zip(modes, endings, strict=True):
-        model = nn.Sequential(noticing_model(weight)[0], nn.Sequential(nn.Dropout(0.5), FailingNow()))
+        dropout = nn.Dropout(0.5)  # two modules share it
+        model = nn.Sequential(
+            noticing_model(weight)[0], nn.Sequential(dropout, FailingNow()), nn.Sequential(dropout, nn.Identity())
+        )
         trainer = lab.MixedPrecisionTrainer(model, torch.bfloat16)
         modules = list(model.modules())
         for module, mode in zip(modules, given, strict=True):
@@ -380,15 +395,21 @@ def scaler_states_after_loading(lab: Submission, state: dict, saved: list) -> li
 def states_that_do_not_fit(lab: Submission, states: list, kinds: list, scaler: dict) -> list:
     """What loading another trainer's state into a float16 trainer gives: the error or None, weights and scale then.
 
-    The other one's state is without a loss scale ("off"), of a model with another output ("shape") or another layer
-    ("names"), or it fits ("fits"). The trainer that loads starts from `states[0]`, the other one from `states[1]`.
+    The other one's state is without a loss scale ("off"), of a model with another output ("shape"), another layer
+    ("names"), a buffer less ("fewer") or a buffer of another shape ("buffer"), or it fits ("fits"); "into off" fits
+    too, but the trainer that loads has its scaler off. That one starts from `states[0]`, the other from `states[1]`;
+    each has a buffer too, the first one's bias.
     """
     seen = []
     for kind in kinds:
         model = small_model(states[0])
+        model.register_buffer("marks", states[0]["3.bias"].clone())
         trainer = lab.MixedPrecisionTrainer(model, torch.float16)
-        trainer.scaler = new_scaler(scaler, model)
+        trainer.scaler = new_scaler({"enabled": False} if kind == "into off" else scaler, model)
         other = small_model(states[1])
+        marks = states[1]["0.bias" if kind == "buffer" else "3.bias"]
+        if kind != "fewer":
+            other.register_buffer("marks", marks.clone())
         if kind == "shape":
             other[3] = nn.Linear(other[3].in_features, other[3].out_features + 1, device=states[0]["0.weight"].device)
         elif kind == "names":

@@ -3,6 +3,7 @@
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from labkit.observe import Submission
@@ -102,12 +103,23 @@ def held_by_rank(lab: Submission, strategy: str, state: dict, batch: list) -> di
     return {name: torch.cat([one.reshape(-1) for one in tensors]) for name, tensors in held.items()}
 
 
-def sharded_forward(lab: Submission, state: dict, inputs: Tensor, dtype: torch.dtype | None) -> Tensor:
-    """What the first Linear of a sharded model computes outside of any autocast region; None asks for no dtype."""
+def sharded_forward(lab: Submission, state: dict, inputs: Tensor, dtype: torch.dtype | None) -> dict:
+    """What the first Linear of a sharded model computes outside of any autocast region; None asks for no dtype.
+
+    `gathered` counts the layers, sharded as groups of their own, that were gathered whenever a layer had computed.
+    """
     model = lab.wrap_fsdp(small_model(state), **({} if dtype is None else {"dtype": dtype}))
     outputs = keep_outputs(model[0])
+    groups = [layer for layer in model if isinstance(layer, FSDPModule)]
+    gathered: list[int] = []
+    for layer in model:
+        layer.register_forward_hook(lambda *_: gathered.append(sum(map(is_gathered, groups))))
     model(inputs)
-    return outputs[-1]
+    return {"hidden": outputs[-1], "gathered": gathered}
+
+
+def is_gathered(layer: nn.Module) -> bool:
+    return any(not isinstance(parameter, DTensor) for parameter in layer.parameters())
 
 
 def sharded_gradient(lab: Submission, weight: Tensor, inputs: list, targets: list, dtype: torch.dtype) -> Tensor:

@@ -86,27 +86,27 @@ def test_other_dtypes_are_refused(observe, draw):
             expect_value_error(output, f"dtype={dtype}", ["float16", "bfloat16", "float32"])
 
 
-def leaves_behind(observe, draw) -> tuple[list[Tensor], list[bool], dict]:
+def leaves_behind(observe, draw) -> tuple[list[Tensor], list[bool], list[bool], dict]:
     weights, modes = [draw.normal(6, 6) for _ in range(10)], draw.pattern(10, share=0.5)
-    inputs, dtype = draw.normal(3, 6), draw.choice(HALVES)
-    return (
-        weights,
-        modes,
-        observe(scenarios.forward_leaves_behind, weights=weights, modes=modes, inputs=inputs, dtype=dtype),
-    )
+    given = {"weights": weights, "modes": modes, "frozen": draw.pattern(10, share=0.5)}
+    given |= {"inputs": draw.normal(3, 6), "dtype": draw.choice(HALVES)}
+    return weights, given["frozen"], modes, observe(scenarios.forward_leaves_behind, **given)
 
 
 def test_parameters_are_left_alone(observe, draw):
-    """A forward pass leaves every parameter float32 and unrounded."""
-    weights, _, seen = leaves_behind(observe, draw)
+    """A forward pass leaves every parameter float32 and unrounded, frozen or not, with the gradient that it held."""
+    weights, frozen, _, seen = leaves_behind(observe, draw)
     why = "autocast casts copies; the parameters are the float32 master weights, so neither dtype nor value may change"
     for index, weight in enumerate(weights):
         expect(seen["weights"][index], f"weight of layer {index}").close_to(weight, EXACT, why)
+        expect(seen["buffers"][index], f"buffer of layer {index}").close_to(weight, EXACT, why)
+        expect(seen["gradients"][index], f"gradient that layer {index} held before").close_to(weight, EXACT, why)
+    expect(seen["frozen"], "frozen parameters").equals(frozen, "what is frozen stays frozen, and the rest not")
 
 
 def test_training_mode_is_left_alone(observe, draw):
     """A forward pass leaves every layer in the mode it was in, train or eval."""
-    weights, modes, seen = leaves_behind(observe, draw)
+    weights, _, modes, seen = leaves_behind(observe, draw)
     why = "a forward pass decides on precision alone; train() and eval() are the caller's business"
     expect(seen["during"], "training mode of the layers in the forward pass").equals(modes, why)
     expect(seen["after"], "training mode of the layers afterwards").equals(modes, why)
@@ -114,25 +114,28 @@ def test_training_mode_is_left_alone(observe, draw):
 
 
 def test_gradients_flow_to_the_parameters(observe, draw):
-    """Backward from the output reaches parameters and inputs, in float32."""
-    dtype = draw.choice(HALVES)
-    weights, inputs, cotangent = [draw.normal(6, 8), draw.normal(3, 6)], draw.normal(4, 8), draw.normal(4, 3)
-    seen = observe(scenarios.forward_gradients, weights=weights, inputs=inputs, cotangent=cotangent, dtype=dtype)
-    hidden = inputs @ weights[0].T
-    expected = {
-        "of layer 0": (cotangent @ weights[1]).T @ inputs,
-        "of layer 1": cotangent.T @ hidden,
-        "of the inputs": cotangent @ weights[1] @ weights[0],
-    }
-    for got, (name, gradient) in zip(seen, expected.items(), strict=True):
-        rounding = Tolerance(
-            "a few roundings to bfloat16 of 2^-9 each, of the largest terms", atol=0.05 * gradient.abs().max().item()
-        )
-        expect(got, f"gradient {name}").close_to(
-            gradient,
-            rounding,
-            why="the graph must reach the float32 parameters: no no_grad, detach or cast copy of the model",
-        )
+    """Backward from the output reaches parameters and inputs, in float32; in eval mode too."""
+    for dtype, training in draw.shuffled([(dtype, training) for dtype in FORMATS for training in (True, False)]):
+        weights, inputs, cotangent = [draw.normal(6, 8), draw.normal(3, 6)], draw.normal(4, 8), draw.normal(4, 3)
+        given = {"weights": weights, "inputs": inputs, "cotangent": cotangent, "dtype": dtype, "training": training}
+        seen = observe(scenarios.forward_gradients, **given)
+        hidden = inputs @ weights[0].T
+        expected = {
+            "of layer 0": (cotangent @ weights[1]).T @ inputs,
+            "of layer 1": cotangent.T @ hidden,
+            "of the inputs": cotangent @ weights[1] @ weights[0],
+        }
+        mode = "train" if training else "eval"
+        for got, (name, gradient) in zip(seen, expected.items(), strict=True):
+            rounding = Tolerance(
+                "a few roundings to bfloat16 of 2^-9 each, of the largest terms",
+                atol=0.05 * gradient.abs().max().item(),
+            )
+            expect(got, f"gradient {name} in {mode} mode").close_to(
+                gradient,
+                rounding,
+                why="the graph must reach the float32 parameters: no no_grad, detach or cast copy of the model",
+            )
 
 
 def test_autocast_ends_with_the_forward_pass(observe, draw):

@@ -171,7 +171,7 @@ def test_scale_backs_off_and_grows(observe, draw):
     pattern, gradients = overflowing(draw, steps=12, good=4)
     growth, backoff, interval = draw.number(1.5, 3.0), draw.number(0.2, 0.7), draw.integer(2, 3)
     scaler = {
-        "init_scale": drawn_scale(draw, 2000, 4000),
+        "init_scale": drawn_scale(draw, 2000, 4000) * 2.0 ** draw.choice((0, 10)),
         "growth_factor": growth,
         "backoff_factor": backoff,
         "growth_interval": interval,
@@ -189,11 +189,11 @@ def test_gradients_decide_on_a_skip(observe, draw):
     weights = normal_weights(draw)
     pattern, gradients = overflowing(draw, steps=12)
     losses = [draw.choice((1.0, INF, NAN)) for _ in pattern]
-    seen = observe(
-        scenarios.backward_steps, weights=weights, gradients=gradients, losses=losses, scaler={"init_scale": 64.0}
-    )
-    why = "a finite loss can have an infinite gradient, and the other way round: look at the gradients"
-    expect_history(seen, weights, pattern, gradients, why)
+    losses[pattern.index(False)] = draw.choice((INF, NAN))
+    for scaler in draw.shuffled(({"init_scale": 64.0}, {"enabled": False})):
+        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, losses=losses, scaler=scaler)
+        why = "a finite loss can have an infinite gradient, and the other way round: look at the gradients"
+        expect_history(seen, weights, pattern, gradients, why)
 
 
 def test_large_gradients_are_no_overflow(observe, draw):
@@ -306,8 +306,15 @@ def test_parameters_without_gradient_are_passed_over(observe, draw):
     """A parameter that took no part in the loss keeps grad None."""
     weights, second = normal_weights(draw), [None, *normal_gradients(draw, norm=3.0)[1:]]
     gradients = [normal_gradients(draw, norm=3.0), second]
-    for scaler in ({"init_scale": 512.0}, {"enabled": False}):
-        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler, optimizer="decay")
+    for scaler, limit in (({"init_scale": 512.0}, None), ({"enabled": False}, 1e3), ({"init_scale": 512.0}, 1e3)):
+        seen = observe(
+            scenarios.backward_steps,
+            weights=weights,
+            gradients=gradients,
+            scaler=scaler,
+            optimizer="decay",
+            max_grad_norm=limit,
+        )
         after = [0.75 * weight - gradient for weight, gradient in zip(weights, gradients[0], strict=True)]
         moves = [None if gradient is None else gradient + 0.25 * w for w, gradient in zip(after, second, strict=True)]
         why = "a trainable parameter that took no part in the loss has grad None: pass it over, and leave it None"
@@ -335,11 +342,13 @@ def test_gradients_accumulate_and_stay(observe, draw):
 
 def test_finite_gradients_of_any_size_are_stepped_with(observe, draw):
     """Finite gradients are no overflow, even if the sum of their squares is one."""
-    for scaler in draw.shuffled(({"init_scale": 2.0 ** draw.integer(2, 6)}, {"enabled": False})):
+    for scaler in draw.shuffled(({"init_scale": 2.0 ** -draw.integer(3, 6)}, {"enabled": False})):
         weights, sizes = normal_weights(draw), sorted(10.0 ** draw.number(18, 34) for _ in range(5))
         gradients = [normal_gradients(draw, norm=size) for size in sizes]
-        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
+        sizes.append(1e38)  # and last, entries whose sum float32 cannot hold, only their norm
+        gradients.append([torch.full_like(weight, draw.number(0.85e38, 0.95e38)) for weight in weights])
         off = "" if scaler.get("enabled", True) else ", scaler off"
+        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
         why = "only an inf or nan entry is an overflow: a norm is inf too where finite squares are too large"
         before = weights
         for step, size in enumerate(sizes):
@@ -411,6 +420,10 @@ def test_old_gradients_of_frozen_parameters_count_nowhere(observe, draw):
                 factor = 1.0 if limit is None else limit / 5.0
                 expect_weights(seen["weights"][step], before, step_gradients, why, factor)
                 before = seen["weights"][step]
+            held = [gradient for gradient, is_frozen in zip(old, frozen, strict=True) if is_frozen]
+            expect(seen["old"], "what the frozen parameters hold afterwards").equals(
+                held, "no gradient is zeroed or taken away here: a frozen one is passed over, and stays"
+            )
 
 
 def test_fused_optimizer_skips_too(observe, draw):
@@ -425,18 +438,21 @@ def test_fused_optimizer_skips_too(observe, draw):
 
 def test_limit_below_zero_is_refused(observe, draw):
     """A max_grad_norm below 0 is a ValueError; one of 0 or more is not."""
-    weights, gradients = normal_weights(draw), normal_gradients(draw, norm=5.0)
+    weights = normal_weights(draw)
     limits = draw.shuffled([draw.number(0.5, 4.0) * sign for sign in (1, 1, 1, 1, 1, -1, -1, -1)])
+    gradients = [normal_gradients(draw, norm=5.0) for _ in limits]
+    for step in draw.shuffled([index for index, limit in enumerate(limits) if limit < 0])[:1]:
+        gradients[step][0][draw.integer(0, 3)] = draw.choice((INF, NAN))  # refused too, not skipped
     for scaler in draw.shuffled(({"init_scale": 512.0}, {"enabled": False})):
         seen = observe(scenarios.steps_with_limits, weights=weights, gradients=gradients, limits=limits, scaler=scaler)
-        for limit, after in zip(limits, seen, strict=True):
+        for limit, step_gradients, after in zip(limits, gradients, seen, strict=True):
             if limit < 0:
                 expect_value_error(after, f"max_grad_norm={limit:.3g}", [])
             else:
                 why = "a limit above 0 clips"
                 if isinstance(after, Raised):
                     expect(after, f"max_grad_norm={limit:.3g}").equals([], why)
-                expect_weights(after, weights, gradients, why, factor=limit / 5.0)
+                expect_weights(after, weights, step_gradients, why, factor=limit / 5.0)
 
 
 def test_skip_keeps_the_gradients(observe, draw):

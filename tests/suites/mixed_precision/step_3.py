@@ -322,6 +322,20 @@ def test_epoch_counts_every_step(observe, draw):
     expect(result["loss"], "loss").close_to(
         sum(losses) / 11, rounding, "a skipped step's loss counts as long as it is finite"
     )
+    batches = [infinite_batch(draw, NAN) if bad else batch for bad, batch in zip(pattern, batches, strict=True)]
+    data = [torch.cat([batch[part] for batch in batches]) for part in (0, 1)]
+    for dtype in draw.shuffled((torch.bfloat16, torch.float32)):
+        seen = observe(
+            scenarios.train_epochs,
+            state=state,
+            epochs=[data],
+            batch_size=4,
+            dtype=dtype,
+            lr=1e-6,
+            criterion="linear",
+        )
+        why = "steps are skipped with the scaler off too, where no scale falls: count what train_step reports"
+        expect(seen["results"][0]["skipped_steps"], "skipped_steps with the scaler off").equals(sum(pattern), why)
 
 
 def test_infinite_losses_are_left_out(observe, draw):
@@ -461,31 +475,42 @@ def test_evaluate_leaves_the_model_alone(observe, draw):
 
 
 def test_scaler_state_is_reported(observe, draw):
-    """get_scaler_state reports what the scaler holds now."""
-    pattern = [False, *draw.pattern(5), *[False] * draw.integer(1, 3)]
-    on = {
-        "init_scale": 2.0 ** draw.integer(8, 12),
-        "growth_factor": draw.choice((2.0, 4.0)),
-        "backoff_factor": 0.25,
-        "growth_interval": draw.integer(50, 90),
-    }
-    settings = draw.shuffled([on, {"enabled": False}])
+    """get_scaler_state reports what the scaler holds now, also if it was loaded some steps ago."""
+    settings, trackers, patterns = [], [], []
+    for ends_in_skip, loaded in draw.shuffled(
+        [(False, False), (False, True), (True, False), (True, True), (True, True)]
+    ):
+        settings.append(
+            {
+                "init_scale": 2.0 ** draw.integer(8, 12),
+                "growth_factor": draw.choice((2.0, 4.0)),
+                "backoff_factor": 0.25,
+                "growth_interval": draw.integer(50, 90),
+            }
+        )
+        patterns.append([*draw.pattern(3), *([True] if ends_in_skip else [False] * draw.integer(1, 3))])
+        trackers.append(draw.integer(1, 40) if loaded else None)
+    settings.append({"enabled": False})
+    patterns.append(draw.pattern(3))
+    trackers.append(None)
+    batches = [linear_batches(draw, pattern) for pattern in patterns]
     seen = observe(
-        scenarios.scaler_states, state=drawn_state(draw), batches=linear_batches(draw, pattern), settings=settings
+        scenarios.scaler_states, state=drawn_state(draw), batches=batches, settings=settings, trackers=trackers
     )
-    good = pattern[::-1].index(True)
-    expected = {"enabled": True, "scale": on["init_scale"] * 0.25 ** sum(pattern), "growth_tracker": good}
-    expected |= {name: on[name] for name in ("growth_factor", "backoff_factor", "growth_interval")}
-    for one, state in zip(settings, seen, strict=True):
-        if one is on:
-            expect(state, "get_scaler_state()").equals(
+    for one, pattern, tracker, state in zip(settings, patterns, trackers, seen, strict=True):
+        if one.get("enabled", True):
+            good, scale = pattern[::-1].index(True), one["init_scale"] / (1 if tracker is None else 2)
+            expected = {"enabled": True, "scale": scale * 0.25 ** sum(pattern), "growth_tracker": good}
+            expected |= {name: one[name] for name in ("growth_factor", "backoff_factor", "growth_interval")}
+            after = "" if tracker is None else " some steps after a state was loaded"
+            expect(state, f"get_scaler_state(){after}").equals(
                 expected, "report what the scaler holds now, tracker and settings too"
             )
         else:
-            shown = {name: state.get(name) for name in ("enabled", "growth_tracker")}
+            shown = {name: value for name, value in state.items() if name != "scale"}
             expect(shown, "get_scaler_state() of a disabled scaler").equals(
                 {"enabled": False, "growth_tracker": 0},
-                "report a scaler that is off too: its own state_dict() is empty",
+                "report a scaler that is off too: its own state_dict() is empty, and it has no settings",
             )
             expect(state.get("scale"), "its scale").close_to(1.0, EXACT, "a disabled scaler multiplies by 1")
 
@@ -563,7 +588,9 @@ def test_evaluate_puts_every_mode_back(observe, draw):
     """Every submodule is in its own mode again after evaluate, also if the model or the criterion raised."""
     weight, data = draw.normal(3, 8), [draw.normal(5, 8), draw.integers(5, high=3)]
     endings = draw.shuffled(["returns", "returns", "model", "criterion", "empty"])
-    modes = [draw.pattern(9, share=0.5) for _ in endings]  # of 9 modules
+    modes = [draw.pattern(11, share=0.5) for _ in endings]  # of 11 modules
+    for given in modes[:3]:
+        given[9] = not given[7]  # the last container and the dropout that it shares with the one before
     seen = observe(scenarios.modes_after_evaluation, weight=weight, data=data, modes=modes, endings=endings)
     texts = {"returns": "", "model": " that the model ended", "criterion": " that the criterion ended"}
     for given, ending, after in zip(modes, endings, seen, strict=True):
@@ -615,22 +642,26 @@ def test_scaler_state_is_reported_before_a_step(observe, draw):
 def test_state_that_does_not_fit_changes_nothing(observe, draw):
     """A state that does not fit is a ValueError, and then neither weights nor loss scale have changed."""
     states, scale = [drawn_state(draw), drawn_state(draw)], 2.0 ** draw.integer(4, 12)
-    kinds = draw.shuffled(["off", "shape", "names", "fits", "off"])
+    kinds = draw.shuffled(["off", "shape", "names", "fits", "off", "buffer", "fewer", "into off"])
     seen = observe(scenarios.states_that_do_not_fit, states=states, kinds=kinds, scaler={"init_scale": scale})
     texts = {
         "off": "of a trainer whose scaler was off",
         "shape": "of a model with another output",
         "names": "of a model with one layer more",
+        "buffer": "of a model with another buffer",
+        "fewer": "of a model with one buffer less",
         "fits": "that fits",
+        "into off": "that fits, with the scaler off",
     }
     for kind, one in zip(kinds, seen, strict=True):
         why = "check names, shapes and the scaler's state first, then load: half a state is worse than none"
-        if kind == "fits":
+        fits, after = kind in ("fits", "into off"), f"after a state {texts[kind]}"
+        if fits:
             expect(one["error"], "load_state_dict of a state that fits").equals(None, "it fits: load it")
         else:
             expect_value_error(one["error"], f"load_state_dict of a state {texts[kind]}", [])
-        for name, value in states[1 if kind == "fits" else 0].items():
-            expect(one["weights"][name], f"{name} after a state {texts[kind]}").close_to(value, EXACT, why)
-        expect(one["scale"], f"loss scale after a state {texts[kind]}").equals(
-            65536.0 if kind == "fits" else scale, why
-        )
+        state = states[1 if fits else 0]
+        for name, value in (state | {"marks": state["3.bias"]}).items():
+            expect(one["weights"][name], f"{name} {after}").close_to(value, EXACT, why)
+        scales = {"fits": 65536.0, "into off": 1.0}
+        expect(one["scale"], f"loss scale {after}").equals(scales.get(kind, scale), why)

@@ -66,13 +66,15 @@ def test_layer_norm_adds_eps_inside_the_root(observe, draw):
 
 def test_layer_norm_takes_shapes_and_affine(observe, draw):
     """Layer norm takes an int or a tuple as shape, and weight, bias or neither."""
-    dtype = draw.choice(HALVES)
+    half = draw.choice(HALVES)
     shapes = draw.shuffled([((6,), 6), ((4, 6), [4, 6]), ((6,), [6])])
-    for (shape, given), affine_dtype in zip(shapes, (dtype, torch.float32, dtype), strict=True):
+    dtypes = draw.shuffled([(half, half), (half, torch.float32), (torch.float32, half)])
+    for (shape, given), (dtype, affine_dtype) in zip(shapes, dtypes, strict=True):
         x = draw.normal(3, 4, 6, dtype=dtype)
         weight, bias = draw.normal(*shape, dtype=affine_dtype), draw.normal(*shape, dtype=affine_dtype)
         for affine in ({"weight": weight, "bias": bias}, {"bias": bias}, {"weight": weight}):
-            seen = observe(scenarios.layer_norm, x=x, shape=given, arguments=affine)
+            region = draw.choice((None, *HALVES))
+            seen = observe(scenarios.layer_norm, x=x, shape=given, arguments=affine, region=region)
             why = "normalize over all dimensions of normalized_shape (an int is the last), then weight and bias"
             expect_wide(seen, f"fp32_layer_norm(x, {given})", layer_norm64(x, shape, **affine), dtype, why)
 
@@ -194,8 +196,15 @@ def test_float64_goes_in_and_out(observe, draw):
 
 
 def test_gradients_flow_through_float32_operations(observe, draw):
-    """Gradients flow through all three operations."""
-    x, cotangent, target, weight = draw.normal(4, 6), draw.normal(4, 6), draw.integers(4, high=6), draw.normal(6)
+    """Gradients flow through all three operations, in the dtypes of what they are of."""
+    for dtype in draw.shuffled(FORMATS):
+        expect_gradients(observe, draw, dtype)
+
+
+def expect_gradients(observe, draw, dtype: torch.dtype) -> None:
+    x, cotangent, target = draw.normal(4, 6, dtype=dtype), draw.normal(4, 6), draw.integers(4, high=6)
+    weight = draw.normal(6, dtype=dtype)
+    rounding = FLOAT32 if dtype == torch.float32 else Tolerance("a few roundings to half", rtol=0.02, atol=0.03)
     seen = observe(scenarios.sensitive_gradients, x=x, cotangent=cotangent, target=target, weight=weight)
     leaf, gain = x.double().requires_grad_(), weight.double().requires_grad_()
     losses = {
@@ -206,7 +215,8 @@ def test_gradients_flow_through_float32_operations(observe, draw):
     why = "the cast to float32 is part of the graph: no detach, .data or no_grad on the way"
     for name, loss in losses.items():
         (gradient,) = torch.autograd.grad(loss, leaf, retain_graph=True)
-        expect(seen[name], f"gradient of x through {name}").close_to(gradient, FLOAT32, why, dtype=torch.float32)
+        expect(seen[name], f"gradient of x through {name}").close_to(gradient, rounding, why, dtype=dtype)
     (gradient,) = torch.autograd.grad(losses["layer_norm"], gain)
-    expect(seen["weight"], "gradient of layer norm's weight").close_to(gradient, FLOAT32, why, dtype=torch.float32)
-    expect(seen["bias"], "gradient of layer norm's bias").close_to(cotangent.sum(dim=0), FLOAT32, why)
+    expect(seen["weight"], "gradient of layer norm's weight").close_to(gradient, rounding, why, dtype=dtype)
+    bias = cotangent.sum(dim=0)
+    expect(seen["bias"], "gradient of layer norm's bias").close_to(bias, rounding, why, dtype=dtype)

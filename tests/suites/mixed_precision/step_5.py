@@ -20,7 +20,15 @@ from references.mixed_precision import (
 )
 from scenarios.mixed_precision import step_5 as scenarios
 from scenarios.mixed_precision.common import small_model
-from suites.mixed_precision.common import EXACT, FLOAT32, FORMATS, HALF_LINEAR, MODEST_SCALE, expect_movement
+from suites.mixed_precision.common import (
+    EXACT,
+    FLOAT32,
+    FORMATS,
+    HALF_LINEAR,
+    HALF_TRAINING,
+    MODEST_SCALE,
+    expect_movement,
+)
 
 
 def on_ranks(batch: list[Tensor]) -> list[list[Tensor]]:
@@ -34,9 +42,11 @@ def observe_on_ranks(observe, scenario, cases: list[dict]) -> list[list]:
     return [observe(scenario, ranks=2, **case) for case in cases]
 
 
-def expect_training_like_one_process(observe, draw, *strategies: str, limit: float | None = None) -> None:
+def expect_training_like_one_process(
+    observe, draw, *strategies: str, limit: float | None = None, formats: tuple[torch.dtype, ...] = FORMATS
+) -> None:
     """Both ranks end with the weights of one process that trains on the global batches."""
-    dtype, state, batches = draw.choice(FORMATS), drawn_state(draw), drawn_batches(draw, count=3, size=8)
+    dtype, state, batches = draw.choice(formats), drawn_state(draw), drawn_batches(draw, count=3, size=8)
     other = drawn_state(draw)
     common = {
         "batches": [on_ranks(batch) for batch in batches],
@@ -54,8 +64,13 @@ def expect_training_like_one_process(observe, draw, *strategies: str, limit: flo
     why = "with the same global batch, two ranks train like one process: gradients are averaged over all ranks"
     if limit is not None:
         why += ", and clipped by the norm of the whole gradient, not of a rank's shard"
+    tolerance = FLOAT32 if dtype == torch.float32 else HALF_TRAINING
     for seen in observe_on_ranks(observe, scenarios.train_on_ranks, cases):
         for rank in (0, 1):
+            loss = mean_loss(state, common["batches"][0][rank], dtype)
+            expect(seen[rank]["losses"][0], f"loss of the first step on rank {rank}").close_to(
+                loss, tolerance, "train_step returns the loss of its own batch: train_epoch averages over the ranks"
+            )
             expect_movement(seen[rank]["weights"], state, history[-1], f"rank {rank}: {why}")
         for name, weight in seen[0]["weights"].items():
             expect(seen[1]["weights"][name], f"{name} on rank 1").close_to(
@@ -74,9 +89,9 @@ def test_fsdp_trains_like_one_process(observe, draw):
 
 
 def test_clipping_takes_the_norm_of_all_shards(observe, draw):
-    """Clipping uses the norm of the whole gradient, not of a rank's shard."""
-    strategies = draw.shuffled(("ddp", "fsdp"))
-    expect_training_like_one_process(observe, draw, *strategies, limit=draw.number(0.05, 0.15))
+    """Clipping uses the norm of the whole gradient, not of a rank's shard; with the scaler on or off."""
+    for strategy, formats in draw.shuffled([("ddp", FORMATS), ("fsdp", FORMATS[:1]), ("fsdp", FORMATS[1:])]):
+        expect_training_like_one_process(observe, draw, strategy, limit=draw.number(0.05, 0.15), formats=formats)
 
 
 def expect_common_skips(observe, draw, strategy: str) -> None:
@@ -194,7 +209,7 @@ def test_fsdp_shards_what_ddp_repeats(observe, draw):
 
 
 def test_fsdp_computes_in_the_dtype(observe, draw):
-    """A layer of an FSDP model computes in the dtype that was asked for."""
+    """A layer of an FSDP model computes in the dtype that was asked for, and is freed right after it."""
     state, inputs = drawn_state(draw), draw.normal(4, 8)
     cases = [{"state": state, "inputs": inputs, "dtype": asked} for asked in draw.shuffled((*FORMATS, None))]
     for case, seen in zip(cases, observe_on_ranks(observe, scenarios.sharded_forward, cases), strict=True):
@@ -202,8 +217,11 @@ def test_fsdp_computes_in_the_dtype(observe, draw):
         expected = linear_in(dtype, inputs, state["0.weight"]) + state["0.bias"].double()
         tolerance = FLOAT32 if dtype == torch.float32 else HALF_LINEAR
         for rank in (0, 1):
-            expect(seen[rank], f"the first Linear on rank {rank}").close_to(
+            expect(seen[rank]["hidden"], f"the first Linear on rank {rank}").close_to(
                 expected, tolerance, dtype=dtype, why="the policy's param_dtype is the dtype that layers compute in"
+            )
+            expect(seen[rank]["gathered"], f"layers that are gathered, as each has computed, on rank {rank}").equals(
+                [0] * 4, "a layer's group is freed after its forward: leave reshard_after_forward as it is"
             )
 
 
@@ -244,6 +262,8 @@ def test_losses_are_means_over_all_ranks(observe, draw):
     for rank in (0, 1):
         what = f"loss of train_epoch on rank {rank}, all of rank 1's nan"
         expect(one_lost[rank]["train_epoch"], what).close_to(loss, FLOAT32, why)
+        what = f"loss of evaluate on rank {rank}, all of rank 1's nan"
+        expect(one_lost[rank]["evaluate"], what).close_to(NAN, FLOAT32, "evaluate leaves no batch out, on any rank")
 
 
 def test_ddp_reduces_in_buckets(observe, draw):

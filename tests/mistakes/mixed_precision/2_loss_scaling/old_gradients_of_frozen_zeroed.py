@@ -1,0 +1,20 @@
+"""the gradient that a frozen parameter still holds is set to zero."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    for parameter in model.parameters():
+        if not parameter.requires_grad and parameter.grad is not None:
+            parameter.grad.zero_()
+    scaler.scale(loss).backward()
+    with _frozen_set_aside(optimizer):
+        scaler.unscale_(optimizer)
+        finite = math.isfinite(_total_norm(_gradients(optimizer)))
+        if finite:
+            norm = _total_norm(_gradients(optimizer))
+            if max_grad_norm is not None and norm > max_grad_norm:
+                for gradient in _gradients(optimizer):
+                    gradient.mul_(max_grad_norm / norm)
+            scaler.step(optimizer)
+    scaler.update()
+    return finite

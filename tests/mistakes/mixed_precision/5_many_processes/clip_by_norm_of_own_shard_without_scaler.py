@@ -1,0 +1,20 @@
+"""with the scaler off a rank clips by the norm of its own shard."""
+
+
+def scaled_backward(loss, scaler, optimizer, model, max_grad_norm=None):
+    _check_limit(max_grad_norm)
+    scaler.scale(loss).backward()
+    with _frozen_set_aside(optimizer):
+        scaler.unscale_(optimizer)
+        gradients = _gradients(optimizer)
+        norm = _total_norm(gradients)
+        finite = math.isfinite(norm)
+        if finite:
+            if max_grad_norm is not None and not scaler.is_enabled():
+                norm = _total_norm([g.to_local() if isinstance(g, DTensor) else g for g in gradients])
+            if max_grad_norm is not None and norm > max_grad_norm:
+                for gradient in gradients:
+                    gradient.mul_(max_grad_norm / norm)
+            scaler.step(optimizer)
+    scaler.update()
+    return finite

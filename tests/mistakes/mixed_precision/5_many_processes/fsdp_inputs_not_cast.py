@@ -1,0 +1,12 @@
+"""inputs of a sharded layer are not cast to its dtype."""
+
+
+def wrap_fsdp(model, dtype=torch.float16):
+    mesh = init_device_mesh(next(model.parameters()).device.type, (dist.get_world_size(),))
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    layers = [layer for layer in list(model.children()) if next(layer.parameters(), None) is not None]
+    for index, layer in enumerate(layers):
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    sharded = fully_shard(model, mesh=mesh, mp_policy=policy)
+    return sharded
