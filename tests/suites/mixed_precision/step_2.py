@@ -464,8 +464,10 @@ def test_skip_keeps_the_gradients(observe, draw):
         seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
         for step, bad in enumerate(pattern):
             left = seen["gradients"][step]
-            for index, one in enumerate(left):
-                expect(one is not None, f"a gradient of parameter {index} after step {step}").equals(True, why)
+            for index, (one, weight) in enumerate(zip(left, weights, strict=True)):
+                kind = (one.dtype, one.shape) if isinstance(one, Tensor) else one
+                what = f"a gradient of parameter {index} after step {step}, of its dtype and shape"
+                expect(kind == (weight.dtype, weight.shape), what).equals(True, why)
             one, other = (torch.cat([part.reshape(-1) for part in parts]) for parts in (left, gradients[step]))
             if bad and one.isfinite().any():  # unscaled or not: the finite entries have their ratios; all may be nan
                 one, other = (torch.where(other.isfinite(), flat, 0.0) for flat in (one, other))
