@@ -167,21 +167,22 @@ def test_overflow_skips_the_step(observe, draw):
 
 def test_scale_backs_off_and_grows(observe, draw):
     """The scale backs off at every skip and grows after good steps in a row."""
-    weights = normal_weights(draw)
-    pattern, gradients = overflowing(draw, steps=12, good=4)
-    growth, backoff, interval = draw.number(1.5, 3.0), draw.number(0.2, 0.7), draw.integer(2, 3)
-    scaler = {
-        "init_scale": drawn_scale(draw, 2000, 4000) * 2.0 ** draw.choice((0, 10)),
-        "growth_factor": growth,
-        "backoff_factor": backoff,
-        "growth_interval": interval,
-    }
-    seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
-    for step, scale in enumerate(scales_after(pattern, scaler["init_scale"], growth, backoff, interval)):
-        expect(seen["scales"][step], f"loss scale after step {step}").close_to(
-            scale, FLOAT32, why="update() belongs at the end of every step, skipped ones too, exactly once"
-        )
-    expect_history(seen, weights, pattern, gradients, "the gradients decide on a skip, not the scale")
+    for size in draw.shuffled((1.0, 1024.0)):  # below and above PyTorch's first scale
+        weights = normal_weights(draw)
+        pattern, gradients = overflowing(draw, steps=12, good=4)
+        growth, backoff, interval = draw.number(1.5, 3.0), draw.number(0.2, 0.7), draw.integer(2, 3)
+        scaler = {
+            "init_scale": drawn_scale(draw, 2000, 4000) * size,
+            "growth_factor": growth,
+            "backoff_factor": backoff,
+            "growth_interval": interval,
+        }
+        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
+        for step, scale in enumerate(scales_after(pattern, scaler["init_scale"], growth, backoff, interval)):
+            expect(seen["scales"][step], f"loss scale after step {step}").close_to(
+                scale, FLOAT32, why="update() belongs at the end of every step, skipped ones too, exactly once"
+            )
+        expect_history(seen, weights, pattern, gradients, "the gradients decide on a skip, not the scale")
 
 
 def test_gradients_decide_on_a_skip(observe, draw):

@@ -1,4 +1,4 @@
-"""FSDP shards every submodule that has parameters, from the leaves up, without reshard after forward."""
+"""FSDP shards every submodule that has parameters, from the leaves up."""
 
 
 def wrap_fsdp(model, dtype=torch.float16):
@@ -6,5 +6,5 @@ def wrap_fsdp(model, dtype=torch.float16):
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     for module in reversed(list(model.modules())):
         if list(module.parameters()):
-            fully_shard(module, mesh=mesh, mp_policy=policy, reshard_after_forward=False)
+            fully_shard(module, mesh=mesh, mp_policy=policy)
     return model
