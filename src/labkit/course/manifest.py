@@ -10,7 +10,7 @@ from labkit.course.errors import LabError
 from labkit.course.lab import HINTS, Behaviour, Lab, Step
 from labkit.course.paths import ROOT, Paths
 
-__all__ = ["HINTS", "ROOT", "Behaviour", "Lab", "Paths", "Step", "find", "load", "load_all"]
+__all__ = ["HINTS", "ROOT", "Behaviour", "Lab", "Paths", "Step", "find", "load", "load_all", "manifests"]
 
 
 def load(path: Path) -> Lab:
@@ -37,7 +37,7 @@ def load_all(root: Path = ROOT) -> list[Lab]:
     Raises:
         LabError: a manifest is wrong, or two of them contradict each other.
     """
-    labs = sorted((load(path) for path in _manifests(root)), key=lambda lab: lab.number)
+    labs = sorted((load(path) for path in manifests(root)), key=lambda lab: lab.number)
     for what in consistency.problems_between(labs):
         raise LabError(what)
     return labs
@@ -50,7 +50,7 @@ def find(name: str, root: Path = ROOT) -> Lab:
         LabError: there is none, its manifest is wrong, or another lab has its number or stem.
     """
     labs, wrong = [], []
-    for path in _manifests(root):
+    for path in manifests(root):
         try:
             labs.append(load(path))
         except LabError as error:
@@ -68,7 +68,8 @@ def find(name: str, root: Path = ROOT) -> Lab:
     raise LabError(f"there is no lab {name!r}; there is {', '.join(names) or 'none'}")
 
 
-def _manifests(root: Path) -> list[Path]:
+def manifests(root: Path) -> list[Path]:
+    """Where the manifests of all labs below `root` are; none is read."""
     return sorted(root.glob("labs/*/lab.toml"))
 
 

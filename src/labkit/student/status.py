@@ -170,7 +170,7 @@ def _in_a_line(stand: Standing) -> list[Line]:
 
 def _labs(root: Path) -> Iterator[Lab | LabError]:
     """Every lab, or what is wrong with its manifest: that is no reason to say nothing of the others."""
-    for path in sorted(root.glob("labs/*/lab.toml")):
+    for path in manifest.manifests(root):
         try:
             yield manifest.load(path)
         except LabError as error:
