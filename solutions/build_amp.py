@@ -1,0 +1,684 @@
+"""Lab 06: build AMP yourself, part by part: what torch.amp does, and what has to be done around it.
+
+Loss scalers, float32 master weights, an autocast of your own, gradient accumulation, batch norm and a monitor. Nothing
+here imports torch.amp. Read `docs/06_build_amp.md` beside it; run `make test-lab06` after every change.
+"""
+
+import math
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.overrides import TorchFunctionMode
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # finds labkit when it is not installed
+
+__all__ = [
+    "FP32",
+    "LOWER",
+    "PROMOTE",
+    "Autocast",
+    "DynamicLossScaler",
+    "MasterWeights",
+    "MixedBatchNorm2d",
+    "Monitor",
+    "StaticLossScaler",
+    "accumulate",
+    "classify",
+    "first_nonfinite",
+    "global_norm",
+]
+
+
+# Step 1: loss scalers
+
+
+class StaticLossScaler:
+    """Multiplies the loss by a fixed scale, and divides the gradients by it before the optimizer uses them.
+
+    An iteration goes: `scale(loss).backward()`, `step(optimizer)`, `update()`. Whoever needs the true gradients before
+    the step, to clip them, calls `unscale_(optimizer)` first. One scaler serves several optimizers.
+    """
+
+    def __init__(self, scale: float = 2.0**10) -> None:
+        """A scaler with this scale.
+
+        Raises:
+            ValueError: the scale is not a positive finite number.
+        """
+        _check_scale("scale", scale)
+        self._scale = scale
+        self._finite: dict[Optimizer, Tensor] = {}  # of each optimizer that was unscaled since the last update()
+        self._stepped: set[Optimizer] = set()
+
+    def scale(self, loss: Tensor) -> Tensor:
+        """The float32 product of `loss` (a float16, bfloat16 or float32 scalar) and the scale; gradients flow."""
+        return loss.float() * self._scale
+
+    def unscale_(self, optimizer: Optimizer) -> None:
+        """Divides the gradients of the optimizer's parameters by the scale, in place.
+
+        Whether all of them are finite is found out for this optimizer alone, and kept until `update`. Each entry is
+        looked at: finite entries with an infinite sum or norm are finite. The answer stays on the device: nothing is
+        copied to the host. A parameter without a gradient is passed over.
+
+        Raises:
+            RuntimeError: this optimizer was unscaled or stepped already since the last `update`; nothing has changed.
+        """
+        if optimizer in self._finite:
+            raise RuntimeError("the gradients of this optimizer were unscaled already since the last update()")
+        gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+        self._finite[optimizer] = torch.tensor(True)
+        if gradients:
+            torch._foreach_mul_(gradients, 1.0 / self._scale)
+            # One pass over each gradient: both of its extremes are finite if all entries are; a nan is both of them.
+            extremes = [extreme for gradient in gradients for extreme in torch.aminmax(gradient)]
+            self._finite[optimizer] = torch.isfinite(torch.stack(extremes)).all()
+
+    def step(self, optimizer: Optimizer) -> bool:
+        """Steps the optimizer unless one of its gradients is inf or nan; says whether it did.
+
+        Unscales the gradients first, unless `unscale_` has done it since the last `update`.
+
+        Raises:
+            RuntimeError: this optimizer was stepped already since the last `update`; nothing has changed.
+        """
+        if optimizer in self._stepped:
+            raise RuntimeError("this optimizer was stepped already since the last update()")
+        if optimizer not in self._finite:
+            self.unscale_(optimizer)
+        self._stepped.add(optimizer)
+        finite = bool(self._finite[optimizer])
+        if finite:
+            optimizer.step()
+        return finite
+
+    def update(self) -> None:
+        """Ends the iteration: what was found of the gradients is forgotten. The scale stays."""
+        self._finite.clear()
+        self._stepped.clear()
+
+    def get_scale(self) -> float:
+        """The scale, as a number."""
+        return self._scale
+
+    def state_dict(self) -> dict[str, float | int]:
+        """What `load_state_dict` of a scaler with the same settings needs to go on from here."""
+        return {"scale": self._scale}
+
+    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
+        """Goes on from `state`.
+
+        Raises:
+            ValueError: the state is not that of a scaler of this class; nothing has changed.
+        """
+        _check_state(state, self.state_dict())
+        _check_scale("scale", state["scale"])
+        self._scale = state["scale"]
+
+
+class DynamicLossScaler(StaticLossScaler):
+    """A loss scaler that finds its scale: down after an overflow, up after many steps without one.
+
+    An overflow is an iteration in which a gradient of any of the unscaled or stepped optimizers is inf or nan.
+    """
+
+    def __init__(
+        self,
+        init_scale: float = 65536.0,
+        growth_factor: float = 2.0,
+        backoff_factor: float = 0.5,
+        growth_interval: int = 2000,
+        hysteresis: int = 1,
+        min_scale: float | None = None,
+    ) -> None:
+        """A scaler with these settings.
+
+        Args:
+            init_scale: the first scale.
+            growth_factor: multiplies the scale after `growth_interval` iterations in a row without an overflow.
+            backoff_factor: multiplies the scale after an overflow.
+            growth_interval: in iterations.
+            hysteresis: how many overflows it takes to lower the scale for the first time; see `update`.
+            min_scale: the scale never falls below this; None is the smallest normal float32, 2**-126.
+
+        Raises:
+            ValueError: init_scale or min_scale is not a positive finite number; growth_factor is not a finite number
+                above 1; backoff_factor is not between 0 and 1; growth_interval or hysteresis is below 1.
+        """
+        super().__init__(init_scale)
+        if not 1.0 < growth_factor < math.inf:
+            raise ValueError(f"growth_factor must be a finite number above 1, not {growth_factor}")
+        if not 0.0 < backoff_factor < 1.0:
+            raise ValueError(f"backoff_factor must be between 0 and 1, not {backoff_factor}")
+        if growth_interval < 1 or hysteresis < 1:
+            raise ValueError(
+                f"growth_interval and hysteresis must be at least 1, not {growth_interval} and {hysteresis}"
+            )
+        if min_scale is not None:
+            _check_scale("min_scale", min_scale)
+        self._growth_factor = growth_factor
+        self._backoff_factor = backoff_factor
+        self._growth_interval = growth_interval
+        self._hysteresis = hysteresis
+        self._min_scale = torch.finfo(torch.float32).tiny if min_scale is None else min_scale
+        self._growth_tracker = 0  # iterations in a row without an overflow
+        self._hysteresis_left = hysteresis
+
+    def update(self) -> None:
+        """Ends the iteration: adapts the scale, then forgets what was found of the gradients.
+
+        Without an overflow the growth tracker counts one up. When it reaches `growth_interval`, it is set to 0, the
+        hysteresis is refilled, and the scale is multiplied by `growth_factor`; a scale that float32 cannot hold is not
+        taken, the old one stays.
+
+        An overflow sets the growth tracker to 0 and takes one from the hysteresis. If none is left, this and every
+        further overflow multiplies the scale by `backoff_factor`, down to `min_scale`. Only growth refills the
+        hysteresis: neither a good iteration nor a backoff does.
+
+        Source: https://docs.nvidia.com/megatron-core/developer-guide/latest/api-guide/core/core.optimizer.html
+        """
+        finite = all(bool(finite) for finite in self._finite.values())
+        super().update()
+        if finite:
+            self._growth_tracker += 1
+            if self._growth_tracker == self._growth_interval:
+                self._growth_tracker = 0
+                self._hysteresis_left = self._hysteresis
+                grown = self._scale * self._growth_factor
+                if grown <= torch.finfo(torch.float32).max:
+                    self._scale = grown
+        else:
+            self._growth_tracker = 0
+            self._hysteresis_left = max(self._hysteresis_left - 1, 0)
+            if self._hysteresis_left == 0:
+                self._scale = max(self._scale * self._backoff_factor, self._min_scale)
+
+    def state_dict(self) -> dict[str, float | int]:
+        """What `load_state_dict` of a scaler with the same settings needs to go on from here, as if never stopped."""
+        return {
+            "scale": self._scale,
+            "growth_tracker": self._growth_tracker,
+            "hysteresis_left": self._hysteresis_left,
+        }
+
+    def load_state_dict(self, state: Mapping[str, float | int]) -> None:
+        """Goes on from `state`.
+
+        Raises:
+            ValueError: the state is not that of a scaler of this class; nothing has changed.
+        """
+        super().load_state_dict(state)
+        self._growth_tracker = int(state["growth_tracker"])
+        self._hysteresis_left = int(state["hysteresis_left"])
+
+
+def _check_scale(name: str, scale: float) -> None:
+    if not 0.0 < scale < math.inf:
+        raise ValueError(f"{name} must be a positive finite number, not {scale}")
+
+
+def _check_state(state: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    if state.keys() != expected.keys():
+        raise ValueError(f"the state has {', '.join(state) or 'nothing'}; expected {', '.join(expected)}")
+
+
+def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+# Step 2: master weights
+
+
+class MasterWeights:
+    """float32 copies of a 16-bit model's weights: the optimizer steps the copies, the model gets them rounded.
+
+    An iteration goes: `zero_grad()`, then backward of the loss times a scale, then `step(scale)`.
+
+    Source: https://arxiv.org/abs/1710.03740, section 3.1
+    """
+
+    def __init__(self, model: nn.Module, make_optimizer: Callable[[list[nn.Parameter]], Optimizer]) -> None:
+        """Masters of the model's parameters, and an optimizer over them.
+
+        Args:
+            model: all of its parameters are float16, or all are bfloat16. A parameter that has several names (tied
+                weights) has one master.
+            make_optimizer: called once, with the list of masters (float32, as many and in the order of
+                `model.parameters()`), gives the optimizer that steps them.
+
+        Raises:
+            ValueError: the model has no parameters, or they are not all float16 or all bfloat16.
+        """
+        self._halves = list(model.parameters())
+        dtypes = {half.dtype for half in self._halves}
+        if dtypes not in ({torch.float16}, {torch.bfloat16}):
+            found = ", ".join(sorted(map(str, dtypes))) or "no parameters"
+            raise ValueError(f"the parameters must be all float16 or all bfloat16; the model has {found}")
+        self._masters = [nn.Parameter(half.detach().float(), half.requires_grad) for half in self._halves]
+        self._optimizer = make_optimizer(self._masters)
+
+    def step(self, scale: float = 1.0, max_grad_norm: float | None = None) -> bool:
+        """Steps the masters with the model's gradients and rounds them into the model; says whether it did.
+
+        A gradient goes to float32 first and is divided by `scale` there. If any is inf or nan, nothing is stepped:
+        masters, model and optimizer state are unchanged, and the answer is False. A parameter without a gradient is
+        not stepped, whatever gradient it had before. The model's parameters stay the same objects, in the same memory.
+
+        Args:
+            scale: what the loss was multiplied by before backward.
+            max_grad_norm: if given (0.0 too), the true gradients are scaled down to this global 2-norm, measured in
+                float32 over all of them together; a smaller norm is left alone.
+        """
+        for master, half in zip(self._masters, self._halves, strict=True):
+            master.grad = None if half.grad is None else half.grad.float() / scale
+        gradients = [master.grad for master in self._masters if master.grad is not None]
+        if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+            return False
+        if max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self._masters, max_grad_norm)
+        self._optimizer.step()
+        self._round_into_model()
+        return True
+
+    def zero_grad(self) -> None:
+        """Removes the gradients of the model, also after a step that was not made."""
+        for half in self._halves:
+            half.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The masters in float32 and the optimizer's state: what the rounded model does not hold."""
+        return {"masters": [master.detach() for master in self._masters], "optimizer": self._optimizer.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from `state`: masters, optimizer, and the model's weights rounded from the masters.
+
+        Raises:
+            ValueError: the state is of another kind, or of a model with other shapes; nothing has changed.
+        """
+        _check_state(state, self.state_dict())
+        shapes = [master.shape for master in self._masters]
+        if [master.shape for master in state["masters"]] != shapes:
+            raise ValueError("the state is that of a model with other shapes")
+        self._optimizer.load_state_dict(state["optimizer"])
+        with torch.no_grad():
+            for master, saved in zip(self._masters, state["masters"], strict=True):
+                master.copy_(saved)
+        self._round_into_model()
+
+    def _round_into_model(self) -> None:
+        with torch.no_grad():
+            for half, master in zip(self._halves, self._masters, strict=True):
+                half.copy_(master)
+
+
+# Step 3: autocast
+
+# What PyTorch's functions are called, as `func.__name__` says it. These are parts of the lists of torch.autocast on a
+# CPU: https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
+LOWER = frozenset(
+    {"linear", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "addmm", "addbmm", "baddbmm", "einsum", "prelu"}
+    | {f"conv{transposed}{n}d" for transposed in ("", "_transpose") for n in (1, 2, 3)}
+    | {"scaled_dot_product_attention"}
+)
+FP32 = frozenset(
+    {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cross_entropy", "nll_loss", "kl_div"}
+    | {"binary_cross_entropy", "binary_cross_entropy_with_logits"}
+)
+PROMOTE = frozenset({"cat", "stack", "index_copy"})
+
+
+class _Thread(threading.local):
+    """What the regions that this thread has open share."""
+
+    def __init__(self) -> None:
+        self.regions: list[Autocast] = []
+        self.casts: dict[tuple[int, torch.dtype, bool], tuple[Tensor, int, Tensor]] = {}
+
+
+_thread = _Thread()
+
+
+class Autocast(TorchFunctionMode):
+    """`with Autocast(torch.bfloat16):` runs each of PyTorch's functions in the dtype that suits it.
+
+    - A function of `LOWER` gets its float16, bfloat16 and float32 tensors in `dtype`.
+    - A function of `FP32` gets its float16 and bfloat16 tensors in float32.
+    - A function of `PROMOTE` gets all its floating point tensors in the widest of their dtypes.
+    - All other functions, integers, and float64 tensors pass as they are.
+
+    Tensors in keyword arguments and in lists and tuples are cast too. Gradients flow through the casts, so that a
+    float32 parameter gets a float32 gradient; the parameter itself stays as it is.
+
+    A leaf tensor that requires a gradient (a weight) is cast once in a region, however often it is used, unless it is
+    changed in between. Nothing is kept once the outermost region has ended. Casts of other tensors are not kept.
+
+    Regions nest: the innermost decides, also by `enabled=False`, and the one around it goes on when it ends. A region
+    ends with its `with`, also by an exception, which passes through.
+    """
+
+    def __init__(self, dtype: torch.dtype, enabled: bool = True) -> None:
+        """A region in `dtype`, torch.float16 or torch.bfloat16; if not `enabled`, functions run as they are in it."""
+        super().__init__()
+        self._dtype = dtype
+        self._enabled = enabled
+
+    def __enter__(self) -> "Autocast":
+        """Opens the region."""
+        super().__enter__()
+        _thread.regions.append(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ends the region."""
+        _thread.regions.pop()
+        if not _thread.regions:
+            _thread.casts.clear()
+        super().__exit__(*error)
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> object:
+        """Calls `func`, one of PyTorch's functions, with its tensors cast. The mode is off while this runs."""
+        kwargs = kwargs or {}
+        if self is _thread.regions[-1] and self._enabled and "out" not in kwargs:
+            cast = self._cast_for(func.__name__, (args, kwargs))
+            if cast is not None:
+                args, kwargs = _cast_all(cast, args), _cast_all(cast, kwargs)
+        return func(*args, **kwargs)
+
+    def _cast_for(self, name: str, arguments: object) -> Callable[[Tensor], Tensor] | None:
+        """How the function of this name wants its floating point tensors; None if it takes them as they are."""
+        if name in LOWER:
+            return self._lowered
+        if name in FP32:
+            return lambda tensor: tensor if tensor.dtype == torch.float64 else tensor.float()
+        if name in PROMOTE:
+            dtypes = {tensor.dtype for tensor in _floating(arguments)}
+            widest = max(dtypes, key=lambda dtype: torch.finfo(dtype).bits, default=torch.float32)
+            if len(dtypes) > 1 and torch.finfo(widest).bits == 16:  # float16 and bfloat16 fit into float32 only
+                widest = torch.float32
+            return lambda tensor: tensor.to(widest)
+        return None
+
+    def _lowered(self, tensor: Tensor) -> Tensor:
+        if tensor.dtype == torch.float64:
+            return tensor
+        if not (tensor.is_leaf and tensor.requires_grad):
+            return tensor.to(self._dtype)
+        # A cast that was made without gradients must not serve a forward pass that needs them.
+        key = (id(tensor), self._dtype, torch.is_grad_enabled())
+        _, version, cast = _thread.casts.get(key, (None, None, None))
+        if cast is None or version != tensor._version:
+            cast = tensor.to(self._dtype)
+            _thread.casts[key] = (tensor, tensor._version, cast)  # holds the tensor, so that its id is not used again
+        return cast
+
+
+def _floating(value: object) -> Iterator[Tensor]:
+    if isinstance(value, Tensor) and value.is_floating_point():
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _floating(item)
+    elif isinstance(value, dict):
+        yield from _floating(list(value.values()))
+
+
+def _cast_all(cast: Callable[[Tensor], Tensor], value: Any) -> Any:
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return cast(value)
+    if isinstance(value, dict):
+        return {key: _cast_all(cast, item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_cast_all(cast, item) for item in value)
+    return value
+
+
+# Step 4: accumulation, batch norm
+
+
+def accumulate(
+    model: nn.Module,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    window: int,
+    optimizer: Optimizer,
+    scaler: StaticLossScaler,
+    criterion: Callable[[Tensor, Tensor], Tensor],
+    max_grad_norm: float | None = None,
+) -> dict[str, float | int]:
+    """Trains on `batches` with one optimizer step for every `window` of them; the last window may be shorter.
+
+    A step is the one that the samples of its window would give as a single batch, whatever their sizes: the gradient
+    is that of the mean loss over all samples of the window. The model is in train mode, and runs one batch at a time,
+    each followed by its backward pass. A window begins without gradients of what was before, and has one scale: the
+    scaler is updated once, when the window ends, also if its step was skipped because a gradient is inf or nan.
+
+    Args:
+        model: on the device of the batches, with float32 parameters.
+        batches: inputs (n, ...) and targets (n, ...) each; n may differ from batch to batch.
+        window: how many batches make a step.
+        optimizer: over the model's parameters, or over some of them: the gradients of the others do not count.
+        scaler: one of step 1.
+        criterion: gives the mean loss over the samples of a batch.
+        max_grad_norm: if given (0.0 too), the true gradients of the whole window are scaled down to this global
+            2-norm once, before the step.
+
+    Returns:
+        steps: optimizer steps made; skipped: windows that were skipped; loss: mean over all samples of the unscaled
+        loss, those of skipped windows too.
+
+    Raises:
+        ValueError: window is below 1, or there are no batches; nothing has changed.
+    """
+    if window < 1:
+        raise ValueError(f"window must be at least 1, not {window}")
+    if not batches:
+        raise ValueError("there are no batches to train on")
+    model.train()
+    steps, total, seen = 0, 0.0, 0
+    windows = [batches[start : start + window] for start in range(0, len(batches), window)]
+    for micro_batches in windows:
+        optimizer.zero_grad()
+        samples = sum(len(targets) for _, targets in micro_batches)
+        for inputs, targets in micro_batches:
+            loss = criterion(model(inputs), targets)
+            (scaler.scale(loss) * (len(targets) / samples)).backward()
+            total += loss.item() * len(targets)
+        seen += samples
+        if max_grad_norm is not None:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+        steps += scaler.step(optimizer)
+        scaler.update()
+    return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}
+
+
+class MixedBatchNorm2d(nn.Module):
+    """Batch norm over (N, C, H, W) of any floating point dtype, with float32 statistics and parameters.
+
+    Has what `nn.BatchNorm2d` has, under the same names: parameters `weight` (ones) and `bias` (zeros), buffers
+    `running_mean` (zeros) and `running_var` (ones), float32 of shape (C,) each.
+
+    Source: https://arxiv.org/abs/1502.03167, algorithm 1
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        """Batch norm of `num_features` channels.
+
+        Args:
+            num_features: C.
+            eps: added to the variance before the root.
+            momentum: the share that a batch has in the running statistics.
+        """
+        super().__init__()
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` normalized channel by channel, times `weight`, plus `bias`; computed in float32, in the dtype of `x`.
+
+        In train mode with the mean and the biased variance of the batch, and the running statistics move towards the
+        mean and the unbiased variance by `momentum`; in eval mode with the running statistics, which stay.
+        """
+        normed = F.batch_norm(
+            x.float(),
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training,
+            self.momentum,
+            self.eps,
+        )
+        return normed.to(x.dtype)
+
+
+# Step 5: watch it
+
+
+def classify(
+    gradients: Mapping[str, Tensor | None], dtype: torch.dtype, scale: float = 1.0, limit: float = 0.5
+) -> dict[str, str]:
+    """What is the matter with each gradient, by its name. The first that applies:
+
+    - "none": there is no gradient
+    - "nan": an entry is nan
+    - "inf": an entry is inf or -inf
+    - "zero": all entries are zero
+    - "underflow": of the entries that are not zero, a share above `limit` would be zero in `dtype` after
+      multiplication by `scale`
+    - "ok"
+
+    Args:
+        gradients: true gradients, float32.
+        dtype: the format that the backward pass would run in.
+        scale: the loss scale that it would run with.
+        limit: between 0 and 1.
+    """
+    return {name: _kind(gradient, dtype, scale, limit) for name, gradient in gradients.items()}
+
+
+def _kind(gradient: Tensor | None, dtype: torch.dtype, scale: float, limit: float) -> str:
+    if gradient is None:
+        return "none"
+    if gradient.isnan().any():
+        return "nan"
+    if gradient.isinf().any():
+        return "inf"
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    lost = (nonzero * scale).to(dtype) == 0
+    return "underflow" if lost.sum().item() > limit * len(nonzero) else "ok"
+
+
+def first_nonfinite(model: nn.Module, inputs: Tensor, dtype: torch.dtype) -> str | None:
+    """The dotted name of the first module whose output holds inf or nan when `model(inputs)` runs under `Autocast`.
+
+    Only modules without children count, in the order in which they run, not the order in which they are registered.
+    None if all outputs are finite. An output may be a tensor of any dtype, or a tuple, list or dict of them.
+
+    The model runs once, without gradients, and in the mode that it is in. No hook stays on it, also if it raises.
+
+    Args:
+        model: with float32 parameters.
+        inputs: what the model is called with.
+        dtype: torch.float16 or torch.bfloat16, for `Autocast`; torch.float32 runs without it.
+    """
+    found: list[str] = []
+
+    def look(name: str, output: object) -> None:
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating(output)):
+            found.append(name)
+
+    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output, name=name: look(name, output))
+        for name, module in leaves
+    ]
+    try:
+        with torch.no_grad(), Autocast(dtype, enabled=dtype != torch.float32):
+            model(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else None
+
+
+def global_norm(gradients: Iterable[Tensor | None], scale: float = 1.0) -> float:
+    """The 2-norm of all entries of `gradients` together, divided by `scale`; None is passed over.
+
+    Computed in float32 or wider, so that the squares of half entries neither overflow nor underflow.
+
+    Args:
+        gradients: of any floating point dtype, still multiplied by `scale`.
+        scale: the loss scale.
+    """
+    norms = [torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients if gradient is not None]
+    return torch.stack(norms).norm().item() / scale if norms else 0.0
+
+
+class Monitor:
+    """Keeps what each training step did, and sums it up."""
+
+    def __init__(self) -> None:
+        """A monitor that has seen no step."""
+        self._samples = 0
+        self._seconds = 0.0
+        self._norms: list[float] = []
+        self._peak_bytes = 0
+
+    def record(self, samples: int, seconds: float, norm: float, peak_bytes: int = 0) -> None:
+        """Adds a step.
+
+        Args:
+            samples: how many it trained on.
+            seconds: how long it took.
+            norm: its true global gradient norm; inf or nan if it overflowed.
+            peak_bytes: the most memory that was in use during it; `labkit.toolbox.measure.step_memory` measures it.
+        """
+        self._samples += samples
+        self._seconds += seconds
+        self._norms.append(norm)
+        self._peak_bytes = max(self._peak_bytes, peak_bytes)
+
+    def summary(self) -> dict[str, float | int]:
+        """Of all steps so far.
+
+        Returns:
+            steps: how many; throughput: all samples over all seconds, in samples per second; norm: the mean of the
+            finite norms, nan if there are none; overflows: how many norms were inf or nan; peak_bytes: the highest.
+
+        Raises:
+            ValueError: no step was recorded.
+        """
+        if not self._norms:
+            raise ValueError("no step was recorded")
+        finite = [norm for norm in self._norms if math.isfinite(norm)]
+        return {
+            "steps": len(self._norms),
+            "throughput": self._samples / self._seconds,
+            "norm": sum(finite) / len(finite) if finite else math.nan,
+            "overflows": len(self._norms) - len(finite),
+            "peak_bytes": self._peak_bytes,
+        }
+
+
+if __name__ == "__main__":
+    from labkit.labs.build_amp.commands import main
+
+    main(sys.modules[__name__])

@@ -1,0 +1,1 @@
+"""Scenarios of step 1 of Lab 06."""

@@ -1,0 +1,1 @@
+"""Scenarios of step 2 of Lab 06."""

@@ -1,0 +1,1 @@
+"""Scenarios of step 3 of Lab 06."""

@@ -1,0 +1,1 @@
+"""Scenarios of step 4 of Lab 06."""

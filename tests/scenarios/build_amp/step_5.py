@@ -1,0 +1,1 @@
+"""Scenarios of step 5 of Lab 06."""
