@@ -1,1 +1,10 @@
 """Scenarios of step 4 of Lab 06."""
+
+from torch import Tensor
+
+from labkit.observe import Submission
+
+
+def placeholder(lab: Submission, x: Tensor) -> Tensor:
+    """[write: placeholder]."""
+    return x
