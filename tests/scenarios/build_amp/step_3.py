@@ -101,40 +101,58 @@ def passes_with_gradients_switched(lab: Submission, weight: Tensor, inputs: list
 
 
 class Casts(TorchDispatchMode):
-    """Counts the operations that read float32 memory of `watched` tensors and give another floating point dtype."""
+    """Counts the tensors of another floating point dtype that are made from the float32 memory of `watched` tensors."""
 
     def __init__(self, watched: Sequence[Tensor]) -> None:
         super().__init__()
         self.places = {tensor.untyped_storage().data_ptr(): index for index, tensor in enumerate(watched)}
         self.counts = [0] * len(watched)
-        self.made: list[StorageWeakRef] = []  # the memory of what was cast
+        self.made: dict[
+            int, StorageWeakRef
+        ] = {}  # the memory of the casts; a key is given again only without its value
 
     def __torch_dispatch__(
         self, func: Callable[..., object], types: object, args: tuple = (), kwargs: dict | None = None
     ) -> object:
         result = func(*args, **(kwargs or {}))
         if isinstance(result, Tensor) and result.is_floating_point() and result.dtype != torch.float32:
-            for arg in args:
-                if isinstance(arg, Tensor) and arg.dtype == torch.float32:
-                    place = self.places.get(arg.untyped_storage().data_ptr())
-                    if place is not None:
-                        self.counts[place] += 1
-                        self.made.append(StorageWeakRef(result.untyped_storage()))
+            made = StorageWeakRef(result.untyped_storage())
+            read = [arg.untyped_storage().data_ptr() for arg in args if _is_float32(arg)]
+            for place in {self.places[address] for address in read if address in self.places}:
+                self.counts[place] += made.cdata not in self.made
+                self.made[made.cdata] = made
         return result
 
+    def kept(self) -> int:
+        """How many of the casts are there still."""
+        return sum(not made.expired() for made in self.made.values())
 
-def run_program(lab: Submission, program: Sequence[dict], do: Callable[[dict], None], caught: list) -> None:
+
+def _is_float32(value: object) -> bool:
+    return isinstance(value, Tensor) and value.dtype == torch.float32
+
+
+def run_program(lab: Submission, program: Sequence[dict], do: Callable[[dict], object], caught: list) -> None:
     """Runs steps in order. One with a "body" is a region around these steps; `do` runs all others.
 
     A region with a "failure" ends by an exception of this text; `caught` gets what arrived right outside of it.
     """
+    open_modes = torch._C._len_torch_function_stack()
+    try:
+        _run_steps(lab, program, do, caught)
+    finally:  # a mode that was left on would make every later test fail
+        while torch._C._len_torch_function_stack() > open_modes:
+            torch._C._pop_torch_function_stack()
+
+
+def _run_steps(lab: Submission, program: Sequence[dict], do: Callable[[dict], object], caught: list) -> None:
     for step in program:
         if "body" not in step:
             do(step)
             continue
         try:
             with lab.Autocast(step["dtype"], enabled=step["enabled"]):
-                run_program(lab, step["body"], do, caught)
+                _run_steps(lab, step["body"], do, caught)
                 if step["failure"]:
                     raise ArithmeticError(step["failure"])
             caught.append("")
@@ -150,12 +168,12 @@ def outputs_of_program(lab: Submission, program: list, weight: Tensor) -> dict:
     return {"outputs": outputs, "caught": caught}
 
 
-def casts_of_weights(lab: Submission, programs: list, weights: list, x: Tensor) -> list:
-    """How often each weight was cast in each of the programs of nested regions."""
+def casts_of_weights(lab: Submission, programs: list, with_gradients: list, weights: list, x: Tensor) -> list:
+    """How often each weight was cast in each of the programs of nested regions, run with gradients or without."""
     parameters = [nn.Parameter(weight.clone()) for weight in weights]
     seen = []
-    for program in programs:
-        with Casts(parameters) as casts:
+    for program, enabled in zip(programs, with_gradients, strict=True):
+        with torch.set_grad_enabled(enabled), Casts(parameters) as casts:
             run_program(lab, program, lambda step: F.linear(x, parameters[step["weight"]]), [])
         seen.append(casts.counts)
     return seen
@@ -186,17 +204,23 @@ def outputs_of_changed_weight(lab: Submission, weight: Tensor, inputs: list, cha
             elif change["how"] == "copy":
                 with torch.no_grad():
                     parameter.copy_(change["by"])
+            elif change["how"] == "turn":
+                with torch.no_grad():
+                    parameter.copy_(parameter.flip(0))
             with torch.set_grad_enabled(change["gradients"]):
                 outputs.append(F.linear(x, parameter).detach())
     return outputs
 
 
-def outputs_of_passing_weights(lab: Submission, weights: list, x: Tensor, trainable: bool) -> list:
-    """In one region: the output with each weight, which is made right before it is used and freed after it."""
+def outputs_of_passing_weights(lab: Submission, weights: list, x: Tensor, frozen: bool) -> list:
+    """In one region: the output with each weight, which is made right before it is used and freed after it.
+
+    The weights are frozen; or gradients are off, so that no graph keeps them.
+    """
     outputs = []
-    with lab.Autocast(torch.bfloat16):
+    with lab.Autocast(torch.bfloat16), torch.set_grad_enabled(frozen):
         for weight in weights:
-            parameter = nn.Parameter(weight.clone(), requires_grad=trainable)
+            parameter = nn.Parameter(weight.clone(), requires_grad=not frozen)
             outputs.append(F.linear(x, parameter).detach())
             del parameter
     return outputs
@@ -218,18 +242,13 @@ def left_after_regions(lab: Submission, weights: list, x: Tensor, regions: list)
     """
     seen, kept = [], []
     for weight, region in zip(weights, regions, strict=True):
-        parameter = nn.Parameter(weight.clone())
-        memory = StorageWeakRef(parameter.untyped_storage())
-
-        def use(step: dict, parameter: nn.Parameter = parameter, region: dict = region) -> None:
-            with torch.set_grad_enabled(region["gradients"]):
-                F.linear(x, parameter)
-
-        with Casts([parameter]) as casts:
-            run_program(lab, region["program"], use, [])
-        if region["kept"]:
-            kept.append(parameter)
-        seen.append([memory, casts.made])
-        del parameter, use, casts
-    gc.collect()  # a right answer may contain cycles
-    return [[not memory.expired(), sum(not cast.expired() for cast in made)] for memory, made in seen]
+        parameters = [nn.Parameter(weight.clone())]
+        memory = StorageWeakRef(parameters[0].untyped_storage())
+        with torch.set_grad_enabled(region["gradients"]), Casts(parameters) as casts:
+            run_program(lab, region["program"], lambda step, parameters=parameters: F.linear(x, parameters[0]), [])
+        kept += parameters if region["kept"] else []
+        parameters.clear()
+        if casts.kept():
+            gc.collect()  # a right answer may leave cycles
+        seen.append([not memory.expired(), casts.kept()])
+    return seen

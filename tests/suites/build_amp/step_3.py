@@ -178,7 +178,8 @@ def test_weight_is_cast_once(observe, draw):
         body = [*used(draw, count), region(used(draw, count), dtype, enabled), *used(draw, count)]
         programs.append([region(body, inner)])
     weights = [operand(draw, 5, 8) for _ in range(count)]
-    seen = observe(scenarios.casts_of_weights, programs=programs, weights=weights, x=operand(draw, 3, 8))
+    given = {"programs": programs, "with_gradients": draw.pattern(len(programs)), "weights": weights}
+    seen = observe(scenarios.casts_of_weights, **given, x=operand(draw, 3, 8))
     why = "keep the cast of a weight until the outermost region ends: the end of an inner one forgets nothing"
     for number, program in enumerate(programs):
         used_in = {(step["weight"], dtype) for step, dtype in steps_in(program) if dtype != torch.float32}
@@ -188,13 +189,14 @@ def test_weight_is_cast_once(observe, draw):
 
 def test_changed_weight_is_cast_again(observe, draw):
     """A weight that an optimizer's step or a copy changes inside a region is used as it is then."""
-    hows = ["none", *draw.shuffled(["step", "copy", "none"] * 3)]
+    hows = ["none", *draw.shuffled(["step", "copy", "turn", "none"] * 3)]
     weight, inputs = operand(draw, 4, 8), [operand(draw, 3, 8) for _ in hows]
     changes = [{"how": how, "by": operand(draw, 4, 8), "gradients": draw.choice((True, True, False))} for how in hows]
     seen = observe(scenarios.outputs_of_changed_weight, weight=weight, inputs=inputs, changes=changes)
     why = "an in-place change makes the cast that was kept old: a tensor counts them in `_version`"
     for number, (x, change) in enumerate(zip(inputs, changes, strict=True)):
-        weight = {"none": weight, "step": weight - change["by"], "copy": change["by"]}[change["how"]]
+        after = {"none": weight, "step": weight - change["by"], "copy": change["by"], "turn": weight.flip(0)}
+        weight = after[change["how"]]
         expected = Tolerance("the exact sum, rounded once", ulps=1.01, atol=1e-6)
         expect(seen[number], f"output {number}").close_to(in_dtype(BF16, x, weight), expected, why)
 
@@ -202,8 +204,8 @@ def test_changed_weight_is_cast_again(observe, draw):
 def test_every_weight_has_a_cast_of_its_own(observe, draw):
     """Weights that are equal in shape, live one after the other, or share memory never get each other's cast."""
     weights, x = [operand(draw, 8, 8) for _ in range(10)], operand(draw, 3, 8)
-    for trainable in draw.shuffled((True, False)):
-        seen = observe(scenarios.outputs_of_passing_weights, weights=weights, x=x, trainable=trainable)
+    for frozen in draw.shuffled((True, False)):
+        seen = observe(scenarios.outputs_of_passing_weights, weights=weights, x=x, frozen=frozen)
         why = "id() and addresses are given again once a tensor is freed: hold the tensor as long as its cast"
         for index, weight in enumerate(weights):
             expect_linear(seen[index], f"output with weight {index}", BF16, x, weight, why)
@@ -223,21 +225,6 @@ def test_casts_of_other_tensors_are_not_kept(observe, draw):
     seen = observe(scenarios.casts_of_others, **given)
     why = "only leaf tensors that require a gradient are kept: casts of activations would stay until the region ends"
     expect(seen, "casts of 5 frozen weights and 5 activations").equals(uses, why)
-
-
-def test_nothing_is_kept_after_the_outermost_region(observe, draw):
-    """When the outermost region has ended, also by an exception, every cast is freed, and so is a dropped weight."""
-    regions = []
-    for kept, fails in zip(draw.pattern(10, share=0.5), draw.pattern(10, share=0.3), strict=True):
-        inner = region([{}], draw.choice(HALVES), draw.choice((True, False)))
-        program = [region([{}, inner, {}], draw.choice(HALVES), True, failure="stop" if fails else "")]
-        regions.append({"program": program, "kept": kept, "gradients": draw.choice((True, False))})
-    given = {"weights": [operand(draw, 4, 8) for _ in regions], "x": operand(draw, 3, 8), "regions": regions}
-    seen = observe(scenarios.left_after_regions, **given)
-    why = "forget the casts, and the weights that they belong to, when the outermost region ends"
-    for number, one in enumerate(regions):
-        what = f"after region {number}: is its weight there, and how many of its casts"
-        expect(seen[number], what).equals([one["kept"], 0], why)
 
 
 def expect_program(seen: dict, program: list, weight: Tensor, why: str) -> None:
@@ -294,3 +281,18 @@ def test_failing_function_ends_no_region(observe, draw):
             expect(getattr(result, "type", "nothing"), f"what call {number} raised").equals("RuntimeError", why)
         else:
             expect_linear(result, f"output {number}", BF16, x, weight, why)
+
+
+def test_nothing_is_kept_after_the_outermost_region(observe, draw):
+    """When the outermost region has ended, also by an exception, every cast is freed, and so is a dropped weight."""
+    regions = []
+    for kept, fails in zip(draw.pattern(10, share=0.5), draw.pattern(10, share=0.3), strict=True):
+        inner = region([{}], draw.choice(HALVES), draw.choice((True, False)))
+        program = [region([{}, inner, {}], draw.choice(HALVES), True, failure="stop" if fails else "")]
+        regions.append({"program": program, "kept": kept, "gradients": draw.choice((True, False))})
+    given = {"weights": [operand(draw, 4, 8) for _ in regions], "x": operand(draw, 3, 8), "regions": regions}
+    seen = observe(scenarios.left_after_regions, **given)
+    why = "forget the casts, and the weights that they belong to, when the outermost region ends"
+    for number, one in enumerate(regions):
+        what = f"after region {number}: is its weight there, and how many of its casts"
+        expect(seen[number], what).equals([one["kept"], 0], why)

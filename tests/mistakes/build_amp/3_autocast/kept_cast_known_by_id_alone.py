@@ -1,16 +1,6 @@
 """casts are kept by id(weight) without the weight, and the id is given to another one once that is freed."""
 
 
-class _Cast(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, tensor, dtype):
-        return tensor.detach().to(dtype)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return gradient.float(), None
-
-
 class Autocast(Autocast):
     def _lowered(self, tensor):
         if tensor.dtype == torch.float64:
@@ -19,5 +9,5 @@ class Autocast(Autocast):
             return tensor.to(self._dtype)
         key = (id(tensor), self._dtype, torch.is_grad_enabled())
         if key not in _thread.casts or _thread.casts[key][1] != tensor._version:
-            _thread.casts[key] = (None, tensor._version, _Cast.apply(tensor, self._dtype))
+            _thread.casts[key] = (None, tensor._version, tensor.to(self._dtype))
         return _thread.casts[key][2]
