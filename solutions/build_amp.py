@@ -4,6 +4,7 @@ Loss scalers, float32 master weights, an autocast of your own, gradient accumula
 here imports torch.amp. Read `docs/06_build_amp.md` beside it; run `make test-lab06` after every change.
 """
 
+import functools
 import math
 import sys
 import threading
@@ -350,17 +351,20 @@ class Autocast(TorchFunctionMode):
 
     - A function of `LOWER` gets its float16, bfloat16 and float32 tensors in `dtype`.
     - A function of `FP32` gets its float16 and bfloat16 tensors in float32.
-    - A function of `PROMOTE` gets all its floating point tensors in the widest of their dtypes.
-    - All other functions, integers, and float64 tensors pass as they are.
+    - A function of `PROMOTE` gets its floating point tensors in the dtype that all of them promote to: the widest, or
+      float32 for float16 beside bfloat16.
+    - All other functions, calls with `out=`, and all other tensors (float64, integers, bools) pass as they are.
 
     Tensors in keyword arguments and in lists and tuples are cast too. Gradients flow through the casts, so that a
-    float32 parameter gets a float32 gradient; the parameter itself stays as it is.
+    float32 parameter gets a float32 gradient. Parameters, inputs and lists of the caller stay as they are.
 
-    A leaf tensor that requires a gradient (a weight) is cast once in a region, however often it is used, unless it is
-    changed in between. Nothing is kept once the outermost region has ended. Casts of other tensors are not kept.
+    A leaf tensor that requires a gradient (a weight) is cast to `dtype` once until the outermost region ends, however
+    often it is used, unless an in-place operation changes it in between, as an optimizer's step does. A cast that was
+    made while gradients were off serves no pass that needs them. Casts of other tensors are not kept, and nothing is
+    once the outermost region has ended.
 
     Regions nest: the innermost decides, also by `enabled=False`, and the one around it goes on when it ends. A region
-    ends with its `with`, also by an exception, which passes through.
+    ends with its `with`, also by an exception, which passes through. A function that fails in a region does not end it.
     """
 
     def __init__(self, dtype: torch.dtype, enabled: bool = True) -> None:
@@ -400,10 +404,10 @@ class Autocast(TorchFunctionMode):
         if name in FP32:
             return lambda tensor: tensor if tensor.dtype == torch.float64 else tensor.float()
         if name in PROMOTE:
-            dtypes = {tensor.dtype for tensor in _floating(arguments)}
-            widest = max(dtypes, key=lambda dtype: torch.finfo(dtype).bits, default=torch.float32)
-            if len(dtypes) > 1 and torch.finfo(widest).bits == 16:  # float16 and bfloat16 fit into float32 only
-                widest = torch.float32
+            dtypes = [tensor.dtype for tensor in _floating(arguments)]
+            if not dtypes:
+                return None
+            widest = functools.reduce(torch.promote_types, dtypes)
             return lambda tensor: tensor.to(widest)
         return None
 

@@ -1,0 +1,13 @@
+"""casts are kept by id(weight) without the weight, and the id is given to another one once that is freed."""
+
+
+class Autocast(Autocast):
+    def _lowered(self, tensor):
+        if tensor.dtype == torch.float64:
+            return tensor
+        if not (tensor.is_leaf and tensor.requires_grad):
+            return tensor.to(self._dtype)
+        key = (id(tensor), self._dtype, torch.is_grad_enabled())
+        if key not in _thread.casts or _thread.casts[key][1] != tensor._version:
+            _thread.casts[key] = (None, tensor._version, tensor.to(self._dtype))
+        return _thread.casts[key][2]

@@ -1,0 +1,13 @@
+"""a region in another dtype gets the cast that the region around it has made."""
+
+
+class Autocast(Autocast):
+    def _lowered(self, tensor):
+        if tensor.dtype == torch.float64:
+            return tensor
+        if not (tensor.is_leaf and tensor.requires_grad):
+            return tensor.to(self._dtype)
+        key = (id(tensor), torch.is_grad_enabled())
+        if key not in _thread.casts or _thread.casts[key][1] != tensor._version:
+            _thread.casts[key] = (tensor, tensor._version, tensor.to(self._dtype))
+        return _thread.casts[key][2]
