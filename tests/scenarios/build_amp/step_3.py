@@ -34,6 +34,16 @@ def calls_in_region(lab: Submission, calls: list, dtype: torch.dtype) -> list:
         return [attempt(lambda one=one: call(**one)) for one in calls]
 
 
+def calls_in_inner_regions(lab: Submission, calls: list, enabled: list, dtype: torch.dtype) -> list:
+    """What each call gives in a region of its own, on or off, inside of one that is on."""
+    seen = []
+    with lab.Autocast(dtype):
+        for one, on in zip(calls, enabled, strict=True):
+            with lab.Autocast(dtype, on):
+                seen.append(attempt(lambda one=one: call(**one)))
+    return seen
+
+
 def linear_in_regions(lab: Submission, x: Tensor, weight: Tensor, dtypes: list, by_keyword: list) -> list:
     """A linear layer in a region of its own in each dtype, which is passed by keyword or by its place."""
     seen = []
@@ -132,10 +142,15 @@ def _is_float32(value: object) -> bool:
     return isinstance(value, Tensor) and value.dtype == torch.float32
 
 
+class Interrupt(BaseException):
+    """No Exception, as KeyboardInterrupt is none."""
+
+
 def run_program(lab: Submission, program: Sequence[dict], do: Callable[[dict], object], caught: list) -> None:
     """Runs steps in order. One with a "body" is a region around these steps; `do` runs all others.
 
-    A region with a "failure" ends by an exception of this text; `caught` gets what arrived right outside of it.
+    A region with a "failure" ends by an exception of this text, one like Ctrl-C where the text begins with "interrupt";
+    `caught` gets what arrived right outside of it.
     """
     open_modes = torch._C._len_torch_function_stack()
     try:
@@ -154,9 +169,9 @@ def _run_steps(lab: Submission, program: Sequence[dict], do: Callable[[dict], ob
             with lab.Autocast(step["dtype"], enabled=step["enabled"]):
                 _run_steps(lab, step["body"], do, caught)
                 if step["failure"]:
-                    raise ArithmeticError(step["failure"])
+                    raise (Interrupt if step["failure"].startswith("interrupt") else ArithmeticError)(step["failure"])
             caught.append("")
-        except ArithmeticError as error:
+        except (ArithmeticError, Interrupt) as error:
             caught.append(str(error))
 
 
@@ -169,8 +184,12 @@ def outputs_of_program(lab: Submission, program: list, weight: Tensor) -> dict:
 
 
 def casts_of_weights(lab: Submission, programs: list, with_gradients: list, weights: list, x: Tensor) -> list:
-    """How often each weight was cast in each of the programs of nested regions, run with gradients or without."""
-    parameters = [nn.Parameter(weight.clone()) for weight in weights]
+    """How often each weight was cast in each of the programs of nested regions, run with gradients or without.
+
+    Every other weight is a `nn.Parameter`; the rest are plain leaf tensors that require a gradient.
+    """
+    leaves = [weight.clone().requires_grad_() for weight in weights]
+    parameters = [nn.Parameter(leaf) if index % 2 else leaf for index, leaf in enumerate(leaves)]
     seen = []
     for program, enabled in zip(programs, with_gradients, strict=True):
         with torch.set_grad_enabled(enabled), Casts(parameters) as casts:
@@ -191,8 +210,8 @@ def casts_of_others(lab: Submission, frozen: list, activations: list, uses: list
     return casts.counts
 
 
-def outputs_of_changed_weight(lab: Submission, weight: Tensor, inputs: list, changes: list) -> list:
-    """In one region: the output for each input, before which the weight is changed, or not."""
+def passes_with_changed_weight(lab: Submission, weight: Tensor, inputs: list, changes: list) -> dict:
+    """In one region: the output for each input, before which the weight is changed, or not; then their gradients."""
     parameter = nn.Parameter(weight.clone())
     optimizer = torch.optim.SGD([parameter], lr=1.0)
     outputs = []
@@ -208,8 +227,9 @@ def outputs_of_changed_weight(lab: Submission, weight: Tensor, inputs: list, cha
                 with torch.no_grad():
                     parameter.copy_(parameter.flip(0))
             with torch.set_grad_enabled(change["gradients"]):
-                outputs.append(F.linear(x, parameter).detach())
-    return outputs
+                outputs.append(F.linear(x.requires_grad_(), parameter))
+    torch.stack([output.float().sum() for output in outputs if output.requires_grad]).sum().backward()
+    return {"outputs": [output.detach() for output in outputs], "gradients": [x.grad for x in inputs]}
 
 
 def outputs_of_passing_weights(lab: Submission, weights: list, x: Tensor, frozen: bool) -> list:
