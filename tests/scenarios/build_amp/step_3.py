@@ -232,17 +232,17 @@ def passes_with_changed_weight(lab: Submission, weight: Tensor, inputs: list, ch
     return {"outputs": [output.detach() for output in outputs], "gradients": [x.grad for x in inputs]}
 
 
-def outputs_of_passing_weights(lab: Submission, weights: list, x: Tensor, frozen: bool) -> list:
-    """In one region: the output with each weight, which is made right before it is used and freed after it.
+def outputs_of_passing_weights(lab: Submission, rounds: list, x: Tensor, frozen: bool) -> list:
+    """In one region: the outputs with the weights of each round, which are made for it and freed after it.
 
     The weights are frozen; or gradients are off, so that no graph keeps them.
     """
     outputs = []
     with lab.Autocast(torch.bfloat16), torch.set_grad_enabled(frozen):
-        for weight in weights:
-            parameter = nn.Parameter(weight.clone(), requires_grad=not frozen)
-            outputs.append(F.linear(x, parameter).detach())
-            del parameter
+        for weights in rounds:
+            parameters = [nn.Parameter(weight.clone(), requires_grad=not frozen) for weight in weights]
+            outputs.append([F.linear(x, parameter).detach() for parameter in parameters])
+            del parameters
     return outputs
 
 

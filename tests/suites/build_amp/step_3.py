@@ -216,13 +216,16 @@ def test_changed_weight_is_cast_again(observe, draw):
 
 def test_every_weight_has_a_cast_of_its_own(observe, draw):
     """Weights that are equal in shape, live one after the other, or share memory never get each other's cast."""
-    weights, x = [operand(draw, 8, 8) for _ in range(10)], operand(draw, 3, 8)
+    x, memory = operand(draw, 3, 8), operand(draw, 8, 8)
+    rounds = [[operand(draw, 4, 8) for _ in range(8)] for _ in range(4)]
     for frozen in draw.shuffled((True, False)):
-        seen = observe(scenarios.outputs_of_passing_weights, weights=weights, x=x, frozen=frozen)
+        seen = observe(scenarios.outputs_of_passing_weights, rounds=rounds, x=x, frozen=frozen)
         why = "id() and addresses are given again once a tensor is freed: hold the tensor as long as its cast"
-        for index, weight in enumerate(weights):
-            expect_linear(seen[index], f"output with weight {index}", BF16, x, weight, why)
-    order, memory = draw.shuffled(list(range(5)) * 2), weights[0]
+        for number, weights in enumerate(rounds):
+            for index, weight in enumerate(weights):
+                what = f"output with weight {index} of round {number}"
+                expect_linear(seen[number][index], what, BF16, x, weight, why)
+    order = draw.shuffled(list(range(5)) * 2)
     seen = observe(scenarios.outputs_of_weights_in_one_memory, memory=memory, x=x, order=order)
     views = [memory, memory.t(), memory[:4], memory[::2], memory[4:]]
     for result, index in zip(seen, order, strict=True):
@@ -267,7 +270,7 @@ def test_disabled_region_runs_everything_as_it_is(observe, draw):
     """Inside of a region that is on, one with enabled=False runs the functions of all three lists as they are."""
     dtype = draw.choice(HALVES)
     calls = calls_of_each_list(draw, dtype)
-    enabled = draw.pattern(len(calls), share=0.5)
+    enabled = [on for kinds in zip(*(draw.pattern(4, share=0.5) for _ in range(3)), strict=True) for on in kinds]
     seen = observe(scenarios.calls_in_inner_regions, calls=calls, enabled=enabled, dtype=dtype)
     why = "`enabled=False` is for all lists: nothing is lowered, widened or promoted"
     for one, on, result in zip(calls, enabled, seen, strict=True):
