@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from labkit.observe import Submission, attempt
+from labkit.observe.values import Raised
 
 HOMES = {"F": F, "torch": torch, "Tensor": torch.Tensor, "operator": operator, "linalg": torch.linalg}
 
@@ -40,7 +41,8 @@ def calls_in_inner_regions(lab: Submission, calls: list, enabled: list, dtype: t
     with lab.Autocast(dtype):
         for one, on in zip(calls, enabled, strict=True):
             with lab.Autocast(dtype, on):
-                seen.append(attempt(lambda one=one: call(**one)))
+                result = attempt(lambda one=one: call(**one))
+            seen.append("raised" if isinstance(result, Raised) and not on else result)
     return seen
 
 
@@ -179,7 +181,12 @@ def outputs_of_program(lab: Submission, program: list, weight: Tensor) -> dict:
     """The outputs of a linear layer at each step of nested regions, and the exceptions that left the regions."""
     outputs: list[object] = []
     caught: list[str] = []
-    run_program(lab, program, lambda step: outputs.append(attempt(lambda: F.linear(step["x"], weight))), caught)
+
+    def use(step: dict) -> None:
+        output = attempt(lambda: F.linear(step["x"], weight))
+        outputs.append("raised" if isinstance(output, Raised) and step["x"].shape[-1] != weight.shape[-1] else output)
+
+    run_program(lab, program, use, caught)
     return {"outputs": outputs, "caught": caught}
 
 
