@@ -141,6 +141,7 @@ def other_calls(draw: Draw) -> list[dict]:
     ):
         for dtype in (torch.float32, draw.choice(HALVES)):
             calls.append({"function": function, "args": [*(operand(draw, *one, dtype=dtype) for one in shapes), *more]})
+    calls.append({"function": "torch.full", "args": [[3], draw.number(0.5, 2.0)]})
     return draw.shuffled(calls)
 
 
@@ -215,10 +216,23 @@ def calls_with_lists_and_keywords(draw: Draw) -> list[dict]:
         },
         {
             "function": "torch.index_copy",
-            "args": [x, 0],
-            "keywords": {"index": torch.tensor([1, 0, 2]), "source": half[draw.choice(HALVES)]},
+            "args": [half[torch.bfloat16], 0],
+            "keywords": {"index": torch.tensor([1, 0, 2]), "source": x},
         },
     ]
+
+
+def calls_of_each_list(draw: Draw, dtype: torch.dtype) -> list[dict]:
+    """Calls of functions of LOWER, FP32 and PROMOTE by turns, each of which a region in `dtype` changes."""
+    calls = []
+    for _ in range(4):
+        into, index = draw.normal(4, 3), torch.tensor([draw.integer(0, 3)])
+        calls += [
+            {"function": "F.linear", "args": [operand(draw, 3, 8), operand(draw, 4, 8)]},
+            {"function": "F.mse_loss", "args": [draw.normal(6, dtype=dtype), draw.normal(6, dtype=dtype)]},
+            {"function": "torch.index_copy", "args": [into, 0, index, draw.normal(1, 3, dtype=dtype)]},
+        ]
+    return calls
 
 
 def region(body: list[dict], dtype: torch.dtype = torch.bfloat16, enabled: bool = True, failure: str = "") -> dict:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from labkit.observe import Submission, attempt
+from labkit.observe.values import Raised
 
 HOMES = {"F": F, "torch": torch, "Tensor": torch.Tensor, "operator": operator, "linalg": torch.linalg}
 
@@ -32,6 +33,17 @@ def calls_in_region(lab: Submission, calls: list, dtype: torch.dtype) -> list:
     """What each call gives in a region in `dtype`, or the error that it raises."""
     with lab.Autocast(dtype):
         return [attempt(lambda one=one: call(**one)) for one in calls]
+
+
+def calls_in_inner_regions(lab: Submission, calls: list, enabled: list, dtype: torch.dtype) -> list:
+    """What each call gives in a region of its own, on or off, inside of one that is on."""
+    seen = []
+    with lab.Autocast(dtype):
+        for one, on in zip(calls, enabled, strict=True):
+            with lab.Autocast(dtype, on):
+                result = attempt(lambda one=one: call(**one))
+            seen.append("raised" if isinstance(result, Raised) and not on else result)
+    return seen
 
 
 def linear_in_regions(lab: Submission, x: Tensor, weight: Tensor, dtypes: list, by_keyword: list) -> list:
@@ -132,10 +144,15 @@ def _is_float32(value: object) -> bool:
     return isinstance(value, Tensor) and value.dtype == torch.float32
 
 
+class Interrupt(BaseException):
+    """No Exception, as KeyboardInterrupt is none."""
+
+
 def run_program(lab: Submission, program: Sequence[dict], do: Callable[[dict], object], caught: list) -> None:
     """Runs steps in order. One with a "body" is a region around these steps; `do` runs all others.
 
-    A region with a "failure" ends by an exception of this text; `caught` gets what arrived right outside of it.
+    A region with a "failure" ends by an exception of this text, one like Ctrl-C where the text begins with "interrupt";
+    `caught` gets what arrived right outside of it.
     """
     open_modes = torch._C._len_torch_function_stack()
     try:
@@ -154,9 +171,9 @@ def _run_steps(lab: Submission, program: Sequence[dict], do: Callable[[dict], ob
             with lab.Autocast(step["dtype"], enabled=step["enabled"]):
                 _run_steps(lab, step["body"], do, caught)
                 if step["failure"]:
-                    raise ArithmeticError(step["failure"])
+                    raise (Interrupt if step["failure"].startswith("interrupt") else ArithmeticError)(step["failure"])
             caught.append("")
-        except ArithmeticError as error:
+        except (ArithmeticError, Interrupt) as error:
             caught.append(str(error))
 
 
@@ -164,13 +181,22 @@ def outputs_of_program(lab: Submission, program: list, weight: Tensor) -> dict:
     """The outputs of a linear layer at each step of nested regions, and the exceptions that left the regions."""
     outputs: list[object] = []
     caught: list[str] = []
-    run_program(lab, program, lambda step: outputs.append(attempt(lambda: F.linear(step["x"], weight))), caught)
+
+    def use(step: dict) -> None:
+        output = attempt(lambda: F.linear(step["x"], weight))
+        outputs.append("raised" if isinstance(output, Raised) and step["x"].shape[-1] != weight.shape[-1] else output)
+
+    run_program(lab, program, use, caught)
     return {"outputs": outputs, "caught": caught}
 
 
 def casts_of_weights(lab: Submission, programs: list, with_gradients: list, weights: list, x: Tensor) -> list:
-    """How often each weight was cast in each of the programs of nested regions, run with gradients or without."""
-    parameters = [nn.Parameter(weight.clone()) for weight in weights]
+    """How often each weight was cast in each of the programs of nested regions, run with gradients or without.
+
+    Every other weight is a `nn.Parameter`; the rest are plain leaf tensors that require a gradient.
+    """
+    leaves = [weight.clone().requires_grad_() for weight in weights]
+    parameters = [nn.Parameter(leaf) if index % 2 else leaf for index, leaf in enumerate(leaves)]
     seen = []
     for program, enabled in zip(programs, with_gradients, strict=True):
         with torch.set_grad_enabled(enabled), Casts(parameters) as casts:
@@ -191,8 +217,8 @@ def casts_of_others(lab: Submission, frozen: list, activations: list, uses: list
     return casts.counts
 
 
-def outputs_of_changed_weight(lab: Submission, weight: Tensor, inputs: list, changes: list) -> list:
-    """In one region: the output for each input, before which the weight is changed, or not."""
+def passes_with_changed_weight(lab: Submission, weight: Tensor, inputs: list, changes: list) -> dict:
+    """In one region: the output for each input, before which the weight is changed, or not; then their gradients."""
     parameter = nn.Parameter(weight.clone())
     optimizer = torch.optim.SGD([parameter], lr=1.0)
     outputs = []
@@ -208,21 +234,22 @@ def outputs_of_changed_weight(lab: Submission, weight: Tensor, inputs: list, cha
                 with torch.no_grad():
                     parameter.copy_(parameter.flip(0))
             with torch.set_grad_enabled(change["gradients"]):
-                outputs.append(F.linear(x, parameter).detach())
-    return outputs
+                outputs.append(F.linear(x.requires_grad_(), parameter))
+    torch.stack([output.float().sum() for output in outputs if output.requires_grad]).sum().backward()
+    return {"outputs": [output.detach() for output in outputs], "gradients": [x.grad for x in inputs]}
 
 
-def outputs_of_passing_weights(lab: Submission, weights: list, x: Tensor, frozen: bool) -> list:
-    """In one region: the output with each weight, which is made right before it is used and freed after it.
+def outputs_of_passing_weights(lab: Submission, rounds: list, x: Tensor, frozen: bool) -> list:
+    """In one region: the outputs with the weights of each round, which are made for it and freed after it.
 
     The weights are frozen; or gradients are off, so that no graph keeps them.
     """
     outputs = []
     with lab.Autocast(torch.bfloat16), torch.set_grad_enabled(frozen):
-        for weight in weights:
-            parameter = nn.Parameter(weight.clone(), requires_grad=not frozen)
-            outputs.append(F.linear(x, parameter).detach())
-            del parameter
+        for weights in rounds:
+            parameters = [nn.Parameter(weight.clone(), requires_grad=not frozen) for weight in weights]
+            outputs.append([F.linear(x, parameter).detach() for parameter in parameters])
+            del parameters
     return outputs
 
 
