@@ -146,7 +146,7 @@ def hooks_afterwards(lab: Submission, failing: list, spoils: list, inputs: Tenso
     seen = []
     for fails, spoil in zip(failing, spoils, strict=True):
         calls: list[int] = []
-        model = nn.Sequential(Leaf(spoil), Witness(fails))
+        model = nn.Sequential(Leaf(spoil), Leaf(), Witness(fails))
         model[0].register_forward_hook(lambda module, args, output, calls=calls: calls.append(1))
         before = _hooks(model)
         found = attempt(lambda model=model: lab.first_nonfinite(model, inputs, dtype))
