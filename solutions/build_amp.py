@@ -560,7 +560,7 @@ class MixedBatchNorm2d(nn.Module):
 def classify(
     gradients: Mapping[str, Tensor | None], dtype: torch.dtype, scale: float = 1.0, limit: float = 0.5
 ) -> dict[str, str]:
-    """What is the matter with each gradient, by its name. The first that applies:
+    """What is the matter with each gradient, by its name; they stay as they are. The first that applies:
 
     - "none": there is no gradient
     - "nan": an entry is nan
@@ -632,7 +632,7 @@ def global_norm(gradients: Iterable[Tensor | None], scale: float = 1.0) -> float
     """The 2-norm of all entries of `gradients` together, divided by `scale`; inf or nan if an entry is.
 
     None is passed over; the norm of no gradients is 0.0. Computed in float32 or wider, so that the squares of half
-    entries neither overflow nor underflow.
+    entries neither overflow nor underflow. The gradients stay as they are.
 
     Args:
         gradients: of any floating point dtype, still multiplied by `scale`.

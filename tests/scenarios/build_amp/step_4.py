@@ -97,7 +97,7 @@ def train(
         start = len(model.events), len(model.modes)
         result = lab.accumulate(
             model,
-            [tuple(batch) for batch in batches],
+            tuple(tuple(batch) for batch in batches),
             window,
             optimizer,
             made,
@@ -162,7 +162,8 @@ def batch_norm(
 ) -> list:
     """A module with this weight and bias runs on each of `inputs`, in train mode where `training` says so.
 
-    Every second input is in the memory format of convolutions on images, channels last.
+    Every second input is in the memory format of convolutions on images, channels last; every third runs without
+    gradients.
     """
     module = lab.MixedBatchNorm2d(len(weight), **settings).to(weight.device)
     module.load_state_dict({"weight": weight, "bias": bias}, strict=False)
@@ -170,8 +171,10 @@ def batch_norm(
     for number, (x, trains) in enumerate(zip(inputs, training, strict=True)):
         module.train(trains)
         x = x.contiguous(memory_format=torch.channels_last) if number % 2 else x
+        with torch.set_grad_enabled(number % 3 != 2):
+            output = module(x).detach()
         everything = {
-            "output": module(x).detach(),
+            "output": output,
             "running_mean": module.running_mean.detach().clone(),
             "running_var": module.running_var.detach().clone(),
         }

@@ -184,13 +184,14 @@ def drawn_overflows(draw: Draw, counts: list[int]) -> tuple[list[bool], list]:
 
 def test_overflow_skips_its_window_alone(observe, draw):
     """An inf or nan in the gradient of one batch skips the step of its window; the next one begins clean."""
-    for clips in draw.shuffled((False, True)):
+    scalers = draw.shuffled((("StaticLossScaler", "scale"), ("DynamicLossScaler", "init_scale")))
+    for clips, (kind, setting) in zip((False, True), scalers, strict=True):
         weights, window = drawn_weights(draw), draw.integer(2, 3)
         pattern, windows = drawn_overflows(draw, [window] * 6)
         limit = 0.5 * min(Run(weights, windows).norms) if clips else None
         (seen,) = observe(
             scenarios.train, weights=weights, epochs=[flat(windows)], window=window, limit=limit,
-            scaler={"class": "DynamicLossScaler", "init_scale": 2.0**12}, report=["weights", "steps"],
+            scaler={"class": kind, setting: 2.0**12}, report=["weights", "steps"],
         )  # fmt: skip
         why = "a finite loss can have an inf in its gradient: then its whole window is skipped, and nothing else"
         expect_steps(seen, pattern.count(False), pattern.count(True), why)

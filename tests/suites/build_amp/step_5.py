@@ -87,13 +87,14 @@ def test_underflow_is_that_of_dtype_and_scale(observe, draw):
                 scenarios.classify,
                 names=names,
                 gradients=[*gradients, draw.away_from_zero(3).sign() * 3e38],
-                settings=[{"dtype": dtype} | ({} if scale == 1.0 else {"scale": scale})],
+                settings=[{"dtype": dtype} | ({} if scale == 1.0 else {"scale": scale})] * 2,
             )
             kinds = ["underflow" if size <= largest_lost[dtype] else "ok" for size in usable] + ["ok"]
             for name, kind, size in zip(names, kinds, [*usable, 3e38 * scale], strict=True):
-                expect(seen[0].get(name), f"a gradient of +-{size / scale:.6g}, {dtype}, scale {scale:g}").equals(
-                    kind, "multiply by the scale in float32, round to the dtype, and look what has become zero"
-                )
+                what = f"a gradient of +-{size / scale:.6g}, {dtype}, scale {scale:g}"
+                why = "multiply by the scale in float32, round to the dtype, and look what has become zero"
+                expect(seen[0].get(name), what).equals(kind, why)
+                expect(seen[1].get(name), f"{what}, the second time").equals(kind, "the gradients stay as they are")
 
 
 def test_underflow_is_a_share_of_the_nonzero_entries(observe, draw):
@@ -256,10 +257,11 @@ def test_global_norm_is_that_of_all_entries(observe, draw):
     seen = observe(
         scenarios.global_norms, gradients=[lists[place] for place in order], scales=[scales[place] for place in order]
     )
-    for place, norm in zip(order, seen, strict=True):
+    for place, (norm, again) in zip(order, seen, strict=True):
         what = f"global_norm of {len(lists[place])} gradients, scale {scales[place] or 1.0:.4g}"
         why = "the root of the sum of all squares, over the scale: neither a mean nor a sum of norms"
         expect(norm, what).close_to(expected[place], SUMS, why)
+        expect(again, f"{what}, the second time").close_to(expected[place], SUMS, "the gradients stay as they are")
 
 
 def test_global_norm_survives_half_gradients(observe, draw):
@@ -272,10 +274,11 @@ def test_global_norm_survives_half_gradients(observe, draw):
     seen = observe(
         scenarios.global_norms, gradients=[gradients for gradients, _ in cases], scales=[scale for _, scale in cases]
     )
-    for (gradients, scale), norm in zip(cases, seen, strict=True):
-        expect(norm, f"global_norm in {gradients[0].dtype}").close_to(
-            norm_of(gradients) / scale, SUMS, "square, add and divide in float32 or wider"
-        )
+    for (gradients, scale), norms in zip(cases, seen, strict=True):
+        for norm in norms:
+            expect(norm, f"global_norm in {gradients[0].dtype}").close_to(
+                norm_of(gradients) / scale, SUMS, "square, add and divide in float32 or wider"
+            )
 
 
 # Monitor

@@ -1,8 +1,10 @@
 """the list of norms belongs to the class: all monitors share it."""
 
+from typing import ClassVar
+
 
 class Monitor(Monitor):
-    _norms = []
+    _norms: ClassVar = []
 
     def __init__(self):
         self._samples = 0
