@@ -149,7 +149,7 @@ def test_each_graph_is_used_before_the_next_is_made(observe, draw):
 
 def test_accumulation_trains_in_train_mode(observe, draw):
     """The whole model is in train mode, also if it was in eval mode before."""
-    weights, windows = drawn_weights(draw), drawn_windows(draw, [draw.integer(2, 3)] * draw.integer(1, 4))
+    weights, windows = drawn_weights(draw), drawn_windows(draw, [draw.integer(2, 3)] * draw.integer(2, 4))
     (seen,) = observe(
         scenarios.train, weights=weights, epochs=[flat(windows)], window=len(windows[0]), scaler=drawn_scaler(draw),
         report=["modes", "weights"],
@@ -251,7 +251,7 @@ def test_losses_are_scaled_before_backward(observe, draw):
 def test_accumulation_clips_the_gradient_of_a_window(observe, draw):
     """max_grad_norm limits the 2-norm of the true gradient of a whole window; below the limit nothing changes."""
     for clips in draw.shuffled((True, False)):
-        weights, window = drawn_weights(draw), draw.integer(2, 4)
+        weights, window = drawn_weights(draw), draw.integer(3, 4)
         windows = drawn_windows(draw, [window] * 2 + [draw.integer(1, 2)])
         norms = Run(weights, windows).norms
         limit = draw.number(0.3, 0.6) * min(norms) if clips else draw.number(1.1, 1.3) * max(norms)
