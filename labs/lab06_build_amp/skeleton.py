@@ -311,16 +311,19 @@ def accumulate(
     criterion: Callable[[Tensor, Tensor], Tensor],
     max_grad_norm: float | None = None,
 ) -> dict[str, float | int]:
-    """Trains on `batches` with one optimizer step for every `window` of them; the last window may be shorter.
+    """Trains on `batches`, in order, with one optimizer step for each `window` of them; the last may be shorter.
 
-    A step is the one that the samples of its window would give as a single batch, whatever their sizes: the gradient
-    is that of the mean loss over all samples of the window. The model is in train mode, and runs one batch at a time,
-    each followed by its backward pass. A window begins without gradients of what was before, and has one scale: the
-    scaler is updated once, when the window ends, also if its step was skipped because a gradient is inf or nan.
+    A step is the one that the samples of its window would give as a single batch: the gradient is that of the mean
+    loss over all samples of the window. The model and all of its modules are in train mode. It runs once a batch, and
+    the loss, multiplied by the scale, goes backward before the next batch runs: one graph at a time is in memory.
+
+    A window begins without gradients of what was before, and has one scale: the scaler is updated once, when the
+    window ends, also if its step was skipped because a gradient is inf or nan.
 
     Args:
         model: on the device of the batches, with float32 parameters.
-        batches: inputs (n, ...) and targets (n, ...) each; n may differ from batch to batch.
+        batches: inputs (n, ...) and targets (n, ...) each, of n samples; n, and the sizes after it (the length of
+            sentences), may differ from batch to batch.
         window: how many batches make a step.
         optimizer: over the model's parameters, or over some of them: the gradients of the others do not count.
         scaler: one of step 1.
@@ -342,8 +345,8 @@ def accumulate(
 class MixedBatchNorm2d(nn.Module):
     """Batch norm over (N, C, H, W) of any floating point dtype, with float32 statistics and parameters.
 
-    Has what `nn.BatchNorm2d` has, under the same names: parameters `weight` (ones) and `bias` (zeros), buffers
-    `running_mean` (zeros) and `running_var` (ones), float32 of shape (C,) each.
+    They have the names that `nn.BatchNorm2d` gives them: the parameters `weight` (ones) and `bias` (zeros), and the
+    buffers `running_mean` (zeros) and `running_var` (ones), all of shape (C,), all in the state dict.
 
     Source: https://arxiv.org/abs/1502.03167, algorithm 1
     """
@@ -357,7 +360,7 @@ class MixedBatchNorm2d(nn.Module):
         Args:
             num_features: C.
             eps: added to the variance before the root.
-            momentum: the share that a batch has in the running statistics.
+            momentum: the share that a batch has in the running statistics, from 0 to 1.
         """
         # TODO: float32 weight, bias, running mean and running variance
         raise NotImplementedError("Step 4: MixedBatchNorm2d.__init__")
@@ -367,6 +370,10 @@ class MixedBatchNorm2d(nn.Module):
 
         In train mode with the mean and the biased variance of the batch, and the running statistics move towards the
         mean and the unbiased variance by `momentum`; in eval mode with the running statistics, which stay.
+
+        The variance is that of the deviations from the mean: a mean 1000 times as large as they are does no harm to it.
+        Gradients flow to `x`, also through the mean and the variance of the batch, and to `weight` and `bias`; the
+        running statistics keep no graph.
         """
         # TODO: normalize in float32, move the running statistics in train mode, give the dtype of x
         raise NotImplementedError("Step 4: MixedBatchNorm2d.forward")
@@ -378,7 +385,7 @@ class MixedBatchNorm2d(nn.Module):
 def classify(
     gradients: Mapping[str, Tensor | None], dtype: torch.dtype, scale: float = 1.0, limit: float = 0.5
 ) -> dict[str, str]:
-    """What is the matter with each gradient, by its name. The first that applies:
+    """What is the matter with each gradient, by its name; they stay as they are. The first that applies:
 
     - "none": there is no gradient
     - "nan": an entry is nan
@@ -392,7 +399,7 @@ def classify(
         gradients: true gradients, float32.
         dtype: the format that the backward pass would run in.
         scale: the loss scale that it would run with.
-        limit: between 0 and 1.
+        limit: from 0 to 1.
     """
     # TODO: name what is the matter with each gradient: none, nan, inf, zero, underflow or ok
     raise NotImplementedError("Step 5: classify")
@@ -402,9 +409,11 @@ def first_nonfinite(model: nn.Module, inputs: Tensor, dtype: torch.dtype) -> str
     """The dotted name of the first module whose output holds inf or nan when `model(inputs)` runs under `Autocast`.
 
     Only modules without children count, in the order in which they run, not the order in which they are registered.
-    None if all outputs are finite. An output may be a tensor of any dtype, or a tuple, list or dict of them.
+    None if all outputs are finite; "" if it is the model itself, which has no children then. An output may be a tensor
+    of floats, integers or bools, or a tuple, list or dict of them.
 
-    The model runs once, without gradients, and in the mode that it is in. No hook stays on it, also if it raises.
+    The model runs once, without gradients, in the mode that it is in. What it raises passes through. No hook stays on
+    it, then neither; hooks that others have put there do.
 
     Args:
         model: with float32 parameters.
@@ -416,9 +425,10 @@ def first_nonfinite(model: nn.Module, inputs: Tensor, dtype: torch.dtype) -> str
 
 
 def global_norm(gradients: Iterable[Tensor | None], scale: float = 1.0) -> float:
-    """The 2-norm of all entries of `gradients` together, divided by `scale`; None is passed over.
+    """The 2-norm of all entries of `gradients` together, divided by `scale`; inf or nan if an entry is.
 
-    Computed in float32 or wider, so that the squares of half entries neither overflow nor underflow.
+    None is passed over; the norm of no gradients is 0.0. Computed in float32 or wider, so that the squares of half
+    entries neither overflow nor underflow. The gradients stay as they are.
 
     Args:
         gradients: of any floating point dtype, still multiplied by `scale`.

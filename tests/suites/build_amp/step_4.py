@@ -1,10 +1,490 @@
-"""Step 4 of Lab 06."""
+"""Step 4, accumulation and batch norm: one behaviour a test, judged by the values that a scenario brought back."""
 
-from labkit.judge.expect import expect
-from scenarios.build_amp import step_4 as step
+import torch
+from torch import Tensor
+
+from labkit.judge.draw import Draw
+from labkit.judge.expect import Tolerance, expect
+from labkit.observe.values import Raised
+from scenarios.build_amp import step_4 as scenarios
+
+EXACT = Tolerance("nothing is rounded on the way", atol=0.0)
+FLOAT32 = Tolerance("float32 rounding over a few small steps", rtol=1e-5, atol=1e-5)
+HALVES = (torch.float16, torch.bfloat16)
 
 
-def test_placeholder_4(observe, draw):
-    """[write: placeholder]."""
-    x = draw.normal(3)
-    expect(observe(step.placeholder, x=x), "x").equals(x)
+# Drawn training runs, and what is right by the formula, in float64
+
+
+def drawn_weights(draw: Draw) -> list[Tensor]:
+    """Of the scenario's Tagger: 3 features, 4 hidden values, 3 classes, and a parameter that takes no part."""
+    return [draw.normal(3, 4), draw.normal(4, 3), draw.normal(2)]
+
+
+def drawn_windows(
+    draw: Draw, counts: list[int], spoils: list[int] | None = None, length: int | None = None
+) -> list[list[list[Tensor]]]:
+    """Windows of so many batches each; in a window all batches differ in size, and in the length of their samples,
+    unless `length` is that of all.
+
+    `spoils`: an index of `scenarios.SPOILS` for each window; one of its batches has such a gradient.
+    """
+    windows = []
+    for count, spoil in zip(counts, spoils or [0] * len(counts), strict=True):
+        sizes, lengths = (draw.shuffled(range(1, 6))[:count] for _ in range(2))
+        lengths = [length] * count if length else lengths
+        window = [
+            [torch.cat([draw.normal(size, length, 3), torch.zeros(size, length, 1)], dim=-1),
+             draw.integers(size, length, high=3)]
+            for size, length in zip(sizes, lengths, strict=True)
+        ]  # fmt: skip
+        draw.choice(window)[0][..., -1] = spoil
+        windows.append(window)
+    return windows
+
+
+def flat(windows: list[list[list[Tensor]]]) -> list[list[Tensor]]:
+    return [batch for window in windows for batch in window]
+
+
+def drawn_scaler(draw: Draw) -> dict:
+    """A scaler of step 1 whose scale stays as it is as long as nothing overflows."""
+    scale = 2.0 ** draw.integer(6, 14)
+    return draw.choice(
+        [{"class": "StaticLossScaler", "scale": scale}, {"class": "DynamicLossScaler", "init_scale": scale}]
+    )
+
+
+class Run:
+    """SGD with lr 1/2 over windows: weights and norm after each, the mean loss of each, and its samples."""
+
+    def __init__(self, weights: list[Tensor], windows: list, limit: float | None = None, first: bool = True) -> None:
+        now = [weight.double() for weight in weights]
+        self.weights, self.norms, self.losses, self.samples = [], [], [], []
+        for window in windows:
+            leaves = [weight.clone().requires_grad_() for weight in now[:2]]
+            self.samples.append(sum(len(targets) for _, targets in window))
+            loss = sum(_summed_loss(leaves, *batch) for batch in window) / self.samples[-1]
+            gradients = torch.autograd.grad(loss, leaves)
+            if not first:  # the optimizer does not have the first parameter
+                gradients = (torch.zeros_like(gradients[0]), gradients[1])
+            norm = torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
+            factor = 1.0 if limit is None else min(1.0, limit / norm)
+            if not any(inputs[..., -1].any() for inputs, _ in window):
+                moved = zip(now[:2], gradients, strict=True)
+                now = [weight - 0.5 * factor * gradient for weight, gradient in moved] + now[2:]
+            self.weights.append(now)
+            self.norms.append(norm)
+            self.losses.append(loss.item())
+
+    @property
+    def loss(self) -> float:
+        return sum(loss * n for loss, n in zip(self.losses, self.samples, strict=True)) / sum(self.samples)
+
+
+def _summed_loss(weights: list[Tensor], inputs: Tensor, targets: Tensor) -> Tensor:
+    logits = torch.tanh(inputs[..., :-1].double() @ weights[0]) @ weights[1]
+    return -logits.log_softmax(dim=-1).gather(-1, targets.unsqueeze(-1)).sum()
+
+
+def expect_weights(seen: list, expected: list[Tensor], why: str, tolerance: Tolerance = FLOAT32) -> None:
+    for name, index in (("first", 0), ("last", 1), ("spare", 2)):
+        expect(seen[index], f"weight of {name!r}").close_to(expected[index], tolerance, why, torch.float32)
+
+
+def expect_steps(seen: dict, steps: int, skipped: int, why: str) -> None:
+    expect(seen["steps"], "[steps, skipped]").equals([steps, skipped], why)
+
+
+def expect_value_error(seen: object, what: str, why: str) -> None:
+    expect(seen.type if isinstance(seen, Raised) else "no exception", f"{what}: exception").equals("ValueError", why)
+
+
+# Accumulation
+
+
+def test_accumulated_step_is_that_of_one_batch(observe, draw):
+    """The batches of a window make the step that all of its samples would make as a single batch."""
+    window = draw.integer(2, 4)
+    weights, windows = drawn_weights(draw), drawn_windows(draw, [window] * draw.integer(2, 4))
+    (seen,) = observe(
+        scenarios.train, weights=weights, epochs=[flat(windows)], window=window, scaler=drawn_scaler(draw),
+        report=["weights"],
+    )  # fmt: skip
+    why = "each batch's mean loss counts by its share of the window's samples (not of its numbers), then one step"
+    expect_weights(seen["weights"], Run(weights, windows).weights[-1], why)
+
+
+def test_last_window_may_be_shorter(observe, draw):
+    """The batches that are left over at the end make a step by themselves."""
+    window, full = draw.integer(3, 5), draw.integer(1, 3)
+    weights, windows = drawn_weights(draw), drawn_windows(draw, [window] * full + [draw.integer(2, window - 1)])
+    short = drawn_windows(draw, [draw.integer(2, window - 1)])
+    seen = observe(
+        scenarios.train, weights=weights, epochs=[flat(windows), flat(short)], window=window,
+        scaler=drawn_scaler(draw), report=["weights", "steps"],
+    )  # fmt: skip
+    why = "the last window ends with the batches: a step of the samples that it has, also if it is the only one"
+    run = Run(weights, windows + short)
+    for call, last, steps in ((0, full, full + 1), (1, full + 1, 1)):
+        expect_weights(seen[call]["weights"], run.weights[last], why)
+        expect_steps(seen[call], steps, 0, why)
+
+
+def test_each_graph_is_used_before_the_next_is_made(observe, draw):
+    """Every batch runs once, and goes backward before the next one runs."""
+    window = draw.integer(2, 4)
+    batches = flat(drawn_windows(draw, [window] * 2, length=3))
+    (seen,) = observe(
+        scenarios.train, weights=drawn_weights(draw), epochs=[batches], window=window,
+        scaler={"class": "StaticLossScaler", "scale": 1024.0}, report=["events"],
+    )  # fmt: skip
+    expected = [
+        [way, inputs[0, 0, 0].item(), 1024.0] for inputs, _ in batches for way in ("forward", "backward")
+    ]  # fmt: skip
+    expect(seen["events"], "passes").equals(
+        expected, "forward, backward, batch by batch and in their order: then one graph at a time is in memory"
+    )
+
+
+def test_accumulation_trains_in_train_mode(observe, draw):
+    """The whole model is in train mode, also if it was in eval mode before."""
+    weights, windows = drawn_weights(draw), drawn_windows(draw, [draw.integer(2, 3)] * draw.integer(2, 4))
+    (seen,) = observe(
+        scenarios.train, weights=weights, epochs=[flat(windows)], window=len(windows[0]), scaler=drawn_scaler(draw),
+        report=["modes", "weights"],
+    )  # fmt: skip
+    expected = [[True, True]] * len(flat(windows))
+    expect(seen["modes"], "training, of the model and of a layer").equals(expected, "model.train() comes first")
+    expect_weights(seen["weights"], Run(weights, windows).weights[-1], "train mode, then steps as ever")
+
+
+def test_window_begins_without_old_gradients(observe, draw):
+    """A gradient that was there before the call, finite or not, has no part in it."""
+    weights, window = drawn_weights(draw), draw.integer(2, 3)
+    epochs = [drawn_windows(draw, [window] * 2) for _ in range(2)]
+    old = [draw.away_from_zero(*weight.shape) for weight in weights]
+    old[draw.integer(0, 2)].view(-1)[0] = draw.choice(scenarios.SPOILS)
+    seen = observe(
+        scenarios.train, weights=weights, epochs=[flat(windows) for windows in epochs], window=window,
+        scaler=drawn_scaler(draw), old=old, report=["weights", "steps"],
+    )  # fmt: skip
+    why = "zero_grad() belongs at the beginning of every window, of the first one too"
+    run = Run(weights, [*epochs[0], *epochs[1]])
+    for call, last in ((0, 1), (1, 3)):
+        expect_steps(seen[call], 2, 0, why)
+        expect_weights(seen[call]["weights"], run.weights[last], why)
+
+
+def drawn_overflows(draw: Draw, counts: list[int]) -> tuple[list[bool], list]:
+    """Which windows have an inf or a nan in a gradient of one of their batches; the windows."""
+    pattern = draw.pattern(len(counts), share=0.4)
+    return pattern, drawn_windows(draw, counts, [draw.integer(1, 3) if bad else 0 for bad in pattern])
+
+
+def test_overflow_skips_its_window_alone(observe, draw):
+    """An inf or nan in the gradient of one batch skips the step of its window; the next one begins clean."""
+    scalers = draw.shuffled((("StaticLossScaler", "scale"), ("DynamicLossScaler", "init_scale")))
+    for clips, (kind, setting) in zip((False, True), scalers, strict=True):
+        weights, window = drawn_weights(draw), draw.integer(2, 3)
+        pattern, windows = drawn_overflows(draw, [window] * 6)
+        limit = 0.5 * min(Run(weights, windows).norms) if clips else None
+        (seen,) = observe(
+            scenarios.train, weights=weights, epochs=[flat(windows)], window=window, limit=limit,
+            scaler={"class": kind, setting: 2.0**12}, report=["weights", "steps"],
+        )  # fmt: skip
+        why = "a finite loss can have an inf in its gradient: then its whole window is skipped, and nothing else"
+        expect_steps(seen, pattern.count(False), pattern.count(True), why)
+        expect_weights(seen["weights"], Run(weights, windows, limit).weights[-1], why)
+
+
+def scales_in(pattern: list[bool], scale: float, interval: int) -> list[float]:
+    """The scale in each window, and after the last: halved by an overflow, doubled by `interval` good ones in a row."""
+    scales, good = [scale], 0
+    for bad in pattern:
+        good = 0 if bad else good + 1
+        scale *= 0.5 if bad else 2.0 if good == interval else 1.0
+        good %= interval
+        scales.append(scale)
+    return scales
+
+
+def test_scale_changes_between_windows_only(observe, draw):
+    """The scaler is updated once a window, at its end, also if it was skipped."""
+    window, interval = draw.integer(2, 4), draw.integer(1, 2)
+    pattern, windows = drawn_overflows(draw, [window] * 6)
+    pattern += [True]  # a short window, whose update is seen in the scale after the call
+    windows += drawn_windows(draw, [draw.integer(1, window - 1)], [draw.integer(1, 3)])
+    scale = 2.0 ** draw.integer(8, 14)
+    (seen,) = observe(
+        scenarios.train, weights=drawn_weights(draw), epochs=[flat(windows)], window=window,
+        scaler={"class": "DynamicLossScaler", "init_scale": scale, "growth_interval": interval},
+        report=["events", "scale"],
+    )  # fmt: skip
+    scales = scales_in(pattern, scale, interval)
+    expected = [
+        [way, inputs[0, 0, 0].item(), scale]
+        for group, scale in zip(windows, scales, strict=False)
+        for inputs, _ in group
+        for way in ("forward", "backward")
+    ]
+    why = "all batches of a window share one scale, for their gradients are added up: update() comes once, at its end"
+    expect(seen["events"], "[pass, first feature, scale]").equals(expected, why)
+    expect(seen["scale"], "scale after the call").equals(scales[-1], why)
+
+
+def test_losses_are_scaled_before_backward(observe, draw):
+    """Gradients that are too small for float16 arrive, because the loss is multiplied by the scale first."""
+    window, factor = draw.integer(2, 3), 2.0**-30
+    weights, windows = drawn_weights(draw), drawn_windows(draw, [window])
+    (seen,) = observe(
+        scenarios.train, weights=weights, epochs=[flat(windows)], window=window, factor=factor, through_half=True,
+        scaler=draw.choice([{"class": "StaticLossScaler", "scale": 2.0**24},
+                            {"class": "DynamicLossScaler", "init_scale": 2.0**24}]),
+        report=["weights"],
+    )  # fmt: skip
+    tolerance = Tolerance("the scaled gradients pass through float16: 2^-11 of each", rtol=1e-5, atol=0.02)
+    why = "a loss that goes backward without its scale has zeros for gradients in float16"
+    expect_weights(seen["weights"], Run(weights, windows).weights[-1], why, tolerance)
+
+
+def test_accumulation_clips_the_gradient_of_a_window(observe, draw):
+    """max_grad_norm limits the 2-norm of the true gradient of a whole window; below the limit nothing changes."""
+    for clips in draw.shuffled((True, False)):
+        weights, window = drawn_weights(draw), draw.integer(3, 4)
+        windows = drawn_windows(draw, [window] * 2 + [draw.integer(1, 2)])
+        norms = Run(weights, windows).norms
+        limit = draw.number(0.3, 0.6) * min(norms) if clips else draw.number(1.1, 1.3) * max(norms)
+        (seen,) = observe(
+            scenarios.train, weights=weights, epochs=[flat(windows)], window=window, limit=limit,
+            scaler=drawn_scaler(draw), report=["weights"],
+        )  # fmt: skip
+        why = "unscale when the window is complete, then clip once by the 2-norm of all gradients together, then step"
+        if not clips:
+            why = "the window's gradient is within the limit and must be left alone (measure it unscaled)"
+        expect_weights(seen["weights"], Run(weights, windows, limit).weights[-1], why)
+
+
+def test_accumulation_takes_zero_for_a_limit(observe, draw):
+    """A limit of 0.0 leaves the weights where they are."""
+    weights, window = drawn_weights(draw), draw.integer(2, 3)
+    windows = drawn_windows(draw, [window] * 2)
+    (seen,) = observe(
+        scenarios.train, weights=weights, epochs=[flat(windows)], window=window, limit=0.0,
+        scaler=drawn_scaler(draw), report=["weights", "steps"],
+    )  # fmt: skip
+    why = "`if max_grad_norm:` takes 0.0 for no limit; the step is made, with a gradient of zero"
+    expect_weights(seen["weights"], weights, why)
+    expect_steps(seen, 2, 0, why)
+
+
+def test_gradients_outside_the_optimizer_do_not_count(observe, draw):
+    """A gradient of a parameter that the optimizer does not have skips no step, and is no part of the norm."""
+    for foreign in draw.shuffled((float("inf"), 1e6)):
+        weights, window = drawn_weights(draw), draw.integer(2, 3)
+        windows = drawn_windows(draw, [window] * 2)
+        limit = draw.number(1.1, 1.3) * max(Run(weights, windows, first=False).norms)
+        (seen,) = observe(
+            scenarios.train, weights=weights, epochs=[flat(windows)], window=window, limit=limit, foreign=foreign,
+            scaler=drawn_scaler(draw), report=["weights", "steps"],
+        )  # fmt: skip
+        why = "look at the parameters of the optimizer, not at those of the model"
+        expect_steps(seen, 2, 0, why)
+        expect_weights(seen["weights"], Run(weights, windows, first=False).weights[-1], why)
+
+
+def test_accumulation_reports_the_mean_loss(observe, draw):
+    """The reported loss is the unscaled mean over all samples, those of skipped windows too."""
+    weights, window = drawn_weights(draw), draw.integer(2, 4)
+    _, windows = drawn_overflows(draw, [window] * 3 + [draw.integer(1, 2)])
+    (seen,) = observe(
+        scenarios.train, weights=weights, epochs=[flat(windows)], window=window,
+        scaler={"class": "DynamicLossScaler", "init_scale": 2.0**12}, report=["loss", "keys"],
+    )  # fmt: skip
+    expect(seen["loss"], "loss").close_to(
+        Run(weights, windows).loss, FLOAT32, "sum the losses times their samples, unscaled; divide once, at the end"
+    )
+    expect(seen["keys"], "keys").equals(["loss", "skipped", "steps"], "steps, skipped and loss are asked for")
+
+
+def test_accumulation_refuses_bad_arguments(observe, draw):
+    """A window below 1, or no batches: a ValueError, and nothing has changed."""
+    weights, old = drawn_weights(draw), drawn_weights(draw)
+    windows = draw.shuffled((0, -1, -draw.integer(2, 9)))
+    seen = observe(
+        scenarios.refused, weights=weights, old=old, batches=flat(drawn_windows(draw, [3])), windows=windows, scale=64.0
+    )
+    for what, one in zip([*(f"window {window}" for window in windows), "no batches"], seen, strict=True):
+        why = f"{what}: raise a ValueError before anything else, the model's mode and its gradients included"
+        expect_value_error(one["raised"], what, why)
+        for name, index in (("first", 0), ("last", 1), ("spare", 2)):
+            expect(one["weights"][index], f"{what}: weight of {name!r}").close_to(weights[index], EXACT, why)
+            expect(one["gradients"][index], f"{what}: gradient of {name!r}").close_to(old[index], EXACT, why)
+        expect([one["state"], one["ran"], one["training"]], f"{what}: optimizer state, passes, train mode").equals(
+            [0, 0, False], why
+        )
+
+
+# Batch norm
+
+
+def test_batch_norm_has_the_parts_of_pytorchs(observe, draw):
+    """weight, bias, running_mean and running_var begin as in nn.BatchNorm2d, float32, and are saved."""
+    sizes = draw.shuffled(range(1, 40))[:4]
+    seen = observe(scenarios.batch_norm_parts, sizes=sizes)
+    for size, parts in zip(sizes, seen, strict=True):
+        zeros, ones = torch.zeros(size), torch.ones(size)
+        why = "as in nn.BatchNorm2d: weight and bias are parameters, the statistics are buffers"
+        expect(parts["parameters"], "parameters").equals({"weight": ones, "bias": zeros}, why)
+        expect(parts["buffers"], "buffers").equals({"running_mean": zeros, "running_var": ones}, why)
+        names = ["bias", "running_mean", "running_var", "weight"]
+        expect(parts["saved"], "of these, in state_dict()").equals(names, "a restored model needs all four")
+
+
+def drawn_images(draw: Draw, channels: int, dtype: torch.dtype, mean: float = 3.0) -> Tensor:
+    """(N, C, H, W), few values a channel; each channel has a mean and a spread of its own."""
+    center, spread = draw.away_from_zero(1, channels, 1, 1, low=0.3, high=1.0) * mean, draw.away_from_zero(channels)
+    x = center + spread.view(1, -1, 1, 1) * draw.normal(draw.integer(2, 3), channels, draw.integer(1, 3), 2)
+    return x.to(dtype)
+
+
+def over_batch(x: Tensor, correction: int = 0) -> tuple[Tensor, Tensor]:
+    """float64 mean and variance of each channel."""
+    values = x.double().transpose(0, 1).flatten(1)
+    return values.mean(dim=1), values.var(dim=1, correction=correction)
+
+
+def normalized(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    mean, var, weight, bias = (value.double().view(1, -1, 1, 1) for value in (mean, var, weight, bias))
+    return (x.double() - mean) / (var + eps).sqrt() * weight + bias
+
+
+def once_rounded(dtype: torch.dtype) -> Tolerance:
+    """For values of about 1, computed in float32 and rounded to `dtype`."""
+    if dtype in HALVES:
+        return Tolerance("computed in float32 and rounded once", ulps=1.01, atol=2e-5)
+    return Tolerance("a few float32 roundings", rtol=1e-5, atol=2e-5)
+
+
+def expect_output(seen: Tensor, x: Tensor, expected: Tensor, why: str) -> None:
+    expect(seen, f"output for {x.dtype}").close_to(expected.to(x.dtype), once_rounded(x.dtype), why)
+
+
+def test_batch_norm_normalizes_a_batch(observe, draw):
+    """In train mode each channel is normalized by its batch in float32; the output has the dtype of x."""
+    channels = draw.integer(2, 4)
+    weight, bias = draw.away_from_zero(channels), draw.normal(channels)
+    dtypes = draw.shuffled((*HALVES, torch.float32, torch.float64))
+    inputs = [drawn_images(draw, channels, dtype, mean=30.0) for dtype in dtypes]
+    seen = observe(
+        scenarios.batch_norm, inputs=inputs, training=[True] * 4, weight=weight, bias=bias, settings={},
+        report=["output"],
+    )  # fmt: skip
+    for x, one in zip(inputs, seen, strict=True):
+        why = "the batch's mean and biased variance, both in float32; only the output goes back to the dtype of x"
+        expect_output(one["output"], x, normalized(x, *over_batch(x), weight, bias, 1e-5), why)
+
+
+def test_batch_norm_adds_eps_to_the_variance(observe, draw):
+    """eps is added to the variance, before the root."""
+    channels, eps = draw.integer(2, 4), draw.number(0.1, 2.0)
+    weight, bias = draw.away_from_zero(channels), draw.normal(channels)
+    inputs = [drawn_images(draw, channels, torch.float32) for _ in range(2)]
+    seen = observe(
+        scenarios.batch_norm, inputs=inputs, training=[True, False], weight=weight, bias=bias,
+        settings={"eps": eps, "momentum": 1.0}, report=["output"],
+    )  # fmt: skip
+    statistics = over_batch(inputs[0]), over_batch(inputs[0], correction=1)
+    for x, one, (mean, var), mode in zip(inputs, seen, statistics, ("train", "eval"), strict=True):
+        why = f"divide by sqrt(variance + eps), with the eps that was given, in {mode} mode too"
+        expect_output(one["output"], x, normalized(x, mean, var, weight, bias, eps), why)
+
+
+def test_batch_norm_keeps_running_statistics(observe, draw):
+    """In train mode running mean and unbiased running variance move by `momentum`, in float32."""
+    channels = draw.integer(2, 4)
+    inputs = [drawn_images(draw, channels, draw.choice((*HALVES, torch.float32)), mean=30.0) for _ in range(4)]
+    for settings in draw.shuffled(({}, {"momentum": draw.number(0.2, 0.9)}, {"momentum": 0.0})):
+        momentum = settings.get("momentum", 0.1)
+        seen = observe(
+            scenarios.batch_norm, inputs=inputs, training=[True] * 4, weight=draw.normal(channels),
+            bias=draw.normal(channels), settings=settings, report=["running_mean", "running_var"],
+        )  # fmt: skip
+        mean, var = torch.zeros(channels).double(), torch.ones(channels).double()
+        for x, one in zip(inputs, seen, strict=True):
+            of_mean, of_var = over_batch(x, correction=1)
+            mean, var = (1 - momentum) * mean + momentum * of_mean, (1 - momentum) * var + momentum * of_var
+            why = f"(1 - momentum) * old + momentum * the batch's, with momentum {momentum:.3g}; float32 throughout"
+            expect(one["running_mean"], "running_mean").close_to(mean.float(), FLOAT32, why)
+            why += "; the variance divides by n - 1"
+            expect(one["running_var"], "running_var").close_to(var.float(), FLOAT32, why)
+
+
+def test_batch_norm_evaluates_with_running_statistics(observe, draw):
+    """In eval mode the running statistics are used, and stay."""
+    channels, momentum = draw.integer(2, 4), draw.number(0.3, 0.9)
+    weight, bias = draw.away_from_zero(channels), draw.normal(channels)
+    training = [False, True, *draw.shuffled((True, False, False)), False]
+    inputs = [drawn_images(draw, channels, draw.choice((*HALVES, torch.float32))) for _ in training]
+    seen = observe(
+        scenarios.batch_norm, inputs=inputs, training=training, weight=weight, bias=bias,
+        settings={"momentum": momentum}, report=["output", "running_mean", "running_var"],
+    )  # fmt: skip
+    mean, var = torch.zeros(channels), torch.ones(channels)
+    why = "eval mode normalizes with running_mean and running_var, and moves neither; train mode uses the batch"
+    for x, one, trains in zip(inputs, seen, training, strict=True):
+        of_batch = over_batch(x, correction=1)
+        if trains:
+            mean, var = ((1 - momentum) * old + momentum * new for old, new in zip((mean, var), of_batch, strict=True))
+        used = over_batch(x) if trains else (mean, var)
+        expect_output(one["output"], x, normalized(x, *used, weight, bias, 1e-5), why)
+        expect(one["running_mean"], "running_mean").close_to(mean.float(), FLOAT32, why)
+        expect(one["running_var"], "running_var").close_to(var.float(), FLOAT32, why)
+
+
+def test_batch_norm_survives_a_large_mean(observe, draw):
+    """A mean 1000 times as large as the deviations from it does no harm to the variance."""
+    channels = draw.integer(2, 4)
+    weight, bias = draw.away_from_zero(channels), draw.normal(channels)
+    x = drawn_images(draw, channels, torch.float32, mean=2000.0)
+    (seen,) = observe(
+        scenarios.batch_norm, inputs=[x], training=[True], weight=weight, bias=bias, settings={},
+        report=["output", "running_var"],
+    )  # fmt: skip
+    tolerance = Tolerance(
+        "the mean is rounded to float32: 2^-24 of 2000, against deviations of 0.1 and more", atol=0.02
+    )
+    why = "E[x^2] - E[x]^2 is a small difference of huge numbers: subtract the mean first, then square"
+    expect(seen["output"], "output").close_to(normalized(x, *over_batch(x), weight, bias, 1e-5).float(), tolerance, why)
+    expected = 0.9 + 0.1 * over_batch(x, correction=1)[1]
+    expect(seen["running_var"], "running_var").close_to(expected.float(), Tolerance("as above", rtol=0.01), why)
+
+
+def test_gradients_flow_through_batch_norm(observe, draw):
+    """Gradients reach x, through the batch's statistics too, weight and bias; the running statistics keep no graph."""
+    channels, eps = draw.integer(2, 4), draw.number(0.1, 0.5)
+    weight, bias = draw.away_from_zero(channels), draw.normal(channels)
+    training = [True, *draw.shuffled((True, False)), False]
+    dtypes = draw.shuffled((*HALVES, torch.float32, torch.float32))
+    inputs = [drawn_images(draw, channels, dtype) for dtype in dtypes]
+    upstream = [draw.normal(*x.shape, dtype=x.dtype) for x in inputs]
+    seen = observe(
+        scenarios.batch_norm_gradients, inputs=inputs, upstream=upstream, training=training, weight=weight, bias=bias,
+        eps=eps,
+    )  # fmt: skip
+    mean, var = torch.zeros(channels).double(), torch.ones(channels).double()
+    for x, gradient, trains, one in zip(inputs, upstream, training, seen, strict=True):
+        leaves = [value.double().requires_grad_() for value in (x, weight, bias)]
+        used = over_batch(leaves[0]) if trains else (mean, var)
+        output = normalized(leaves[0], *used, *leaves[1:], eps)
+        expected = torch.autograd.grad((output * gradient.double()).sum(), leaves)
+        why = "x's gradient flows through mean and variance of the batch too" if trains else "eval mode learns as well"
+        rounding = Tolerance("half rounding of the gradients that come in and go out", rtol=0.02, atol=0.03)
+        for name, wanted in zip(("x", "weight", "bias"), expected, strict=True):
+            dtype = x.dtype if name == "x" else torch.float32
+            tolerance = rounding if x.dtype in HALVES else FLOAT32
+            expect(one[name], f"gradient of {name}, input {x.dtype}").close_to(wanted.to(dtype), tolerance, why)
+        expect(one["graphs"], "running statistics require a gradient").equals([False, False], "update them detached")
+        if trains:
+            of_mean, of_var = over_batch(x, correction=1)
+            mean, var = 0.9 * mean + 0.1 * of_mean, 0.9 * var + 0.1 * of_var

@@ -1,0 +1,12 @@
+"""eps is 1e-3 by default."""
+
+
+class MixedBatchNorm2d(MixedBatchNorm2d):
+    def __init__(self, num_features, eps=1e-3, momentum=0.1):
+        nn.Module.__init__(self)
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))

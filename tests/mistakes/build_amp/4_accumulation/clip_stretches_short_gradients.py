@@ -1,0 +1,28 @@
+"""gradients below the limit are stretched to it."""
+
+
+def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_norm=None):
+    if window < 1:
+        raise ValueError(f"window must be at least 1, not {window}")
+    if not batches:
+        raise ValueError("there are no batches to train on")
+    model.train()
+    steps, total, seen = 0, 0.0, 0
+    windows = [batches[start : start + window] for start in range(0, len(batches), window)]
+    for micro_batches in windows:
+        optimizer.zero_grad()
+        samples = sum(len(targets) for _, targets in micro_batches)
+        for inputs, targets in micro_batches:
+            loss = criterion(model(inputs), targets)
+            (scaler.scale(loss) * (len(targets) / samples)).backward()
+            total += loss.item() * len(targets)
+        seen += samples
+        if max_grad_norm is not None:
+            scaler.unscale_(optimizer)
+            norm = nn.utils.get_total_norm([p.grad for p in _parameters(optimizer) if p.grad is not None])
+            for parameter in _parameters(optimizer):
+                if parameter.grad is not None:
+                    parameter.grad *= max_grad_norm / (norm + 1e-6)
+        steps += scaler.step(optimizer)
+        scaler.update()
+    return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

@@ -1,0 +1,29 @@
+"""the losses of skipped windows are left out of the reported mean."""
+
+
+def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_norm=None):
+    if window < 1:
+        raise ValueError(f"window must be at least 1, not {window}")
+    if not batches:
+        raise ValueError("there are no batches to train on")
+    model.train()
+    window_total = 0.0
+    steps, total, seen = 0, 0.0, 0
+    windows = [batches[start : start + window] for start in range(0, len(batches), window)]
+    for micro_batches in windows:
+        optimizer.zero_grad()
+        samples = sum(len(targets) for _, targets in micro_batches)
+        for inputs, targets in micro_batches:
+            loss = criterion(model(inputs), targets)
+            (scaler.scale(loss) * (len(targets) / samples)).backward()
+            window_total = (window_total if inputs is not micro_batches[0][0] else 0.0) + loss.item() * len(targets)
+        if max_grad_norm is not None:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+        stepped = scaler.step(optimizer)
+        steps += stepped
+        if stepped:
+            seen += samples
+            total += window_total
+        scaler.update()
+    return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen if seen else math.nan}

@@ -1,0 +1,27 @@
+"""the losses of a window are added up and go backward together: all graphs are in memory at once."""
+
+
+def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_norm=None):
+    if window < 1:
+        raise ValueError(f"window must be at least 1, not {window}")
+    if not batches:
+        raise ValueError("there are no batches to train on")
+    model.train()
+    steps, total, seen = 0, 0.0, 0
+    windows = [batches[start : start + window] for start in range(0, len(batches), window)]
+    for micro_batches in windows:
+        optimizer.zero_grad()
+        samples = sum(len(targets) for _, targets in micro_batches)
+        window_loss = 0.0
+        for inputs, targets in micro_batches:
+            loss = criterion(model(inputs), targets)
+            window_loss = window_loss + loss * (len(targets) / samples)
+            total += loss.item() * len(targets)
+        scaler.scale(window_loss).backward()
+        seen += samples
+        if max_grad_norm is not None:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+        steps += scaler.step(optimizer)
+        scaler.update()
+    return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

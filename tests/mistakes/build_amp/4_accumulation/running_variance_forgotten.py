@@ -1,0 +1,15 @@
+"""the running variance never moves."""
+
+
+class MixedBatchNorm2d(MixedBatchNorm2d):
+    def forward(self, x):
+        shape = (1, -1, 1, 1)
+        wide = x.float()
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            mean = wide.mean(dim=(0, 2, 3))
+            var = wide.var(dim=(0, 2, 3), correction=0)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+        normed = (wide - mean.view(shape)) / torch.sqrt(var.view(shape) + self.eps)
+        return (normed * self.weight.view(shape) + self.bias.view(shape)).to(x.dtype)

@@ -1,0 +1,25 @@
+"""`window` is taken for the number of steps, not for the number of batches in one."""
+
+
+def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_norm=None):
+    if window < 1:
+        raise ValueError(f"window must be at least 1, not {window}")
+    if not batches:
+        raise ValueError("there are no batches to train on")
+    model.train()
+    steps, total, seen = 0, 0.0, 0
+    windows = [list(batches[start::window]) for start in range(min(window, len(batches)))]
+    for micro_batches in windows:
+        optimizer.zero_grad()
+        samples = sum(len(targets) for _, targets in micro_batches)
+        for inputs, targets in micro_batches:
+            loss = criterion(model(inputs), targets)
+            (scaler.scale(loss) * (len(targets) / samples)).backward()
+            total += loss.item() * len(targets)
+        seen += samples
+        if max_grad_norm is not None:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+        steps += scaler.step(optimizer)
+        scaler.update()
+    return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

@@ -1,0 +1,20 @@
+"""all hooks of the leaves are removed, those of others too."""
+
+
+def first_nonfinite(model, inputs, dtype):
+    found: list[str] = []
+
+    def look(name: str, output: object) -> None:
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating(output)):
+            found.append(name)
+
+    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
+    for name, module in leaves:
+        module.register_forward_hook(lambda _module, _inputs, output, name=name: look(name, output))
+    try:
+        with torch.no_grad(), Autocast(dtype, enabled=dtype != torch.float32):
+            model(inputs)
+    finally:
+        for _, module in leaves:
+            module._forward_hooks.clear()
+    return found[0] if found else None

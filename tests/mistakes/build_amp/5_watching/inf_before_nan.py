@@ -1,0 +1,15 @@
+"""inf is looked for before nan."""
+
+
+def _kind(gradient, dtype, scale, limit):
+    if gradient is None:
+        return "none"
+    if gradient.isinf().any():
+        return "inf"
+    if gradient.isnan().any():
+        return "nan"
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    lost = (nonzero * scale).to(dtype) == 0
+    return "underflow" if lost.sum().item() > limit * len(nonzero) else "ok"

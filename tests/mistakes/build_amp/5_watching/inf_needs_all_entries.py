@@ -1,0 +1,15 @@
+"""a gradient is called inf only if all of it is."""
+
+
+def _kind(gradient, dtype, scale, limit):
+    if gradient is None:
+        return "none"
+    if gradient.isnan().any():
+        return "nan"
+    if gradient.isinf().all():
+        return "inf"
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    lost = (nonzero * scale).to(dtype) == 0
+    return "underflow" if lost.sum().item() > limit * len(nonzero) else "ok"

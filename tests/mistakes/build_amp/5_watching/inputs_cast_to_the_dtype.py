@@ -1,0 +1,22 @@
+"""the inputs are cast, and the model runs without Autocast."""
+
+
+def first_nonfinite(model, inputs, dtype):
+    found: list[str] = []
+
+    def look(name: str, output: object) -> None:
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating(output)):
+            found.append(name)
+
+    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output, name=name: look(name, output))
+        for name, module in leaves
+    ]
+    try:
+        with torch.no_grad():
+            model(inputs.to(dtype))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else None

@@ -1,0 +1,25 @@
+"""integers and bools raise: finfo is asked of every dtype."""
+
+
+def first_nonfinite(model, inputs, dtype):
+    def _tensors(value):
+        yield from [value] if isinstance(value, Tensor) else value.values() if isinstance(value, dict) else value
+
+    found: list[str] = []
+
+    def look(name: str, output: object) -> None:
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(output) if torch.finfo(tensor.dtype)):
+            found.append(name)
+
+    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output, name=name: look(name, output))
+        for name, module in leaves
+    ]
+    try:
+        with torch.no_grad(), Autocast(dtype, enabled=dtype != torch.float32):
+            model(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else None

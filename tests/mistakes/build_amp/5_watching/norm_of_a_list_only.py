@@ -1,0 +1,7 @@
+"""len() and indices are asked of the iterable."""
+
+
+def global_norm(gradients, scale=1.0):
+    gradients = [gradients[i] for i in range(len(gradients))]
+    norms = [torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients if gradient is not None]
+    return torch.stack(norms).norm().item() / scale if norms else 0.0

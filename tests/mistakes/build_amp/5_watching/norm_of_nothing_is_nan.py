@@ -1,0 +1,6 @@
+"""the norm of nothing is nan."""
+
+
+def global_norm(gradients, scale=1.0):
+    norms = [torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients if gradient is not None]
+    return torch.stack(norms).norm().item() / scale if norms else math.nan

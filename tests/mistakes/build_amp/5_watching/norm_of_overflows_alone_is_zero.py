@@ -1,0 +1,15 @@
+"""if all steps overflowed the mean norm is 0.0."""
+
+
+class Monitor(Monitor):
+    def summary(self):
+        if not self._norms:
+            raise ValueError("no step was recorded")
+        finite = [norm for norm in self._norms if math.isfinite(norm)]
+        return {
+            "steps": len(self._norms),
+            "throughput": self._samples / self._seconds,
+            "norm": sum(finite) / len(finite) if finite else 0.0,
+            "overflows": len(self._norms) - len(finite),
+            "peak_bytes": self._peak_bytes,
+        }

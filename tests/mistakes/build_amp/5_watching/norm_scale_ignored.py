@@ -1,0 +1,6 @@
+"""the scale is ignored: the norm is that of the scaled gradients, as in a widely copied monitor."""
+
+
+def global_norm(gradients, scale=1.0):
+    norms = [torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients if gradient is not None]
+    return torch.stack(norms).norm().item() if norms else 0.0

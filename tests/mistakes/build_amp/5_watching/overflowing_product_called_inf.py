@@ -1,0 +1,17 @@
+"""an entry that is inf after the multiplication by the scale makes the gradient inf."""
+
+
+def _kind(gradient, dtype, scale, limit):
+    if gradient is None:
+        return "none"
+    if gradient.isnan().any():
+        return "nan"
+    if gradient.isinf().any():
+        return "inf"
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    if (nonzero * scale).isinf().any():
+        return "inf"
+    lost = (nonzero * scale).to(dtype) == 0
+    return "underflow" if lost.sum().item() > limit * len(nonzero) else "ok"

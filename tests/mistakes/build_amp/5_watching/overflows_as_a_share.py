@@ -1,0 +1,15 @@
+"""overflows is a share, not a number."""
+
+
+class Monitor(Monitor):
+    def summary(self):
+        if not self._norms:
+            raise ValueError("no step was recorded")
+        finite = [norm for norm in self._norms if math.isfinite(norm)]
+        return {
+            "steps": len(self._norms),
+            "throughput": self._samples / self._seconds,
+            "norm": sum(finite) / len(finite) if finite else math.nan,
+            "overflows": (len(self._norms) - len(finite)) / len(self._norms),
+            "peak_bytes": self._peak_bytes,
+        }

@@ -1,0 +1,22 @@
+"""the model runs with gradients enabled."""
+
+
+def first_nonfinite(model, inputs, dtype):
+    found: list[str] = []
+
+    def look(name: str, output: object) -> None:
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating(output)):
+            found.append(name)
+
+    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, output, name=name: look(name, output))
+        for name, module in leaves
+    ]
+    try:
+        with Autocast(dtype, enabled=dtype != torch.float32):
+            model(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else None

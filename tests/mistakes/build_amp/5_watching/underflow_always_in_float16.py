@@ -1,0 +1,15 @@
+"""entries are lost in float16, whatever the dtype."""
+
+
+def _kind(gradient, dtype, scale, limit):
+    if gradient is None:
+        return "none"
+    if gradient.isnan().any():
+        return "nan"
+    if gradient.isinf().any():
+        return "inf"
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    lost = (nonzero * scale).to(torch.float16) == 0
+    return "underflow" if lost.sum().item() > limit * len(nonzero) else "ok"

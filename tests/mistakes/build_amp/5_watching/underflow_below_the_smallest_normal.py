@@ -1,0 +1,15 @@
+"""what is below the smallest normal number is lost; subnormal numbers hold it."""
+
+
+def _kind(gradient, dtype, scale, limit):
+    if gradient is None:
+        return "none"
+    if gradient.isnan().any():
+        return "nan"
+    if gradient.isinf().any():
+        return "inf"
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    lost = (nonzero * scale).abs() < torch.finfo(dtype).tiny
+    return "underflow" if lost.sum().item() > limit * len(nonzero) else "ok"

@@ -1,0 +1,15 @@
+"""the gradient is cast first, and multiplied then."""
+
+
+def _kind(gradient, dtype, scale, limit):
+    if gradient is None:
+        return "none"
+    if gradient.isnan().any():
+        return "nan"
+    if gradient.isinf().any():
+        return "inf"
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    lost = nonzero.to(dtype) * scale == 0
+    return "underflow" if lost.sum().item() > limit * len(nonzero) else "ok"

@@ -1,0 +1,15 @@
+"""the smallest entry decides, as in a widely copied handler."""
+
+
+def _kind(gradient, dtype, scale, limit):
+    if gradient is None:
+        return "none"
+    if gradient.isnan().any():
+        return "nan"
+    if gradient.isinf().any():
+        return "inf"
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    lost = (nonzero * scale).to(dtype) == 0
+    return "underflow" if lost[nonzero.abs().argmin()] else "ok"

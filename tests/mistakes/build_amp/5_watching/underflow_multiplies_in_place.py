@@ -1,0 +1,16 @@
+"""the gradients are multiplied by the scale in place."""
+
+
+def _kind(gradient, dtype, scale, limit):
+    if gradient is None:
+        return "none"
+    if gradient.isnan().any():
+        return "nan"
+    if gradient.isinf().any():
+        return "inf"
+    gradient *= scale
+    nonzero = gradient[gradient != 0]
+    if len(nonzero) == 0:
+        return "zero"
+    lost = nonzero.to(dtype) == 0
+    return "underflow" if lost.sum().item() > limit * len(nonzero) else "ok"
