@@ -263,17 +263,20 @@ class Autocast(TorchFunctionMode):
 
     - A function of `LOWER` gets its float16, bfloat16 and float32 tensors in `dtype`.
     - A function of `FP32` gets its float16 and bfloat16 tensors in float32.
-    - A function of `PROMOTE` gets all its floating point tensors in the widest of their dtypes.
-    - All other functions, integers, and float64 tensors pass as they are.
+    - A function of `PROMOTE` gets its floating point tensors in the dtype that all of them promote to: the widest, or
+      float32 for float16 beside bfloat16.
+    - All other functions, calls with `out=`, and all other tensors (float64, integers, bools) pass as they are.
 
     Tensors in keyword arguments and in lists and tuples are cast too. Gradients flow through the casts, so that a
-    float32 parameter gets a float32 gradient; the parameter itself stays as it is.
+    float32 parameter gets a float32 gradient. Parameters, inputs and lists of the caller stay as they are.
 
-    A leaf tensor that requires a gradient (a weight) is cast once in a region, however often it is used, unless it is
-    changed in between. Nothing is kept once the outermost region has ended. Casts of other tensors are not kept.
+    A leaf tensor that requires a gradient (a weight) is cast to `dtype` once until the outermost region ends, however
+    often it is used, unless an in-place operation changes it in between, as an optimizer's step does. A cast that was
+    made while gradients were off serves no pass that needs them. Casts of other tensors are not kept, and nothing is
+    once the outermost region has ended.
 
     Regions nest: the innermost decides, also by `enabled=False`, and the one around it goes on when it ends. A region
-    ends with its `with`, also by an exception, which passes through.
+    ends with its `with`, also by an exception, which passes through. A function that fails in a region does not end it.
     """
 
     def __init__(self, dtype: torch.dtype, enabled: bool = True) -> None:

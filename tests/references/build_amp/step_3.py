@@ -1,4 +1,4 @@
-"""Drawn inputs of the graded suite of Lab 06, and what a right answer makes of them, by plain formulas."""
+"""Step 3 of Lab 06: drawn calls, and what a right autocast makes of them, by plain formulas."""
 
 import itertools
 
@@ -7,8 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labkit.judge.draw import Draw
-
-# Step 3: autocast
 
 HALVES = (torch.float16, torch.bfloat16)
 
