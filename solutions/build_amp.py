@@ -58,11 +58,14 @@ class StaticLossScaler:
         self._stepped: set[Optimizer] = set()
 
     def scale(self, loss: Tensor) -> Tensor:
-        """The float32 product of `loss` (a float16, bfloat16 or float32 scalar) and the scale; gradients flow."""
+        """The float32 product of `loss` (a float16, bfloat16 or float32 scalar) and the scale; gradients flow.
+
+        `loss` itself stays as it is, to be reported.
+        """
         return loss.float() * self._scale
 
     def unscale_(self, optimizer: Optimizer) -> None:
-        """Divides the gradients of the optimizer's parameters by the scale, in place.
+        """Divides the float32 gradients of the optimizer's parameters, of all its groups, by the scale, in place.
 
         Whether all of them are finite is found out for this optimizer alone, and kept until `update`. Each entry is
         looked at: finite entries with an infinite sum or norm are finite. The answer stays on the device: nothing is
@@ -77,14 +80,14 @@ class StaticLossScaler:
         self._finite[optimizer] = torch.tensor(True)
         if gradients:
             torch._foreach_mul_(gradients, 1.0 / self._scale)
-            # One pass over each gradient: both of its extremes are finite if all entries are; a nan is both of them.
-            extremes = [extreme for gradient in gradients for extreme in torch.aminmax(gradient)]
-            self._finite[optimizer] = torch.isfinite(torch.stack(extremes)).all()
+            self._finite[optimizer] = torch.stack([torch.isfinite(gradient).all() for gradient in gradients]).all()
 
     def step(self, optimizer: Optimizer) -> bool:
         """Steps the optimizer unless one of its gradients is inf or nan; says whether it did.
 
-        Unscales the gradients first, unless `unscale_` has done it since the last `update`.
+        Unscales the gradients first, unless `unscale_` has done it since the last `update`. An overflow that `unscale_`
+        found skips the step, even if the caller has changed the gradients since. An optimizer without any gradient has
+        no overflow.
 
         Raises:
             RuntimeError: this optimizer was stepped already since the last `update`; nothing has changed.
@@ -109,14 +112,18 @@ class StaticLossScaler:
         return self._scale
 
     def state_dict(self) -> dict[str, float | int]:
-        """What `load_state_dict` of a scaler with the same settings needs to go on from here."""
+        """The numbers that `load_state_dict` of a scaler with the same settings needs to go on from here.
+
+        They are a copy: what the scaler does later leaves them as they are.
+        """
         return {"scale": self._scale}
 
     def load_state_dict(self, state: Mapping[str, float | int]) -> None:
         """Goes on from `state`.
 
         Raises:
-            ValueError: the state is not that of a scaler of this class; nothing has changed.
+            ValueError: the state is not that of a scaler of this class, or its scale is not a positive finite number;
+                nothing has changed.
         """
         _check_state(state, self.state_dict())
         _check_scale("scale", state["scale"])
@@ -126,7 +133,8 @@ class StaticLossScaler:
 class DynamicLossScaler(StaticLossScaler):
     """A loss scaler that finds its scale: down after an overflow, up after many steps without one.
 
-    An overflow is an iteration in which a gradient of any of the unscaled or stepped optimizers is inf or nan.
+    An overflow is an iteration in which a gradient of any of the unscaled or stepped optimizers is inf or nan; it
+    counts once, however many they are. The other methods do what those of `StaticLossScaler` do, with the scale of now.
     """
 
     def __init__(
@@ -150,13 +158,13 @@ class DynamicLossScaler(StaticLossScaler):
 
         Raises:
             ValueError: init_scale or min_scale is not a positive finite number; growth_factor is not a finite number
-                above 1; backoff_factor is not between 0 and 1; growth_interval or hysteresis is below 1.
+                above 1; backoff_factor is not above 0 and below 1; growth_interval or hysteresis is below 1.
         """
         super().__init__(init_scale)
         if not 1.0 < growth_factor < math.inf:
             raise ValueError(f"growth_factor must be a finite number above 1, not {growth_factor}")
         if not 0.0 < backoff_factor < 1.0:
-            raise ValueError(f"backoff_factor must be between 0 and 1, not {backoff_factor}")
+            raise ValueError(f"backoff_factor must be above 0 and below 1, not {backoff_factor}")
         if growth_interval < 1 or hysteresis < 1:
             raise ValueError(
                 f"growth_interval and hysteresis must be at least 1, not {growth_interval} and {hysteresis}"
@@ -201,7 +209,10 @@ class DynamicLossScaler(StaticLossScaler):
                 self._scale = max(self._scale * self._backoff_factor, self._min_scale)
 
     def state_dict(self) -> dict[str, float | int]:
-        """What `load_state_dict` of a scaler with the same settings needs to go on from here, as if never stopped."""
+        """The numbers that `load_state_dict` of a scaler with the same settings needs to go on as if never stopped.
+
+        They are a copy: what the scaler does later leaves them as they are.
+        """
         return {
             "scale": self._scale,
             "growth_tracker": self._growth_tracker,
@@ -212,7 +223,8 @@ class DynamicLossScaler(StaticLossScaler):
         """Goes on from `state`.
 
         Raises:
-            ValueError: the state is not that of a scaler of this class; nothing has changed.
+            ValueError: the state is not that of a scaler of this class, or its scale is not a positive finite number;
+                nothing has changed.
         """
         super().load_state_dict(state)
         self._growth_tracker = int(state["growth_tracker"])
@@ -275,7 +287,11 @@ class MasterWeights:
             scale: what the loss was multiplied by before backward.
             max_grad_norm: if given (0.0 too), the true gradients are scaled down to this global 2-norm, measured in
                 float32 over all of them together; a smaller norm is left alone.
+
+        Raises:
+            ValueError: the scale is not a positive finite number; nothing has changed.
         """
+        _check_scale("scale", scale)
         for master, half in zip(self._masters, self._halves, strict=True):
             master.grad = None if half.grad is None else half.grad.float() / scale
         gradients = [master.grad for master in self._masters if master.grad is not None]
