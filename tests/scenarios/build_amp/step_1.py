@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from labkit.observe import Submission, attempt
 BAD = float("inf")
 
 
-def new_scaler(lab: Submission, kind: str, settings: dict):  # noqa: ANN201 (a class of the submission)
+def new_scaler(lab: Submission, kind: str, settings: dict):
     """A StaticLossScaler or a DynamicLossScaler."""
     return lab.StaticLossScaler(**settings) if kind == "static" else lab.DynamicLossScaler(**settings)
 
@@ -32,7 +33,7 @@ def plain(parameters: list) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in parameters]
 
 
-def backward(scaler, parameters: list[nn.Parameter], gradients: list) -> None:  # noqa: ANN001
+def backward(scaler, parameters: list[nn.Parameter], gradients: list) -> None:
     """Backward of a scaled loss with these true gradients; None: the parameter has no part in it."""
     terms = [(p * g).sum() for p, g in zip(parameters, gradients, strict=True) if g is not None]
     if terms:
@@ -146,7 +147,7 @@ def train(
     for iteration, of_iteration in enumerate(gradients):
         for optimizer in optimizers:
             optimizer.zero_grad()
-        backward(scaler, sum(parameters, []), sum(of_iteration, []))
+        backward(scaler, [*chain(*parameters)], [*chain(*of_iteration)])
         stepped: list = [None] * len(optimizers)
         for number in order[iteration] if order else range(len(optimizers)):
             if unscaled is not None and unscaled[iteration]:
@@ -199,7 +200,7 @@ def second_calls(lab: Submission, kind: str, cases: list, weight: Tensor, gradie
     return seen
 
 
-def overflow_or_not(scaler, optimizer: SGD, overflow: bool, steps: bool = True) -> None:  # noqa: ANN001
+def overflow_or_not(scaler, optimizer: SGD, overflow: bool, steps: bool = True) -> None:
     """One iteration with an overflow or without; without a step, if it is not to step."""
     parameter = optimizer.param_groups[0]["params"][0]
     parameter.grad = torch.full_like(parameter, BAD if overflow else 0.0)
@@ -220,19 +221,15 @@ def schedule(lab: Submission, settings: dict, overflows: list, steps: list | Non
     return seen
 
 
-def long_schedule(lab: Submission, settings: list, overflows: int, good: int, loss: Tensor) -> list:
-    """For each of `settings`: what a DynamicLossScaler makes of `loss` at first, after some overflows, after all but
+def long_schedule(lab: Submission, overflows: int, good: int, loss: Tensor) -> list:
+    """What a DynamicLossScaler with default settings makes of `loss` at first, after some overflows, after all but
     one of `good` iterations without one, and after the last of them."""
-    seen = []
-    for one in settings:
-        scaler = lab.DynamicLossScaler(**one)
-        optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-        scaled = [scaler.scale(loss)]
-        for count, overflow in ((overflows, True), (good - 1, False), (1, False)):
-            for _ in range(count):
-                overflow_or_not(scaler, optimizer, overflow, steps=False)
-            scaled.append(scaler.scale(loss))
-        seen.append(scaled)
+    scaler, optimizer = lab.DynamicLossScaler(), SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    seen = [scaler.scale(loss)]
+    for count, overflow in ((overflows, True), (good - 1, False), (1, False)):
+        for _ in range(count):
+            overflow_or_not(scaler, optimizer, overflow, steps=False)
+        seen.append(scaler.scale(loss))
     return seen
 
 
