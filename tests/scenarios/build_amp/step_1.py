@@ -134,8 +134,8 @@ def train(
     Args:
         weights: weights[optimizer][parameter].
         gradients: gradients[iteration][optimizer][parameter], the true ones; None for a parameter without one.
-        order: the order in which each iteration steps the optimizers.
-        unscaled: in which iterations the caller unscales first; then it clips to `limit`, if there is one.
+        order: the order in which each iteration unscales the optimizers; it steps them the other way round.
+        unscaled: in which iterations the caller unscales all before the steps; then it clips to `limit`, if given.
         repaired: if so, after unscaling the caller replaces inf and nan in the gradients.
 
     Reports after each iteration which optimizers stepped, all weights, and the scale.
@@ -148,14 +148,15 @@ def train(
         for optimizer in optimizers:
             optimizer.zero_grad()
         backward(scaler, [*chain(*parameters)], [*chain(*of_iteration)])
+        turns = order[iteration] if order else range(len(optimizers))
+        for number in turns if unscaled is not None and unscaled[iteration] else ():
+            scaler.unscale_(optimizers[number])
+            if limit is not None:
+                nn.utils.clip_grad_norm_(parameters[number], limit)
+            for parameter in parameters[number] if repaired else ():
+                parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
         stepped: list = [None] * len(optimizers)
-        for number in order[iteration] if order else range(len(optimizers)):
-            if unscaled is not None and unscaled[iteration]:
-                scaler.unscale_(optimizers[number])
-                if limit is not None:
-                    nn.utils.clip_grad_norm_(parameters[number], limit)
-                for parameter in parameters[number] if repaired else ():
-                    parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+        for number in reversed(turns):
             stepped[number] = scaler.step(optimizers[number])
         scaler.update()
         seen["stepped"].append(stepped)

@@ -175,8 +175,8 @@ def test_limit_of_zero_clips_to_zero(observe, draw):
     expect_steps(seen, dtype, followed(weights, moves, settings), "`if max_grad_norm:` takes 0.0 for no limit")
 
 
-def test_norm_is_measured_in_float32(observe, draw):
-    """Gradients whose norm float16 cannot hold are clipped and stepped with."""
+def test_large_finite_gradients_are_no_overflow(observe, draw):
+    """Finite gradients are clipped and stepped with, even if float16 cannot hold their norm, or float32 their sum."""
     dtype, weights = torch.float16, drawn_halves(draw, [(3,), (3,)], torch.float16)
     gradients = [[draw.away_from_zero(3, low=4e4, high=6e4).to(dtype) for _ in range(2)] for _ in range(5)]
     scales, limits = [float(draw.choice((1, 2))) for _ in gradients], [draw.number(0.5, 2.0) for _ in gradients]
@@ -192,6 +192,17 @@ def test_norm_is_measured_in_float32(observe, draw):
     why = "the norm of these is above 65504: inf in float16, and no overflow in float32"
     moves = [clipped(*step) for step in zip(gradients, scales, limits, strict=True)]
     expect_steps(seen, dtype, followed(weights, moves, {"lr": 1.0}), why)
+    expect(seen["stepped"], "returned").equals([True] * 5, why)
+
+    dtype, settings = torch.bfloat16, {"lr": 2.0**-128}
+    weights, signs = drawn_halves(draw, [(3,), (3,)], dtype), draw.pattern(5, share=0.5)
+    gradients = [
+        [(draw.away_from_zero(3, low=2.5, high=3.2).abs() * (1e38 if up else -1e38)).to(dtype) for _ in range(2)]
+        for up in signs
+    ]
+    seen = observe(scenarios.steps, dtype=dtype, weights=weights, gradients=gradients, settings=settings)
+    why = "only an inf or nan entry is an overflow: the sum and the norm of these are inf in float32, and they are not"
+    expect_steps(seen, dtype, followed(weights, gradients, settings), why)
     expect(seen["stepped"], "returned").equals([True] * 5, why)
 
 
