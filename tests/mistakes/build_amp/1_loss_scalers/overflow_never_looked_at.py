@@ -7,7 +7,6 @@ def step(self, optimizer):
     if optimizer not in self._finite:
         self.unscale_(optimizer)
     self._stepped.add(optimizer)
-    finite = bool(self._finite[optimizer])
     optimizer.step()
     return True
 

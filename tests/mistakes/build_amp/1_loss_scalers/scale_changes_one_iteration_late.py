@@ -7,7 +7,7 @@ def update(self):
     shown = self._scale
     self._scale = _scales.get(self, self._scale)
     _update(self)
-    _scales[self], self._scale = self._scale, shown if self not in _scales else _scales[self]
+    _scales[self], self._scale = self._scale, _scales.get(self, shown)
 
 
 DynamicLossScaler.update = update
