@@ -112,7 +112,7 @@ class StaticLossScaler:
         return self._scale
 
     def state_dict(self) -> dict[str, float | int]:
-        """The numbers that `load_state_dict` of a scaler with the same settings needs to go on from here.
+        """The numbers that `load_state_dict` needs to go on from here, also of a scaler made with another scale.
 
         They are a copy: what the scaler does later leaves them as they are.
         """
@@ -273,7 +273,7 @@ class MasterWeights:
         if dtypes not in ({torch.float16}, {torch.bfloat16}):
             found = ", ".join(sorted(map(str, dtypes))) or "no parameters"
             raise ValueError(f"the parameters must be all float16 or all bfloat16; the model has {found}")
-        self._masters = [nn.Parameter(half.detach().float(), half.requires_grad) for half in self._halves]
+        self._masters = [nn.Parameter(half.float()) for half in self._halves]
         self._optimizer = make_optimizer(self._masters)
 
     def step(self, scale: float = 1.0, max_grad_norm: float | None = None) -> bool:

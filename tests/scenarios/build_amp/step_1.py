@@ -181,7 +181,7 @@ def huge_steps(lab: Submission, kind: str, scale: float, gradients: list, lr: fl
 def second_calls(lab: Submission, kind: str, cases: list, weight: Tensor, gradients: list, scale: float) -> list:
     """For each case, the names of two methods: the first, then the second of the same optimizer, before any update.
 
-    Between two cases the optimizer gets a new gradient, `gradients[case]`, times the scale. Reports what the second
+    In each case the optimizer gets a new gradient, `gradients[case]`, times the scale. Reports what the second
     call raised, and gradient and weight before and after it. An optimizer that is not stepped by then is stepped
     before the iteration ends.
     """
@@ -189,7 +189,7 @@ def second_calls(lab: Submission, kind: str, cases: list, weight: Tensor, gradie
     parameter = nn.Parameter(weight.clone())
     optimizer, seen = SGD([parameter], lr=1.0), []
     for (first, second), gradient in zip(cases, gradients, strict=True):
-        parameter.grad = gradient * scale
+        parameter.grad = gradient * scaler.get_scale()
         getattr(scaler, first)(optimizer)
         before = plain([parameter, parameter.grad])
         raised = attempt(lambda second=second: getattr(scaler, second)(optimizer))
@@ -209,16 +209,18 @@ def overflow_or_not(scaler, optimizer: SGD, overflow: bool, steps: bool = True) 
     scaler.update()
 
 
-def schedule(lab: Submission, settings: dict, overflows: list, steps: list | None = None, loss: float = 1.0) -> list:
-    """What a DynamicLossScaler makes of `loss` after each iteration, and its scale; `overflows` says which have one.
+def schedule(
+    lab: Submission, settings: dict, overflows: list, steps: list | None = None, by_position: bool = False
+) -> list:
+    """What a DynamicLossScaler makes of a loss of 1 after each iteration, and its scale.
 
-    In iterations that `steps` does not name, the optimizer is unscaled only.
+    `overflows` says which iterations have one. In those that `steps` does not name, the optimizer is unscaled only.
     """
-    scaler = lab.DynamicLossScaler(**settings)
+    scaler = lab.DynamicLossScaler(*settings.values()) if by_position else lab.DynamicLossScaler(**settings)
     optimizer, seen = SGD([nn.Parameter(torch.zeros(1))], lr=1.0), []
     for iteration, overflow in enumerate(overflows):
         overflow_or_not(scaler, optimizer, overflow, steps is None or steps[iteration])
-        seen.append({"scale": scaler.get_scale(), "scaled": scaler.scale(torch.tensor(loss))})
+        seen.append({"scale": scaler.get_scale(), "scaled": scaler.scale(torch.tensor(1.0))})
     return seen
 
 
@@ -239,15 +241,16 @@ def constructed(lab: Submission, kind: str, settings: list) -> list:
     return [attempt(lambda one=one: new_scaler(lab, kind, one).get_scale()) for one in settings]
 
 
-def resumed(lab: Submission, kind: str, settings: dict, overflows: list, cuts: list) -> list:
-    """For each of `cuts`: the scales of a scaler that got the state of another after that many iterations.
+def resumed(lab: Submission, kind: str, settings: dict, others: dict, overflows: list, cuts: list) -> list:
+    """For each of `cuts`: the scales of a scaler made with `others` that got the state of one made with `settings`.
 
-    The other one goes on in between, and so the state has to be a copy. It crosses as text.
+    `cuts` are after how many iterations. The first one goes on in between, and so the state has to be a copy. The
+    state crosses as text.
     """
     seen = []
     optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
     for cut in cuts:
-        first, second = new_scaler(lab, kind, settings), new_scaler(lab, kind, settings)
+        first, second = new_scaler(lab, kind, settings), new_scaler(lab, kind, others)
         for overflow in overflows[:cut]:
             overflow_or_not(first, optimizer, overflow)
         state = first.state_dict()

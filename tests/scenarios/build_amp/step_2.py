@@ -81,8 +81,8 @@ def steps(
 ) -> dict:
     """Steps with SGD of these settings on a model in `dtype`; `gradients[step][parameter]` are still scaled.
 
-    `scales` and `limits` are the arguments of each step; without them it has none. Reports after each step what it
-    returned (or raised), masters, weights and momenta.
+    `scales` and `limits` are the arguments of each step, which has none where they are None. Reports after each step
+    what it returned (or raised), masters, weights and momenta.
     """
     model = half_model(weights, dtype, frozen)
     kept = Kept(**settings)
@@ -91,12 +91,12 @@ def steps(
     for step, of_step in enumerate(gradients):
         masters.zero_grad()
         set_gradients(list(model), of_step)
-        arguments: dict[str, float] = {}
-        if scales is not None:
-            arguments["scale"] = scales[step]
-        if limits is not None and limits[step] is not None:
-            arguments["max_grad_norm"] = limits[step]
-        seen["stepped"].append(attempt(lambda arguments=arguments: masters.step(**arguments)))
+        scale, limit = scales[step] if scales else None, limits[step] if limits else None
+        named = {"scale": scale, "max_grad_norm": limit}
+        named = {name: value for name, value in named.items() if value is not None}
+        given = list(named.values()) if len(named) == 2 else []  # both of them by position
+        named = {} if given else named
+        seen["stepped"].append(attempt(lambda given=given, named=named: masters.step(*given, **named)))
         seen["masters"].append(plain(kept.masters))
         seen["weights"].append(plain(list(model)))
         seen["momenta"].append(kept.momenta())
@@ -146,23 +146,39 @@ def steps_of_tied(
     return {"masters": seen, "tied": model.first[0] is model.second[0]}
 
 
-def zeroed(lab: Submission, dtype: torch.dtype, weights: list, gradients: list) -> list:
-    """The gradients that the model still has after each step and a `zero_grad`."""
+def zeroed(lab: Submission, dtype: torch.dtype, weights: list, gradients: list, frozen: list) -> list:
+    """The gradients that the model still has after each step and a `zero_grad`, and then its weights.
+
+    While `zero_grad` runs, the parameters of `frozen[step]` are frozen.
+    """
     model = half_model(weights, dtype)
     masters, seen = lab.MasterWeights(model, Kept(lr=1.0)), []
-    for of_step in gradients:
+    for of_step, of_freezing in zip(gradients, frozen, strict=True):
         set_gradients(list(model), of_step)
         masters.step()
+        for parameter, is_frozen in zip(model, of_freezing, strict=True):
+            parameter.requires_grad_(not is_frozen)
         masters.zero_grad()
+        model.requires_grad_(True)
         seen.append([None if parameter.grad is None else parameter.grad.clone() for parameter in model])
         seen[-1] += plain(list(model))
     return seen
 
 
 def resumed(
-    lab: Submission, dtype: torch.dtype, weights: list, others: list, gradients: list, cut: int, settings: dict
+    lab: Submission,
+    dtype: torch.dtype,
+    weights: list,
+    others: list,
+    gradients: list,
+    cut: int,
+    settings: dict,
+    fresh: bool,
 ) -> dict:
-    """`cut` steps; their state goes to the MasterWeights of another model, with `others` for weights; it goes on."""
+    """`cut` steps; their state goes to the MasterWeights of another model, with `others` for weights; it goes on.
+
+    If not `fresh`, the other one has made a step before.
+    """
     first, kept = half_model(weights, dtype), Kept(**settings)
     masters = lab.MasterWeights(first, kept)
     for of_step in gradients[:cut]:
@@ -171,8 +187,9 @@ def resumed(
     state = copy.deepcopy(masters.state_dict())
     second, kept = half_model(others, dtype), Kept(**settings)
     masters = lab.MasterWeights(second, kept)
-    set_gradients(list(second), gradients[0])
-    masters.step()
+    if not fresh:
+        set_gradients(list(second), gradients[0])
+        masters.step()
     masters.load_state_dict(state)
     seen = [{"masters": plain(kept.masters), "weights": plain(list(second))}]
     for of_step in gradients[cut:]:

@@ -1,4 +1,4 @@
-"""a master requires a gradient whatever its parameter does."""
+"""the master of a frozen parameter is frozen too."""
 
 
 def __init__(self, model, make_optimizer):
@@ -6,7 +6,7 @@ def __init__(self, model, make_optimizer):
     dtypes = {half.dtype for half in self._halves}
     if dtypes not in ({torch.float16}, {torch.bfloat16}):
         raise ValueError("the parameters must be all float16 or all bfloat16")
-    self._masters = [nn.Parameter(half.detach().float()) for half in self._halves]
+    self._masters = [nn.Parameter(half.detach().float(), half.requires_grad) for half in self._halves]
     self._optimizer = make_optimizer(self._masters)
 
 
