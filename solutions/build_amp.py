@@ -59,11 +59,14 @@ class StaticLossScaler:
         self._stepped: set[Optimizer] = set()
 
     def scale(self, loss: Tensor) -> Tensor:
-        """The float32 product of `loss` (a float16, bfloat16 or float32 scalar) and the scale; gradients flow."""
+        """The float32 product of `loss` (a float16, bfloat16 or float32 scalar) and the scale; gradients flow.
+
+        `loss` itself stays as it is, to be reported.
+        """
         return loss.float() * self._scale
 
     def unscale_(self, optimizer: Optimizer) -> None:
-        """Divides the gradients of the optimizer's parameters by the scale, in place.
+        """Divides the float32 gradients of the optimizer's parameters, of all its groups, by the scale, in place.
 
         Whether all of them are finite is found out for this optimizer alone, and kept until `update`. Each entry is
         looked at: finite entries with an infinite sum or norm are finite. The answer stays on the device: nothing is
@@ -75,6 +78,7 @@ class StaticLossScaler:
         if optimizer in self._finite:
             raise RuntimeError("the gradients of this optimizer were unscaled already since the last update()")
         gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+        gradients = [gradient for gradient in gradients if gradient.numel() > 0]
         self._finite[optimizer] = torch.tensor(True)
         if gradients:
             torch._foreach_mul_(gradients, 1.0 / self._scale)
@@ -85,7 +89,9 @@ class StaticLossScaler:
     def step(self, optimizer: Optimizer) -> bool:
         """Steps the optimizer unless one of its gradients is inf or nan; says whether it did.
 
-        Unscales the gradients first, unless `unscale_` has done it since the last `update`.
+        Unscales the gradients first, unless `unscale_` has done it since the last `update`. An overflow that `unscale_`
+        found skips the step, even if the caller has changed the gradients since. An optimizer without any gradient has
+        no overflow.
 
         Raises:
             RuntimeError: this optimizer was stepped already since the last `update`; nothing has changed.
@@ -110,14 +116,18 @@ class StaticLossScaler:
         return self._scale
 
     def state_dict(self) -> dict[str, float | int]:
-        """What `load_state_dict` of a scaler with the same settings needs to go on from here."""
+        """The numbers that `load_state_dict` needs to go on from here, also of a scaler made with another scale.
+
+        They are a copy: what the scaler does later leaves them as they are.
+        """
         return {"scale": self._scale}
 
     def load_state_dict(self, state: Mapping[str, float | int]) -> None:
         """Goes on from `state`.
 
         Raises:
-            ValueError: the state is not that of a scaler of this class; nothing has changed.
+            ValueError: the state is not that of a scaler of this class, or its scale is not a positive finite number;
+                nothing has changed.
         """
         _check_state(state, self.state_dict())
         _check_scale("scale", state["scale"])
@@ -127,7 +137,8 @@ class StaticLossScaler:
 class DynamicLossScaler(StaticLossScaler):
     """A loss scaler that finds its scale: down after an overflow, up after many steps without one.
 
-    An overflow is an iteration in which a gradient of any of the unscaled or stepped optimizers is inf or nan.
+    An overflow is an iteration in which a gradient of any of the unscaled or stepped optimizers is inf or nan; it
+    counts once, however many they are. The other methods do what those of `StaticLossScaler` do, with the scale of now.
     """
 
     def __init__(
@@ -151,13 +162,13 @@ class DynamicLossScaler(StaticLossScaler):
 
         Raises:
             ValueError: init_scale or min_scale is not a positive finite number; growth_factor is not a finite number
-                above 1; backoff_factor is not between 0 and 1; growth_interval or hysteresis is below 1.
+                above 1; backoff_factor is not above 0 and below 1; growth_interval or hysteresis is below 1.
         """
         super().__init__(init_scale)
         if not 1.0 < growth_factor < math.inf:
             raise ValueError(f"growth_factor must be a finite number above 1, not {growth_factor}")
         if not 0.0 < backoff_factor < 1.0:
-            raise ValueError(f"backoff_factor must be between 0 and 1, not {backoff_factor}")
+            raise ValueError(f"backoff_factor must be above 0 and below 1, not {backoff_factor}")
         if growth_interval < 1 or hysteresis < 1:
             raise ValueError(
                 f"growth_interval and hysteresis must be at least 1, not {growth_interval} and {hysteresis}"
@@ -202,7 +213,10 @@ class DynamicLossScaler(StaticLossScaler):
                 self._scale = max(self._scale * self._backoff_factor, self._min_scale)
 
     def state_dict(self) -> dict[str, float | int]:
-        """What `load_state_dict` of a scaler with the same settings needs to go on from here, as if never stopped."""
+        """The numbers that `load_state_dict` of a scaler with the same settings needs to go on as if never stopped.
+
+        They are a copy: what the scaler does later leaves them as they are.
+        """
         return {
             "scale": self._scale,
             "growth_tracker": self._growth_tracker,
@@ -213,7 +227,8 @@ class DynamicLossScaler(StaticLossScaler):
         """Goes on from `state`.
 
         Raises:
-            ValueError: the state is not that of a scaler of this class; nothing has changed.
+            ValueError: the state is not that of a scaler of this class, or its scale is not a positive finite number;
+                nothing has changed.
         """
         super().load_state_dict(state)
         self._growth_tracker = int(state["growth_tracker"])
@@ -262,7 +277,7 @@ class MasterWeights:
         if dtypes not in ({torch.float16}, {torch.bfloat16}):
             found = ", ".join(sorted(map(str, dtypes))) or "no parameters"
             raise ValueError(f"the parameters must be all float16 or all bfloat16; the model has {found}")
-        self._masters = [nn.Parameter(half.detach().float(), half.requires_grad) for half in self._halves]
+        self._masters = [nn.Parameter(half.float()) for half in self._halves]
         self._optimizer = make_optimizer(self._masters)
 
     def step(self, scale: float = 1.0, max_grad_norm: float | None = None) -> bool:
@@ -276,7 +291,11 @@ class MasterWeights:
             scale: what the loss was multiplied by before backward.
             max_grad_norm: if given (0.0 too), the true gradients are scaled down to this global 2-norm, measured in
                 float32 over all of them together; a smaller norm is left alone.
+
+        Raises:
+            ValueError: the scale is not a positive finite number; nothing has changed.
         """
+        _check_scale("scale", scale)
         for master, half in zip(self._masters, self._halves, strict=True):
             master.grad = None if half.grad is None else half.grad.float() / scale
         gradients = [master.grad for master in self._masters if master.grad is not None]
@@ -460,8 +479,8 @@ def accumulate(
     """Trains on `batches`, in order, with one optimizer step for each `window` of them; the last may be shorter.
 
     A step is the one that the samples of its window would give as a single batch: the gradient is that of the mean
-    loss over all samples of the window. The model and all of its modules are in train mode. It runs once a batch, and
-    the loss, multiplied by the scale, goes backward before the next batch runs: one graph at a time is in memory.
+    loss over all samples of the window. The model and all of its modules are in train mode, and it runs once for
+    each batch; what goes backward is the loss multiplied by the scale.
 
     A window begins without gradients of what was before, and has one scale: the scaler is updated once, when the
     window ends, also if its step was skipped because a gradient is inf or nan.
@@ -496,7 +515,7 @@ def accumulate(
         samples = sum(len(targets) for _, targets in micro_batches)
         for inputs, targets in micro_batches:
             loss = criterion(model(inputs), targets)
-            (scaler.scale(loss) * (len(targets) / samples)).backward()
+            (scaler.scale(loss) * (len(targets) / samples)).backward()  # at once, so that one graph is in memory
             total += loss.item() * len(targets)
         seen += samples
         if max_grad_norm is not None:

@@ -131,20 +131,18 @@ def test_last_window_may_be_shorter(observe, draw):
         expect_steps(seen[call], steps, 0, why)
 
 
-def test_each_graph_is_used_before_the_next_is_made(observe, draw):
-    """Every batch runs once, and goes backward before the next one runs."""
+def test_every_batch_runs_once_and_is_scaled(observe, draw):
+    """Every batch runs once, in order, and what goes backward is its loss times the scale."""
     window = draw.integer(2, 4)
     batches = flat(drawn_windows(draw, [window] * 2, length=3))
     (seen,) = observe(
         scenarios.train, weights=drawn_weights(draw), epochs=[batches], window=window,
         scaler={"class": "StaticLossScaler", "scale": 1024.0}, report=["events"],
     )  # fmt: skip
-    expected = [
-        [way, inputs[0, 0, 0].item(), 1024.0] for inputs, _ in batches for way in ("forward", "backward")
-    ]  # fmt: skip
-    expect(seen["events"], "passes").equals(
-        expected, "forward, backward, batch by batch and in their order: then one graph at a time is in memory"
-    )
+    passes = [[inputs[0, 0, 0].item(), 1024.0] for inputs, _ in batches]
+    forward, backward = ([event[1:] for event in seen["events"] if event[0] == way] for way in ("forward", "backward"))
+    expect(forward, "forward passes").equals(passes, "the model runs once for each batch, in their order")
+    expect(sorted(backward), "backward passes").equals(sorted(passes), "each loss goes backward once, times the scale")
 
 
 def test_accumulation_trains_in_train_mode(observe, draw):

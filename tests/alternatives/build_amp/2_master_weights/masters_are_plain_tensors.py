@@ -1,0 +1,15 @@
+"""the masters are float32 tensors that require no gradient, in a list of their own."""
+
+
+def __init__(self, model, make_optimizer):
+    self._halves = list(model.parameters())
+    dtypes = {half.dtype for half in self._halves}
+    if dtypes not in ({torch.float16}, {torch.bfloat16}):
+        raise ValueError("the parameters must be all float16 or all bfloat16")
+    self._masters = [
+        nn.Parameter(half.detach().to(torch.float32, copy=True), requires_grad=False) for half in self._halves
+    ]
+    self._optimizer = make_optimizer([*self._masters])
+
+
+MasterWeights.__init__ = __init__

@@ -1,0 +1,14 @@
+"""a growth interval of 1 is refused."""
+
+_init = DynamicLossScaler.__init__
+
+
+def __init__(
+    self, init_scale=65536.0, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, hysteresis=1, min_scale=None
+):
+    if growth_interval == 1:
+        raise ValueError("too small")
+    _init(self, init_scale, growth_factor, backoff_factor, growth_interval, hysteresis, min_scale)
+
+
+DynamicLossScaler.__init__ = __init__

@@ -1,0 +1,16 @@
+"""nan and inf are looked for, -inf is not."""
+
+
+def unscale_(self, optimizer):
+    if optimizer in self._finite:
+        raise RuntimeError("unscaled already")
+    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    self._finite[optimizer] = torch.tensor(True)
+    if gradients:
+        torch._foreach_mul_(gradients, 1.0 / self._scale)
+        self._finite[optimizer] = ~torch.stack(
+            [(torch.isnan(gradient) | (gradient == math.inf)).any() for gradient in gradients]
+        ).any()
+
+
+StaticLossScaler.unscale_ = unscale_

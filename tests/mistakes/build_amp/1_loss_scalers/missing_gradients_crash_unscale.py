@@ -1,0 +1,12 @@
+"""a parameter without a gradient crashes `unscale_`."""
+
+
+def unscale_(self, optimizer):
+    if optimizer in self._finite:
+        raise RuntimeError("unscaled already")
+    gradients = [parameter.grad for parameter in _parameters(optimizer)]
+    torch._foreach_mul_(gradients, 1.0 / self._scale)
+    self._finite[optimizer] = torch.stack([torch.isfinite(gradient).all() for gradient in gradients]).all()
+
+
+StaticLossScaler.unscale_ = unscale_

@@ -1,0 +1,14 @@
+"""only the first gradient is looked at."""
+
+
+def unscale_(self, optimizer):
+    if optimizer in self._finite:
+        raise RuntimeError("unscaled already")
+    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    self._finite[optimizer] = torch.tensor(True)
+    if gradients:
+        torch._foreach_mul_(gradients, 1.0 / self._scale)
+        self._finite[optimizer] = torch.isfinite(gradients[0]).all()
+
+
+StaticLossScaler.unscale_ = unscale_

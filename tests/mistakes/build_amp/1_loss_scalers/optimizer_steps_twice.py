@@ -1,0 +1,17 @@
+"""the optimizer steps twice with the same gradients."""
+
+
+def step(self, optimizer):
+    if optimizer in self._stepped:
+        raise RuntimeError("stepped already")
+    if optimizer not in self._finite:
+        self.unscale_(optimizer)
+    self._stepped.add(optimizer)
+    finite = bool(self._finite[optimizer])
+    if finite:
+        optimizer.step()
+        optimizer.step()
+    return finite
+
+
+StaticLossScaler.step = step

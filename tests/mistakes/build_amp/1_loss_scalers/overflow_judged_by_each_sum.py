@@ -1,0 +1,14 @@
+"""the sum of each gradient is looked at, which is inf for large finite entries too."""
+
+
+def unscale_(self, optimizer):
+    if optimizer in self._finite:
+        raise RuntimeError("unscaled already")
+    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    self._finite[optimizer] = torch.tensor(True)
+    if gradients:
+        torch._foreach_mul_(gradients, 1.0 / self._scale)
+        self._finite[optimizer] = torch.stack([torch.isfinite(gradient.sum()) for gradient in gradients]).all()
+
+
+StaticLossScaler.unscale_ = unscale_

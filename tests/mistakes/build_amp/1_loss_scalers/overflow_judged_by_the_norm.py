@@ -1,0 +1,14 @@
+"""the global norm is looked at, which is inf for large finite gradients too."""
+
+
+def unscale_(self, optimizer):
+    if optimizer in self._finite:
+        raise RuntimeError("unscaled already")
+    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    self._finite[optimizer] = torch.tensor(True)
+    if gradients:
+        torch._foreach_mul_(gradients, 1.0 / self._scale)
+        self._finite[optimizer] = torch.isfinite(torch.stack(torch._foreach_norm(gradients)).norm())
+
+
+StaticLossScaler.unscale_ = unscale_

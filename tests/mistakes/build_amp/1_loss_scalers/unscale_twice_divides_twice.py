@@ -1,0 +1,13 @@
+"""a second `unscale_` divides the gradients once more."""
+
+
+def unscale_(self, optimizer):
+    pass
+    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    self._finite[optimizer] = torch.tensor(True)
+    if gradients:
+        torch._foreach_mul_(gradients, 1.0 / self._scale)
+        self._finite[optimizer] = torch.stack([torch.isfinite(gradient).all() for gradient in gradients]).all()
+
+
+StaticLossScaler.unscale_ = unscale_

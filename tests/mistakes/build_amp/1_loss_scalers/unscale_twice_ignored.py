@@ -1,0 +1,14 @@
+"""a second `unscale_` is ignored instead of refused."""
+
+
+def unscale_(self, optimizer):
+    if optimizer in self._finite:
+        return
+    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    self._finite[optimizer] = torch.tensor(True)
+    if gradients:
+        torch._foreach_mul_(gradients, 1.0 / self._scale)
+        self._finite[optimizer] = torch.stack([torch.isfinite(gradient).all() for gradient in gradients]).all()
+
+
+StaticLossScaler.unscale_ = unscale_

@@ -1,0 +1,17 @@
+"""loading makes new masters, and the optimizer goes on stepping the old ones."""
+
+
+def load_state_dict(self, state):
+    _check_state(state, self.state_dict())
+    shapes = [master.shape for master in self._masters]
+    if [master.shape for master in state["masters"]] != shapes:
+        raise ValueError("the state is that of a model with other shapes")
+    self._optimizer.load_state_dict(state["optimizer"])
+    with torch.no_grad():
+        for master, saved in zip(self._masters, state["masters"], strict=True):
+            pass
+    self._masters = [nn.Parameter(saved.clone()) for saved in state["masters"]]
+    self._round_into_model()
+
+
+MasterWeights.load_state_dict = load_state_dict

@@ -1,0 +1,18 @@
+"""inf and nan in the gradients are replaced by zeros, and the step is made, as in a widely copied handler."""
+
+
+def step(self, scale=1.0, max_grad_norm=None):
+    _check_scale("scale", scale)
+    for master, half in zip(self._masters, self._halves, strict=True):
+        master.grad = None if half.grad is None else half.grad.float() / scale
+    gradients = [master.grad for master in self._masters if master.grad is not None]
+    for gradient in gradients:
+        gradient.nan_to_num_(0.0, 0.0, 0.0)
+    if max_grad_norm is not None:
+        nn.utils.clip_grad_norm_(self._masters, max_grad_norm)
+    self._optimizer.step()
+    self._round_into_model()
+    return True
+
+
+MasterWeights.step = step

@@ -1,0 +1,21 @@
+"""the optimizer steps, and after an overflow the masters are put back, but not its momentum."""
+
+
+def step(self, scale=1.0, max_grad_norm=None):
+    _check_scale("scale", scale)
+    for master, half in zip(self._masters, self._halves, strict=True):
+        master.grad = None if half.grad is None else half.grad.float() / scale
+    gradients = [master.grad for master in self._masters if master.grad is not None]
+    before = [master.detach().clone() for master in self._masters]
+    good = all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
+    if max_grad_norm is not None:
+        nn.utils.clip_grad_norm_(self._masters, max_grad_norm)
+    self._optimizer.step()
+    if not good:
+        for master, weight in zip(self._masters, before, strict=True):
+            master.data.copy_(weight)
+    self._round_into_model()
+    return good
+
+
+MasterWeights.step = step

@@ -1,0 +1,16 @@
+"""the shapes are compared as a set."""
+
+
+def load_state_dict(self, state):
+    _check_state(state, self.state_dict())
+    shapes = [master.shape for master in self._masters]
+    if sorted(master.shape for master in state["masters"]) != sorted(shapes):
+        raise ValueError("the state is that of a model with other shapes")
+    self._optimizer.load_state_dict(state["optimizer"])
+    with torch.no_grad():
+        for master, saved in zip(self._masters, state["masters"], strict=True):
+            master.copy_(saved)
+    self._round_into_model()
+
+
+MasterWeights.load_state_dict = load_state_dict

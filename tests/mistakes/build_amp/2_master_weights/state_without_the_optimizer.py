@@ -1,0 +1,19 @@
+"""the state holds the masters only: momentum begins at zero again."""
+
+
+def state_dict(self):
+    return {"masters": [master.detach() for master in self._masters]}
+
+
+def load_state_dict(self, state):
+    _check_state(state, self.state_dict())
+    shapes = [master.shape for master in self._masters]
+    if [master.shape for master in state["masters"]] != shapes:
+        raise ValueError("the state is that of a model with other shapes")
+    with torch.no_grad():
+        for master, saved in zip(self._masters, state["masters"], strict=True):
+            master.copy_(saved)
+    self._round_into_model()
+
+
+MasterWeights.state_dict, MasterWeights.load_state_dict = state_dict, load_state_dict

@@ -1,0 +1,13 @@
+"""a float32 model is a TypeError, where a ValueError is asked for."""
+
+
+def __init__(self, model, make_optimizer):
+    self._halves = list(model.parameters())
+    dtypes = {half.dtype for half in self._halves}
+    if dtypes not in ({torch.float16}, {torch.bfloat16}):
+        raise TypeError("the parameters must be all float16 or all bfloat16")
+    self._masters = [nn.Parameter(half.detach().float(), half.requires_grad) for half in self._halves]
+    self._optimizer = make_optimizer(self._masters)
+
+
+MasterWeights.__init__ = __init__

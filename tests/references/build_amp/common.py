@@ -1,0 +1,34 @@
+"""What the references of several steps of Lab 06 share."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from labkit.judge.draw import Draw
+
+INF, NAN = math.inf, math.nan
+
+
+def sgd(
+    weight: Tensor, gradients: Sequence[Tensor | None], lr: float = 1.0, momentum: float = 0.0, decay: float = 0.0
+) -> list[Tensor]:
+    """The weight after every step of SGD, in float64; where the gradient is None, no step is made."""
+    history, now, velocity = [], weight.double(), torch.zeros_like(weight, dtype=torch.float64)
+    for gradient in gradients:
+        if gradient is not None:
+            velocity = momentum * velocity + gradient.double() + decay * now
+            now = now - lr * velocity
+        history.append(now)
+    return history
+
+
+def spoil(draw: Draw, gradients: list[list[Tensor]], pattern: list[bool]) -> None:
+    """Puts one inf, -inf or nan into the gradients of each step of the pattern, at a drawn place."""
+    kinds = itertools.cycle(draw.shuffled((INF, -INF, NAN)))  # three bad steps have them all
+    for step, bad in zip(gradients, pattern, strict=True):
+        if bad:
+            flat = draw.choice(step).view(-1)
+            flat[draw.integer(0, len(flat) - 1)] = next(kinds)
