@@ -54,12 +54,15 @@ class StaticLossScaler:
         raise NotImplementedError("Step 1: StaticLossScaler.__init__")
 
     def scale(self, loss: Tensor) -> Tensor:
-        """The float32 product of `loss` (a float16, bfloat16 or float32 scalar) and the scale; gradients flow."""
+        """The float32 product of `loss` (a float16, bfloat16 or float32 scalar) and the scale; gradients flow.
+
+        `loss` itself stays as it is, to be reported.
+        """
         # TODO: the float32 product of loss and scale
         raise NotImplementedError("Step 1: StaticLossScaler.scale")
 
     def unscale_(self, optimizer: Optimizer) -> None:
-        """Divides the gradients of the optimizer's parameters by the scale, in place.
+        """Divides the float32 gradients of the optimizer's parameters, of all its groups, by the scale, in place.
 
         Whether all of them are finite is found out for this optimizer alone, and kept until `update`. Each entry is
         looked at: finite entries with an infinite sum or norm are finite. The answer stays on the device: nothing is
@@ -74,7 +77,9 @@ class StaticLossScaler:
     def step(self, optimizer: Optimizer) -> bool:
         """Steps the optimizer unless one of its gradients is inf or nan; says whether it did.
 
-        Unscales the gradients first, unless `unscale_` has done it since the last `update`.
+        Unscales the gradients first, unless `unscale_` has done it since the last `update`. An overflow that `unscale_`
+        found skips the step, even if the caller has changed the gradients since. An optimizer without any gradient has
+        no overflow.
 
         Raises:
             RuntimeError: this optimizer was stepped already since the last `update`; nothing has changed.
@@ -93,7 +98,10 @@ class StaticLossScaler:
         raise NotImplementedError("Step 1: StaticLossScaler.get_scale")
 
     def state_dict(self) -> dict[str, float | int]:
-        """What `load_state_dict` of a scaler with the same settings needs to go on from here."""
+        """The numbers that `load_state_dict` needs to go on from here, also of a scaler made with another scale.
+
+        They are a copy: what the scaler does later leaves them as they are.
+        """
         # TODO: the scale
         raise NotImplementedError("Step 1: StaticLossScaler.state_dict")
 
@@ -101,7 +109,8 @@ class StaticLossScaler:
         """Goes on from `state`.
 
         Raises:
-            ValueError: the state is not that of a scaler of this class; nothing has changed.
+            ValueError: the state is not that of a scaler of this class, or its scale is not a positive finite number;
+                nothing has changed.
         """
         # TODO: refuse a state of another kind; restore the scale
         raise NotImplementedError("Step 1: StaticLossScaler.load_state_dict")
@@ -110,7 +119,8 @@ class StaticLossScaler:
 class DynamicLossScaler(StaticLossScaler):
     """A loss scaler that finds its scale: down after an overflow, up after many steps without one.
 
-    An overflow is an iteration in which a gradient of any of the unscaled or stepped optimizers is inf or nan.
+    An overflow is an iteration in which a gradient of any of the unscaled or stepped optimizers is inf or nan; it
+    counts once, however many they are. The other methods do what those of `StaticLossScaler` do, with the scale of now.
     """
 
     def __init__(
@@ -134,7 +144,7 @@ class DynamicLossScaler(StaticLossScaler):
 
         Raises:
             ValueError: init_scale or min_scale is not a positive finite number; growth_factor is not a finite number
-                above 1; backoff_factor is not between 0 and 1; growth_interval or hysteresis is below 1.
+                above 1; backoff_factor is not above 0 and below 1; growth_interval or hysteresis is below 1.
         """
         # TODO: check the settings; no good iteration so far, all of the hysteresis left
         raise NotImplementedError("Step 1: DynamicLossScaler.__init__")
@@ -156,7 +166,10 @@ class DynamicLossScaler(StaticLossScaler):
         raise NotImplementedError("Step 1: DynamicLossScaler.update")
 
     def state_dict(self) -> dict[str, float | int]:
-        """What `load_state_dict` of a scaler with the same settings needs to go on from here, as if never stopped."""
+        """The numbers that `load_state_dict` of a scaler with the same settings needs to go on as if never stopped.
+
+        They are a copy: what the scaler does later leaves them as they are.
+        """
         # TODO: everything that update changes
         raise NotImplementedError("Step 1: DynamicLossScaler.state_dict")
 
@@ -164,7 +177,8 @@ class DynamicLossScaler(StaticLossScaler):
         """Goes on from `state`.
 
         Raises:
-            ValueError: the state is not that of a scaler of this class; nothing has changed.
+            ValueError: the state is not that of a scaler of this class, or its scale is not a positive finite number;
+                nothing has changed.
         """
         # TODO: refuse a state of another kind; restore everything
         raise NotImplementedError("Step 1: DynamicLossScaler.load_state_dict")
@@ -207,6 +221,9 @@ class MasterWeights:
             scale: what the loss was multiplied by before backward.
             max_grad_norm: if given (0.0 too), the true gradients are scaled down to this global 2-norm, measured in
                 float32 over all of them together; a smaller norm is left alone.
+
+        Raises:
+            ValueError: the scale is not a positive finite number; nothing has changed.
         """
         # TODO: gradients to float32, divide, check, clip, step the masters, round them into the model
         raise NotImplementedError("Step 2: MasterWeights.step")
@@ -317,8 +334,8 @@ def accumulate(
     """Trains on `batches`, in order, with one optimizer step for each `window` of them; the last may be shorter.
 
     A step is the one that the samples of its window would give as a single batch: the gradient is that of the mean
-    loss over all samples of the window. The model and all of its modules are in train mode. It runs once a batch, and
-    the loss, multiplied by the scale, goes backward before the next batch runs: one graph at a time is in memory.
+    loss over all samples of the window. The model and all of its modules are in train mode, and it runs once for
+    each batch; what goes backward is the loss multiplied by the scale.
 
     A window begins without gradients of what was before, and has one scale: the scaler is updated once, when the
     window ends, also if its step was skipped because a gradient is inf or nan.
