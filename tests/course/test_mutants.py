@@ -112,3 +112,12 @@ def test_a_bad_list_gets_one_line(text: str, said: str, lab: Lab) -> None:
     assert str(error.value).startswith(f"{path}: ")
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_an_exception_says_is_not_changed() -> None:
+    source = (
+        '"""Says no."""\n\n\ndef refuse(x: int) -> None:\n    if x < 0:\n        raise ValueError(f"not {x + 1}", x)\n'
+    )
+    found = [mutant for mutant, _ in mutants(source)]
+    assert {mutant.line for mutant in found} == {"if x < 0:", 'raise ValueError(f"not {x + 1}", x)'}
+    assert [mutant.becomes for mutant in found if mutant.line.startswith("raise")] == ["pass"]

@@ -41,13 +41,16 @@ class Mutant:
 
 
 def mutants(source: str) -> Iterator[tuple[Mutant, str]]:
-    """Every mutant of a lab file, with its source: single changes inside functions, none that Python refuses."""
+    """Every mutant of a lab file, with its source: single changes inside functions, none that Python refuses.
+
+    What an exception says is never graded, so nothing inside a `raise` is changed.
+    """
     wrapper = MetadataWrapper(cst.parse_module(source))
     positions, parents = wrapper.resolve(PositionProvider), wrapper.resolve(ParentNodeProvider)
     lines = source.splitlines()
     for node in parents:
         function = _function(node, parents)
-        for change in changes(node, parents) if function else ():
+        for change in changes(node, parents) if function and not _raised(node, parents) else ():
             code = _changed(wrapper.module, node, change)
             if code == source or not _compiles(code):
                 continue
@@ -132,6 +135,16 @@ def _function(node: cst.CSTNode, parents: Mapping[cst.CSTNode, cst.CSTNode]) -> 
             inside |= isinstance(around, cst.FunctionDef)
         around = parents.get(around)
     return ".".join(reversed(names)) if inside else ""
+
+
+def _raised(node: cst.CSTNode, parents: Mapping[cst.CSTNode, cst.CSTNode]) -> bool:
+    """Whether `node` is a part of what a `raise` raises."""
+    around = parents.get(node)
+    while around is not None and not isinstance(around, cst.BaseStatement):
+        if isinstance(around, cst.Raise):
+            return True
+        around = parents.get(around)
+    return False
 
 
 def _first_difference(before: list[str], after: list[str]) -> str:
