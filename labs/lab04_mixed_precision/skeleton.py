@@ -96,7 +96,7 @@ def scaled_backward(
     """True if the optimizer stepped, False if the step was skipped because a gradient was inf or nan.
 
     Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale. The
-    gradients alone decide about the step, whatever the loss is: finite ones are stepped with, however large. A skipped
+    gradients alone decide about the step, whatever the loss is: finite ones are stepped with, large or zero. A skipped
     step leaves the weights and the optimizer's state (but a fused one's) as they were, and the scale backs off, below 1
     too. No gradient is zeroed or taken away here, after a step or a skipped one. A disabled scaler gives a plain
     backward and step, which is still skipped for an inf or nan gradient.

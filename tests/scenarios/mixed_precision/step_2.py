@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt
-from scenarios.mixed_precision.common import make_optimizer
+from scenarios.mixed_precision.common import make_optimizer, optimizer_state
 
 
 def scalers(lab: Submission, settings: list, loss: Tensor) -> list:
@@ -67,8 +67,7 @@ def backward_steps(
     model = nn.ParameterList(weight.clone() for weight in weights)
     for parameter, gradient in zip(model, gradients[0], strict=True):
         parameter.requires_grad_(gradient is not None)
-    trainable = [parameter for parameter in model if parameter.requires_grad]
-    optim = make_optimizer(optimizer, trainable, lr=1.0)
+    optim = make_optimizer(optimizer, [parameter for parameter in model if parameter.requires_grad], lr=1.0)
     grad_scaler = torch.amp.GradScaler(weights[0].device.type, **scaler)
     seen: dict[str, list] = {"stepped": [], "scales": [], "weights": [], "gradients": [], "state": []}
     for step, step_gradients in enumerate(gradients):
@@ -81,12 +80,8 @@ def backward_steps(
         seen["scales"].append(grad_scaler.get_scale())
         seen["weights"].append([parameter.detach().clone() for parameter in model])
         seen["gradients"].append([None if p.grad is None else p.grad.clone() for p in model])
-        seen["state"].append([_plain(optim.state.get(parameter, {})) for parameter in trainable])
+        seen["state"].append(optimizer_state(optim))
     return seen
-
-
-def _plain(state: dict) -> dict:
-    return {name: value.clone() for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def backward_through_half(lab: Submission, gradient: Tensor, init_scale: float) -> dict:

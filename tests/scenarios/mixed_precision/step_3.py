@@ -18,6 +18,7 @@ from scenarios.mixed_precision.common import (
     make_optimizer,
     new_scaler,
     on_cpu,
+    optimizer_state,
     small_model,
 )
 
@@ -53,7 +54,7 @@ def train_steps(
     if stale:
         for parameter in model.parameters():
             parameter.grad = torch.full_like(parameter, stale)
-    seen: dict[str, list] = {"losses": [], "skipped": [], "scales": [], "hidden": [], "weights": []}
+    seen: dict[str, list] = {"losses": [], "skipped": [], "scales": [], "hidden": [], "weights": [], "state": []}
     limit = {} if max_grad_norm is None else {"max_grad_norm": max_grad_norm}
     for step, batch in enumerate(batches):
         if scalers and str(step) in scalers:
@@ -64,6 +65,7 @@ def train_steps(
         seen["scales"].append(trainer.scaler.get_scale())
         seen["hidden"].append(outputs[-1])
         seen["weights"].append({name: value.clone() for name, value in model.state_dict().items()})
+        seen["state"].append(optimizer_state(optim))
     return seen
 
 

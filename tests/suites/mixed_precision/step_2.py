@@ -119,12 +119,25 @@ def test_clipping_limits_the_true_norm(observe, draw):
 
 
 def test_clipping_spares_gradients_below_the_limit(observe, draw):
-    """Gradients whose norm is below the limit are left as they are."""
+    """Gradients whose norm is below the limit are left as they are, zeros too."""
     weights, gradients = normal_weights(draw), normal_gradients(draw, norm=5.0)
     limit, scaler = draw.number(5.5, 6.5), {"init_scale": drawn_scale(draw, 300, 3000)}
     seen = observe(scenarios.backward_steps, weights=weights, gradients=[gradients], scaler=scaler, max_grad_norm=limit)
     why = "the gradients' 2-norm is below the limit, so they must be left alone (measured unscaled, not value by value)"
     expect_weights(seen["weights"][0], weights, gradients, why)
+    seen = observe(
+        scenarios.backward_steps,
+        weights=weights,
+        gradients=[[torch.zeros_like(weight) for weight in weights]],
+        scaler=scaler,
+        max_grad_norm=limit,
+        optimizer="decay",
+    )
+    why = (
+        "zeros have the norm 0, which is finite and below the limit: do not divide by it, and step (with weight decay)"
+    )
+    expect_weights(seen["weights"][0], weights, weights, why, factor=0.25)
+    expect(seen["stepped"], "returned for gradients of zero").equals([True], why)
 
 
 def test_limit_of_zero_is_a_limit(observe, draw):

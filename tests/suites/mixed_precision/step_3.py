@@ -177,8 +177,8 @@ def test_gradients_are_fresh_in_every_step(observe, draw):
 
 
 def test_skipped_steps_are_reported(observe, draw):
-    """train_step returns the unscaled loss and whether its step was skipped."""
-    state, pattern = drawn_state(draw), draw.pattern(10)
+    """train_step returns the unscaled loss and whether its step was skipped; a skipped one moves nothing."""
+    state, pattern = drawn_state(draw), [*draw.pattern(9), True]  # a skip after good steps
     batches, scaler = linear_batches(draw, pattern), {"init_scale": 2.0 ** draw.integer(8, 11)}
     seen = observe(
         scenarios.train_steps,
@@ -188,9 +188,15 @@ def test_skipped_steps_are_reported(observe, draw):
         lr=1e-6,
         criterion="linear",
         scalers={"0": scaler},
+        optimizer="momentum",
     )
     why = "train_step returns (loss, step_skipped): True if nothing moved"
     expect(seen["skipped"], "step_skipped").equals(pattern, why)
+    for step in (step for step in range(1, len(pattern)) if pattern[step]):
+        for key, name in (("weights", "weights"), ("state", "optimizer's state")):
+            expect(seen[key][step], f"{name} after skipped step {step}").equals(
+                seen[key][step - 1], "a skipped step moves nothing: weights and optimizer are as they were before it"
+            )
     for step, scale in enumerate(scales_after(pattern, scaler["init_scale"], 2.0, 0.5, 2000)):
         expect(seen["scales"][step], f"loss scale after step {step}").close_to(
             scale, EXACT, why="every skip halves the loss scale"
