@@ -482,7 +482,7 @@ def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     norms = _batch_norms(model)
     if norms:  # they keep their statistics in float32, and want weights of the same dtype
-        fully_shard(norms, mesh=mesh, mp_policy=MixedPrecisionPolicy(reduce_dtype=torch.float32))
+        fully_shard(norms, mesh=mesh)
     uses = _uses(model)
     for layer in _layers(model):
         own = _uses(layer)
