@@ -98,8 +98,10 @@ def scaled_backward(
     Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale. The
     gradients alone decide about the step, whatever the loss is: finite ones are stepped with, large or zero. A skipped
     step leaves the weights and the optimizer's state (but a fused one's) as they were, and the scale backs off, below 1
-    too. No gradient is zeroed or taken away here, after a step or a skipped one. A disabled scaler gives a plain
-    backward and step, which is still skipped for an inf or nan gradient.
+    too. A disabled scaler gives a plain backward and step, which is still skipped for an inf or nan gradient.
+
+    No gradient is zeroed or taken away here, after a step or a skipped one. What a clip by an infinite norm makes of
+    them in a skipped step is left open, and so is whether they are unscaled then.
 
     Args:
         loss: scalar, not scaled.
@@ -181,7 +183,7 @@ class MixedPrecisionTrainer:
         counts every batch, `skipped_steps` those that moved nothing.
 
         Args:
-            dataloader: yields batches as `train_step` takes them.
+            dataloader: yields batches as `train_step` takes them, a sample a row; any iterable, a generator too.
             optimizer, criterion, max_grad_norm: as in `train_step`.
             sampler: a DistributedSampler; its `set_epoch` gets the epoch before the loader is iterated over, so that
                 every epoch has another order.
@@ -200,7 +202,7 @@ class MixedPrecisionTrainer:
         training mode of every submodule is put back afterwards, also if the model or the criterion raises.
 
         Args:
-            dataloader: yields (inputs, targets).
+            dataloader: yields (inputs, targets), a sample a row; any iterable, a generator too.
             criterion: maps (outputs, targets) to the mean loss of the batch.
 
         Raises:

@@ -220,6 +220,15 @@ def evaluations(
     return {"losses": losses, "hidden": outputs[-1] if outputs else None}
 
 
+def single_passes(lab: Submission, state: dict, batches: list, dtype: torch.dtype) -> dict:
+    """The losses of evaluate and train_epoch (lr 0) on generators of `batches`, which are gone through once only."""
+    model = small_model(state)
+    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    optimizer, criterion = torch.optim.SGD(model.parameters(), lr=0.0), CRITERIA["linear"]()
+    epoch = trainer.train_epoch((tuple(batch) for batch in batches), optimizer, criterion)
+    return {"evaluate": trainer.evaluate((tuple(batch) for batch in batches), criterion), "train_epoch": epoch["loss"]}
+
+
 def evaluation_leaves_behind(lab: Submission, weight: Tensor, data: list, modes: list, dtype: torch.dtype) -> dict:
     """Modes during and after evaluations that begin in `modes`; what they changed; whether gradients were recorded.
 
