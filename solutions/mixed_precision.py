@@ -121,17 +121,20 @@ def scaled_backward(
     """True if the optimizer stepped, False if the step was skipped because a gradient was inf or nan.
 
     Scales the loss, runs backward, unscales the gradients, clips them if asked, steps, and updates the loss scale. The
-    gradients alone decide about the step, whatever the loss is: finite ones are stepped with, however large. A skipped
+    gradients alone decide about the step, whatever the loss is: finite ones are stepped with, large or zero. A skipped
     step leaves the weights and the optimizer's state (but a fused one's) as they were, and the scale backs off, below 1
-    too. Gradients are never zeroed here. A disabled scaler gives a plain backward and step, which is still skipped for
-    an inf or nan gradient.
+    too. A disabled scaler gives a plain backward and step, which is still skipped for an inf or nan gradient.
+
+    No gradient is zeroed or taken away here, after a step or a skipped one. What a clip by an infinite norm makes of
+    them in a skipped step is left open, and so is whether they are unscaled then.
 
     Args:
         loss: scalar, not scaled.
         scaler: scales the loss; unscales, steps and backs off.
-        optimizer: owns the trainable parameters of `model`; it may have several groups, and may be a fused one.
-        model: parameters that are frozen or have no gradient are passed over, also one that was frozen with an old
-            gradient still in it, which stays there.
+        optimizer: owns the trainable parameters of `model`; it may have several groups, and may be a fused one. It may
+            own frozen ones too: their old gradients are not lost, what else becomes of them is left open.
+        model: parameters that are frozen or have no gradient are passed over, and None stays None. One that was frozen
+            with an old gradient in it keeps it as it is, whether the step is taken or skipped.
         max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together; a parameter that two modules
             share counts once. 0.0 is a limit too.
 
@@ -279,7 +282,7 @@ class MixedPrecisionTrainer:
         counts every batch, `skipped_steps` those that moved nothing.
 
         Args:
-            dataloader: yields batches as `train_step` takes them.
+            dataloader: yields batches as `train_step` takes them, a sample a row; any iterable, a generator too.
             optimizer, criterion, max_grad_norm: as in `train_step`.
             sampler: a DistributedSampler; its `set_epoch` gets the epoch before the loader is iterated over, so that
                 every epoch has another order.
@@ -314,7 +317,7 @@ class MixedPrecisionTrainer:
         training mode of every submodule is put back afterwards, also if the model or the criterion raises.
 
         Args:
-            dataloader: yields (inputs, targets).
+            dataloader: yields (inputs, targets), a sample a row; any iterable, a generator too.
             criterion: maps (outputs, targets) to the mean loss of the batch.
 
         Raises:
@@ -481,7 +484,7 @@ def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     norms = _batch_norms(model)
     if norms:  # they keep their statistics in float32, and want weights of the same dtype
-        fully_shard(norms, mesh=mesh, mp_policy=MixedPrecisionPolicy(reduce_dtype=torch.float32))
+        fully_shard(norms, mesh=mesh)
     uses = _uses(model)
     for layer in _layers(model):
         own = _uses(layer)

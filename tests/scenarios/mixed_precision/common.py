@@ -40,6 +40,13 @@ def make_optimizer(name: str, parameters: list, lr: float) -> torch.optim.Optimi
     return kinds[name](groups, lr=lr)
 
 
+def optimizer_state(optimizer: torch.optim.Optimizer) -> list[dict]:
+    """The tensors that the optimizer keeps for each of its parameters, by name."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    states = [optimizer.state.get(parameter, {}) for parameter in parameters]
+    return [{name: value.clone() for name, value in one.items() if isinstance(value, Tensor)} for one in states]
+
+
 def small_model(state: dict) -> SimpleModel:
     """A SimpleModel with the weights of `state`, sized after them (4 tensors a block, 2 for the last Linear)."""
     first, last = state["0.weight"], list(state.values())[-1]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt
-from scenarios.mixed_precision.common import make_optimizer
+from scenarios.mixed_precision.common import make_optimizer, optimizer_state
 
 
 def scalers(lab: Submission, settings: list, loss: Tensor) -> list:
@@ -67,8 +67,7 @@ def backward_steps(
     model = nn.ParameterList(weight.clone() for weight in weights)
     for parameter, gradient in zip(model, gradients[0], strict=True):
         parameter.requires_grad_(gradient is not None)
-    trainable = [parameter for parameter in model if parameter.requires_grad]
-    optim = make_optimizer(optimizer, trainable, lr=1.0)
+    optim = make_optimizer(optimizer, [parameter for parameter in model if parameter.requires_grad], lr=1.0)
     grad_scaler = torch.amp.GradScaler(weights[0].device.type, **scaler)
     seen: dict[str, list] = {"stepped": [], "scales": [], "weights": [], "gradients": [], "state": []}
     for step, step_gradients in enumerate(gradients):
@@ -81,12 +80,8 @@ def backward_steps(
         seen["scales"].append(grad_scaler.get_scale())
         seen["weights"].append([parameter.detach().clone() for parameter in model])
         seen["gradients"].append([None if p.grad is None else p.grad.clone() for p in model])
-        seen["state"].append([_plain(optim.state.get(parameter, {})) for parameter in trainable])
+        seen["state"].append(optimizer_state(optim))
     return seen
-
-
-def _plain(state: dict) -> dict:
-    return {name: value.clone() for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def backward_through_half(lab: Submission, gradient: Tensor, init_scale: float) -> dict:
@@ -100,22 +95,36 @@ def backward_through_half(lab: Submission, gradient: Tensor, init_scale: float) 
 
 
 def steps_beside_old_gradients(
-    lab: Submission, weights: list, gradients: list, old: list, frozen: list, scaler: dict, max_grad_norm: float | None
+    lab: Submission,
+    weights: list,
+    gradients: list,
+    old: list,
+    frozen: list,
+    scaler: dict,
+    max_grad_norm: float | None = None,
+    owned: bool = False,
 ) -> dict:
-    """Steps of `scaled_backward` with lr 1, where `frozen[i]` says which parameters were frozen holding `old[i]`."""
+    """Steps of `scaled_backward` with lr 1, where `frozen[i]` says which parameters are frozen and hold `old[i]`.
+
+    They hold it again before every step. The optimizer owns them too if `owned` says so. Reports of every step what was
+    returned, the weights and the gradients that were left; and at last which parameters are frozen.
+    """
     model = nn.ParameterList(weight.clone() for weight in weights)
-    for parameter, gradient, is_frozen in zip(model, old, frozen, strict=True):
+    for parameter, is_frozen in zip(model, frozen, strict=True):
         parameter.requires_grad_(not is_frozen)
-        parameter.grad = gradient.clone() if is_frozen else None
-    optimizer = make_optimizer("sgd", [parameter for parameter in model if parameter.requires_grad], lr=1.0)
+    optimizer = make_optimizer("sgd", [p for p in model if p.requires_grad or owned], lr=1.0)
     grad_scaler = torch.amp.GradScaler(weights[0].device.type, **scaler)
-    seen: dict[str, list] = {"stepped": [], "weights": []}
+    seen: dict[str, list] = {"stepped": [], "weights": [], "gradients": []}
     for step_gradients in gradients:
         optimizer.zero_grad()
+        for parameter, gradient, is_frozen in zip(model, old, frozen, strict=True):
+            if is_frozen:
+                parameter.grad = None if gradient is None else gradient.clone()
         loss = given_loss(list(model), step_gradients, 1.0)
         seen["stepped"].append(lab.scaled_backward(loss, grad_scaler, optimizer, model, max_grad_norm))
         seen["weights"].append([parameter.detach().clone() for parameter in model])
-    return seen | {"old": [parameter.grad for parameter, is_frozen in zip(model, frozen, strict=True) if is_frozen]}
+        seen["gradients"].append([None if p.grad is None else p.grad.clone() for p in model])
+    return seen | {"frozen": [not parameter.requires_grad for parameter in model]}
 
 
 class Twice(nn.Module):

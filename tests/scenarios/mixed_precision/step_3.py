@@ -18,6 +18,7 @@ from scenarios.mixed_precision.common import (
     make_optimizer,
     new_scaler,
     on_cpu,
+    optimizer_state,
     small_model,
 )
 
@@ -53,7 +54,7 @@ def train_steps(
     if stale:
         for parameter in model.parameters():
             parameter.grad = torch.full_like(parameter, stale)
-    seen: dict[str, list] = {"losses": [], "skipped": [], "scales": [], "hidden": [], "weights": []}
+    seen: dict[str, list] = {"losses": [], "skipped": [], "scales": [], "hidden": [], "weights": [], "state": []}
     limit = {} if max_grad_norm is None else {"max_grad_norm": max_grad_norm}
     for step, batch in enumerate(batches):
         if scalers and str(step) in scalers:
@@ -64,6 +65,7 @@ def train_steps(
         seen["scales"].append(trainer.scaler.get_scale())
         seen["hidden"].append(outputs[-1])
         seen["weights"].append({name: value.clone() for name, value in model.state_dict().items()})
+        seen["state"].append(optimizer_state(optim))
     return seen
 
 
@@ -216,6 +218,15 @@ def evaluations(
     measure = CRITERIA[criterion]()
     losses = [attempt(lambda data=data: trainer.evaluate(loader(data, batch_size), measure)) for data in sets]
     return {"losses": losses, "hidden": outputs[-1] if outputs else None}
+
+
+def single_passes(lab: Submission, state: dict, batches: list, dtype: torch.dtype) -> dict:
+    """The losses of evaluate and train_epoch (lr 0) on generators of `batches`, which are gone through once only."""
+    model = small_model(state)
+    trainer = lab.MixedPrecisionTrainer(model, dtype)
+    optimizer, criterion = torch.optim.SGD(model.parameters(), lr=0.0), CRITERIA["linear"]()
+    epoch = trainer.train_epoch((tuple(batch) for batch in batches), optimizer, criterion)
+    return {"evaluate": trainer.evaluate((tuple(batch) for batch in batches), criterion), "train_epoch": epoch["loss"]}
 
 
 def evaluation_leaves_behind(lab: Submission, weight: Tensor, data: list, modes: list, dtype: torch.dtype) -> dict:

@@ -119,12 +119,25 @@ def test_clipping_limits_the_true_norm(observe, draw):
 
 
 def test_clipping_spares_gradients_below_the_limit(observe, draw):
-    """Gradients whose norm is below the limit are left as they are."""
+    """Gradients whose norm is below the limit are left as they are, zeros too."""
     weights, gradients = normal_weights(draw), normal_gradients(draw, norm=5.0)
     limit, scaler = draw.number(5.5, 6.5), {"init_scale": drawn_scale(draw, 300, 3000)}
     seen = observe(scenarios.backward_steps, weights=weights, gradients=[gradients], scaler=scaler, max_grad_norm=limit)
     why = "the gradients' 2-norm is below the limit, so they must be left alone (measured unscaled, not value by value)"
     expect_weights(seen["weights"][0], weights, gradients, why)
+    seen = observe(
+        scenarios.backward_steps,
+        weights=weights,
+        gradients=[[torch.zeros_like(weight) for weight in weights]],
+        scaler=scaler,
+        max_grad_norm=limit,
+        optimizer="decay",
+    )
+    why = (
+        "zeros have the norm 0, which is finite and below the limit: do not divide by it, and step (with weight decay)"
+    )
+    expect_weights(seen["weights"][0], weights, weights, why, factor=0.25)
+    expect(seen["stepped"], "returned for gradients of zero").equals([True], why)
 
 
 def test_limit_of_zero_is_a_limit(observe, draw):
@@ -399,15 +412,18 @@ def test_shared_parameter_counts_once(observe, draw):
 
 
 def test_old_gradients_of_frozen_parameters_count_nowhere(observe, draw):
-    """A parameter that was frozen with a gradient in it counts in no norm and skips no step."""
+    """A parameter that was frozen with a gradient in it counts in no norm, skips no step and keeps that gradient."""
     for scaler in draw.shuffled(({"init_scale": drawn_scale(draw, 300, 3000)}, {"enabled": False})):
         for limit in draw.shuffled((None, draw.number(0.5, 1.5))):
-            frozen = draw.pattern(6, share=0.5)
+            frozen, pattern = draw.pattern(6, share=0.5), draw.pattern(4, share=0.5)
             weights = [draw.normal(4) for _ in frozen]
             old = [draw.normal(4) * 10.0 ** draw.integer(1, 3) for _ in frozen]
             if limit is None:
                 old[frozen.index(True)][draw.integer(0, 3)] = draw.choice((INF, -INF, NAN))
-            flats = [draw.vector(4 * frozen.count(False), 5.0) for _ in range(3)]
+            flats = [draw.vector(4 * frozen.count(False), 5.0) for _ in pattern]
+            for flat, bad in zip(flats, pattern, strict=True):
+                if bad:
+                    flat[draw.integer(0, len(flat) - 1)] = draw.choice((INF, -INF, NAN))
             gradients = [[None if is_frozen else next(used) for is_frozen in frozen]
                          for used in (iter(flat.split(4)) for flat in flats)]  # fmt: skip
             seen = observe(
@@ -415,16 +431,18 @@ def test_old_gradients_of_frozen_parameters_count_nowhere(observe, draw):
                 weights=weights, gradients=gradients, old=old, frozen=frozen, scaler=scaler, max_grad_norm=limit,
             )  # fmt: skip
             why = "a frozen parameter takes no part, whatever gradient it still holds: look at requires_grad too"
-            expect(seen["stepped"], "returned").equals([True] * 3, why)
-            before = weights
-            for step, step_gradients in enumerate(gradients):
-                factor = 1.0 if limit is None else limit / 5.0
-                expect_weights(seen["weights"][step], before, step_gradients, why, factor)
-                before = seen["weights"][step]
+            expect(seen["stepped"], "returned").equals([not bad for bad in pattern], why)
+            expect(seen["frozen"], "which parameters are frozen afterwards").equals(frozen, why)
             held = [gradient for gradient, is_frozen in zip(old, frozen, strict=True) if is_frozen]
-            expect(seen["old"], "what the frozen parameters hold afterwards").equals(
-                held, "no gradient is zeroed or taken away here: a frozen one is passed over, and stays"
-            )
+            before = weights
+            for step, (bad, step_gradients) in enumerate(zip(pattern, gradients, strict=True)):
+                moves = [None] * len(frozen) if bad else step_gradients
+                expect_weights(seen["weights"][step], before, moves, why, 1.0 if limit is None else limit / 5.0)
+                before = seen["weights"][step]
+                left = [one for one, is_frozen in zip(seen["gradients"][step], frozen, strict=True) if is_frozen]
+                expect(left, f"what the frozen parameters hold after {'skipped ' * bad}step {step}").equals(
+                    held, "no gradient is zeroed or taken away here: a frozen one is passed over, and stays"
+                )
 
 
 def test_fused_optimizer_skips_too(observe, draw):
@@ -457,22 +475,36 @@ def test_limit_below_zero_is_refused(observe, draw):
 
 
 def test_skip_keeps_the_gradients(observe, draw):
-    """A skipped step zeroes no gradient either."""
-    weights = normal_weights(draw)
-    pattern, gradients = overflowing(draw, steps=10)
-    why = "zeroing gradients is the caller's business, after a skipped step too"
+    """A skipped step zeroes no gradient and takes none away, also not the old one of a frozen parameter."""
+    why = "zeroing gradients is the caller's business, after a skipped step too; what was set aside is put back"
     for scaler in draw.shuffled(({"init_scale": 512.0}, {"enabled": False})):
-        seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, scaler=scaler)
-        for step, bad in enumerate(pattern):
-            left = seen["gradients"][step]
-            for index, (one, weight) in enumerate(zip(left, weights, strict=True)):
-                kind = (one.dtype, one.shape) if isinstance(one, Tensor) else one
-                what = f"a gradient of parameter {index} after step {step}, of its dtype and shape"
-                expect(kind == (weight.dtype, weight.shape), what).equals(True, why)
-            one, other = (torch.cat([part.reshape(-1) for part in parts]) for parts in (left, gradients[step]))
-            if bad and one.isfinite().any():  # unscaled or not: the finite entries have their ratios; all may be nan
-                one, other = (torch.where(other.isfinite(), flat, 0.0) for flat in (one, other))
-                rounding = Tolerance("float32 rounding of the norm", atol=1e-5)
-                expect(one / one.norm(), f"direction of the gradient after skipped step {step}").close_to(
-                    other / other.norm(), rounding, why
-                )
+        pattern, gradients = overflowing(draw, steps=10)
+        weights, old = [*normal_weights(draw), *(draw.normal(4) for _ in range(3))], [None] * 6
+        held, empty, _ = draw.shuffled((3, 4, 5))  # two are frozen, one of them with an old gradient; one is unused
+        old[held] = draw.normal(4)
+        seen = observe(
+            scenarios.steps_beside_old_gradients,
+            weights=weights,
+            gradients=[[*step_gradients, None, None, None] for step_gradients in gradients],
+            old=old,
+            frozen=[index in (held, empty) for index in range(6)],
+            scaler=scaler,
+            owned=True,
+        )
+        for step, (bad, step_gradients) in enumerate(zip(pattern, gradients, strict=True)):
+            left, kind = seen["gradients"][step], "skipped step" if bad else "step"
+            for index, (one, true) in enumerate(zip(left, [*step_gradients, *old[3:]], strict=True)):
+                kinds = [(part.dtype, part.shape) if isinstance(part, Tensor) else part for part in (one, true)]
+                asked = "no gradient" if true is None else "a gradient of its dtype and shape"
+                expect(kinds[0] == kinds[1], f"parameter {index} has {asked} after {kind} {step}").equals(True, why)
+            # Unscaled or not, the finite entries have their ratios; all may be nan.
+            for name, one, true in (
+                ("the gradient", *(torch.cat([part.reshape(-1) for part in g[:3]]) for g in (left, step_gradients))),
+                ("a frozen parameter's old gradient", left[held], old[held]),
+            ):
+                if one.isfinite().any():
+                    one, true = (torch.where(true.isfinite(), part, 0.0) for part in (one, true))
+                    rounding = Tolerance("float32 rounding of the norm", atol=1e-5)
+                    expect(one / one.norm(), f"direction of {name} after {kind} {step}").close_to(
+                        true / true.norm(), rounding, why
+                    )

@@ -177,8 +177,8 @@ def test_gradients_are_fresh_in_every_step(observe, draw):
 
 
 def test_skipped_steps_are_reported(observe, draw):
-    """train_step returns the unscaled loss and whether its step was skipped."""
-    state, pattern = drawn_state(draw), draw.pattern(10)
+    """train_step returns the unscaled loss and whether its step was skipped; a skipped one moves nothing."""
+    state, pattern = drawn_state(draw), [*draw.pattern(9), True]  # a skip after good steps
     batches, scaler = linear_batches(draw, pattern), {"init_scale": 2.0 ** draw.integer(8, 11)}
     seen = observe(
         scenarios.train_steps,
@@ -188,9 +188,15 @@ def test_skipped_steps_are_reported(observe, draw):
         lr=1e-6,
         criterion="linear",
         scalers={"0": scaler},
+        optimizer="momentum",
     )
     why = "train_step returns (loss, step_skipped): True if nothing moved"
     expect(seen["skipped"], "step_skipped").equals(pattern, why)
+    for step in (step for step in range(1, len(pattern)) if pattern[step]):
+        for key, name in (("weights", "weights"), ("state", "optimizer's state")):
+            expect(seen[key][step], f"{name} after skipped step {step}").equals(
+                seen[key][step - 1], "a skipped step moves nothing: weights and optimizer are as they were before it"
+            )
     for step, scale in enumerate(scales_after(pattern, scaler["init_scale"], 2.0, 0.5, 2000)):
         expect(seen["scales"][step], f"loss scale after step {step}").close_to(
             scale, EXACT, why="every skip halves the loss scale"
@@ -272,6 +278,7 @@ def test_epoch_loss_is_the_mean_over_samples(observe, draw):
         why = "every sample counts alike: a short last batch counts less; only inf and nan ones are left out, no skips"
         tolerance = FLOAT32 if dtype == torch.float32 else HALF_TRAINING
         expect(seen["results"][0]["loss"], "loss").close_to(mean_loss(state, data, dtype), tolerance, why)
+    expect_single_pass(observe, draw, "train_epoch")
 
 
 def test_epoch_trains_on_every_batch(observe, draw):
@@ -421,6 +428,18 @@ def test_evaluate_gives_the_mean_over_samples(observe, draw):
         why = "weight every batch by its number of samples: a short last batch counts less, and is not left out"
         tolerance = FLOAT32 if dtype == torch.float32 else HALF_TRAINING
         expect(seen["losses"][0], "evaluate()").close_to(mean_loss(state, data, dtype), tolerance, why)
+    expect_single_pass(observe, draw, "evaluate")
+
+
+def expect_single_pass(observe, draw, name):
+    """The mean over samples of sequences, whose length differs from batch to batch, from a generator."""
+    state, sizes = drawn_state(draw), draw.shuffled(((1, 5), (4, 2), (3, 3)))
+    batches = [[draw.normal(*size, 8), draw.away_from_zero(*size, 3)] for size in sizes]
+    losses, _ = reference_training(state, batches, torch.float32, 0.0, "linear")
+    mean = sum(loss * size[0] for loss, size in zip(losses, sizes, strict=True)) / sum(size[0] for size in sizes)
+    seen = observe(scenarios.single_passes, state=state, batches=batches, dtype=torch.float32)
+    why = "a sample is a row, however long it is; a loader may be an iterable that can be gone through once only"
+    expect(seen[name], f"loss of {name} on sequences from a generator").close_to(mean, FLOAT32, why)
 
 
 def test_evaluate_measures_with_the_criterion(observe, draw):

@@ -1,0 +1,19 @@
+"""train_epoch weights a batch by the elements of its targets instead of its samples."""
+
+
+class MixedPrecisionTrainer(MixedPrecisionTrainer):
+    def train_epoch(self, dataloader, optimizer, criterion, max_grad_norm=None, sampler=None, epoch=0):
+        if sampler is not None:
+            sampler.set_epoch(epoch)
+        total_loss, samples, skipped_steps, total_steps = 0.0, 0, 0, 0
+        for batch in dataloader:
+            loss, skipped = self.train_step(batch, optimizer, criterion, max_grad_norm)
+            total_steps += 1
+            skipped_steps += skipped
+            if math.isfinite(loss):
+                total_loss += loss * batch[1].numel()
+                samples += batch[1].numel()
+        if total_steps == 0:
+            raise ValueError("the data loader is empty")
+        loss = self._mean_over_ranks(total_loss, samples)
+        return {"loss": loss, "skipped_steps": skipped_steps, "total_steps": total_steps}
