@@ -7,7 +7,7 @@ import pytest
 from labkit.course.manifest import Lab
 
 # What such a run does without: caches, plugins and rewritten asserts that a graded suite does not use.
-UNUSED = ("cacheprovider", "hypothesispytest", "unraisableexception", "xdist", "xdist.looponfail")
+UNUSED = ("cacheprovider", "hypothesispytest", "logging", "unraisableexception", "xdist", "xdist.looponfail")
 LEAN = ("-q", *(f"-pno:{plugin}" for plugin in UNUSED), "--assert=plain")
 
 
