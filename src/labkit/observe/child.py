@@ -154,9 +154,11 @@ def how_it_ended(code: int) -> str:
     return f"ended by {name}"
 
 
-def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Iterator[tuple[int, str]]:
+def run_forked(
+    job: Callable[[int], object], count: int, scratch: Path, limit: float | None = None
+) -> Iterator[tuple[int, str]]:
     """Runs `job(0)` to `job(count - 1)` on all cores, a forked child each; yields each number with what it printed,
-    as they end. A job that takes longer than `TIME_LIMIT` is killed.
+    as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`, is killed.
     """
     workers, waiting = usable_cores(), list(range(count))
     outputs = [scratch / f"output-{index}" for index in range(count)]
@@ -167,7 +169,7 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
                 child = Child.fork(functools.partial(_do, job, index), Setting(output=outputs[index]))
-                running[index] = (child, time.monotonic() + TIME_LIMIT)
+                running[index] = (child, time.monotonic() + (limit or TIME_LIMIT))
             for index, (child, deadline) in list(running.items()):
                 if child.poll():
                     if time.monotonic() > deadline:
