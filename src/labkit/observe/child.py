@@ -114,14 +114,17 @@ class Child:
                 kill_group(self.pid)
             self._ended(os.waitpid(self.pid, 0)[1])
 
-    def where(self, path: Path, group: bool = False) -> tuple[int, str] | None:
+    def where(self, path: Path, below: bool = False) -> tuple[int, str] | None:
         """Line and function of the file at `path` where it is now, C code included, or None if it is elsewhere.
 
-        `group`: its own children are asked too; they must have inherited what it does on the signal.
+        `below`: its own child is asked in its place, if it has one, which must have inherited what it does on the
+        signal. Never both: they would write into the file at the same time, word by word.
         """
         if self.code is not None or self.setting.stack is None or not self.setting.stack.exists():
             return None
-        (os.killpg if group else os.kill)(self.pid, self.setting.signal)
+        for pid in (_children(self.pid) if below else []) or [self.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, self.setting.signal)
         end = time.monotonic() + WHERE
         while time.monotonic() < end and not (found := line_in_stack(path, _read(self.setting.stack))):
             time.sleep(0.02)
@@ -139,6 +142,11 @@ class Child:
         self.code = os.waitstatus_to_exitcode(status)
         if self.setting.group:
             kill_group(self.pid)
+
+
+def _children(pid: int) -> list[int]:
+    """Its children, where the system says so (Linux)."""
+    return [int(child) for child in _read(Path(f"/proc/{pid}/task/{pid}/children")).split()]
 
 
 def line_text(path: Path, found: tuple[int, str] | None) -> str:
