@@ -21,6 +21,7 @@ from labkit.course.errors import LabError
 from labkit.course.records import Record, State
 from labkit.judge import graded, verdicts
 from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite, labs_that_run
+from labkit.judge.suite import import_once
 from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, how_it_ended, line_text
@@ -50,6 +51,8 @@ class Supervisor:
 
     def run(self) -> None:
         """Raises LabError if a lab file cannot be imported, and what pytest's own loop raises to stop."""
+        for stem in self.suite.ranks:
+            import_once(self.suite.labs[stem])  # here, not in the child and in its server of ranks
         with TemporaryDirectory(prefix="labkit-run-") as folder:
             while self.left:
                 self._one_child(Path(folder, "stack"))
