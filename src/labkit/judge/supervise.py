@@ -21,12 +21,11 @@ from labkit.course.errors import LabError
 from labkit.course.records import Record, State
 from labkit.judge import graded, verdicts
 from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite, labs_that_run
-from labkit.judge.suite import import_once
 from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, how_it_ended, line_text
 from labkit.observe.rank_group import START
-from labkit.observe.ranks import SPAWN
+from labkit.observe.ranks import SPAWN, import_for_ranks
 
 GRACE = 2.0  # seconds after which a test is ended that does not end itself at its limit
 RUN_LIMIT = 300.0  # seconds for all tests together
@@ -51,8 +50,8 @@ class Supervisor:
 
     def run(self) -> None:
         """Raises LabError if a lab file cannot be imported, and what pytest's own loop raises to stop."""
-        for stem in self.suite.ranks:
-            import_once(self.suite.labs[stem])  # here, not in the child and in its server of ranks
+        if self.suite.ranks:
+            import_for_ranks()  # here, not in the child and in its server of ranks
         with TemporaryDirectory(prefix="labkit-run-") as folder:
             while self.left:
                 self._one_child(Path(folder, "stack"))
