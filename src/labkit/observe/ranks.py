@@ -100,11 +100,12 @@ def import_for_ranks() -> None:
 
 def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, first: Shape) -> None:
     import_for_ranks()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the process above is gone: clear away what is left
     channel = Channel.inherited(channel) if isinstance(channel, int) else channel
     start = functools.partial(RankGroup, work, device, path, close=(channel.fileno(),))
-    ranks = start(first)
+    ranks: RankGroup | None = None
     try:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the process above is gone: clear away what is left
+        ranks = start(first)
         while True:
             number, job, size, group, seconds = parse(channel.receive())
             shape = Shape(size, group)
@@ -121,4 +122,5 @@ def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, f
         return
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it comes with the end of the channel, and would stop this
-        ranks.kill()
+        if ranks is not None:
+            ranks.kill()
