@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labkit.observe import child
-from labkit.observe.child import run_forked
+from labkit.observe.child import Child, Setting, run_forked
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -148,3 +148,27 @@ def test_other_children_of_this_process_are_left_alone(tmp_path: Path) -> None:
     other = subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(7)"])
     outputs(lambda index: time.sleep(0.3), 1, tmp_path)
     assert other.wait() == 7
+
+
+def test_place_of_a_hang_in_a_child_of_the_child_is_found_each_time(tmp_path: Path) -> None:
+    """Only one of the two may write where it is: two at once mix up their words."""
+    lab, started = tmp_path / "lab.py", tmp_path / "started"
+    lab.write_text("def hangs(started):\n    started.touch()\n    while True:\n        pass\n")
+    names: dict = {}
+    exec(compile(lab.read_text(), lab, "exec"), names)
+
+    def job() -> None:
+        if os.fork():
+            time.sleep(60)
+        names["hangs"](started)
+
+    for number in range(10):
+        hangs = Child.fork(job, Setting(output=tmp_path / "output", stack=tmp_path / f"stack-{number}"))
+        try:
+            while not started.exists():
+                time.sleep(0.01)
+            place = hangs.where(lab, below=True)
+            assert place is not None and place[1] == "hangs"
+        finally:
+            hangs.kill()
+            started.unlink()

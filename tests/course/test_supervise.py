@@ -1,12 +1,14 @@
 """What becomes of errors around the graded tests, in the process that runs them: none of them is the student's."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from labkit.course.errors import LabError
 from labkit.judge import supervise
+from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite
 from labkit.judge.supervise import Supervisor
 from labkit.observe.channel import Channel, Closed
 
@@ -35,3 +37,25 @@ def test_a_child_that_nobody_listens_to_ends_without_a_word(error: BaseException
     theirs.close()
     with pytest.raises(Closed):
         ours.receive()
+
+
+def test_the_lab_file_that_is_imported_is_named(tmp_path: Path) -> None:
+    """Each lab of a run has its own; the child says which one it comes to."""
+    paths = {stem: tmp_path / f"{stem}.py" for stem in ("one", "two")}
+    for path in paths.values():
+        path.write_text("x = 1\n")
+    suite = GradedSuite(SimpleNamespace(device="cpu", overlay=None, replay=None))
+    suite.paths, suite.labs = paths, dict.fromkeys(paths, SimpleNamespace(builds_on=()))
+    supervisor = Supervisor(suite, SimpleNamespace(items=[]), 0)
+    suite.in_import = lambda stem: supervisor._hear({"import": stem})
+    suite.load(list(paths), clean=True)
+    ended = SimpleNamespace(poll=lambda: False, kill=lambda: None, code=3)
+    with pytest.raises(LabError, match=r"two\.py: your code ended Python itself \(exit code 3\) while the file was"):
+        supervisor._crashed(ended)
+
+
+def test_a_run_may_take_the_seconds_that_the_manifest_sets() -> None:
+    long, usual = SimpleNamespace(seconds=400.0), SimpleNamespace(seconds=None)
+    lab = SimpleNamespace(own_seconds=lambda behaviour: behaviour.seconds)
+    items = [SimpleNamespace(stash={LAB: lab, BEHAVIOUR: behaviour}) for behaviour in (long, usual)]
+    assert Supervisor(SimpleNamespace(), SimpleNamespace(items=items), 0).limit == supervise.RUN_LIMIT + 400.0

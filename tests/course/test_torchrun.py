@@ -170,7 +170,7 @@ def test_two_machines_train_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_a_job_that_loses_a_rank_ends_as_an_undisturbed_one(strategy: str, tmp_path: Path) -> None:
     straight = tmp_path / "straight"
-    training = (*SETTINGS, "--epochs", 12, "--strategy", strategy, "--checkpoint-every", 1, "--checkpoint")
+    training = (*SETTINGS, "--epochs", 7, "--strategy", strategy, "--checkpoint-every", 1, "--checkpoint")
     assert torchrun(2, *training, straight).err == ""
     for kill in range(-(-KILLS // 2)):
         folder = tmp_path / str(kill)
@@ -178,7 +178,7 @@ def test_a_job_that_loses_a_rank_ends_as_an_undisturbed_one(strategy: str, tmp_p
         run = folder / "run"
         job = ("--standalone", "--nproc_per_node=2", "--max-restarts=1", SOLUTION, *training, run)
         with started(folder, *job) as process:
-            step = random.randint(1, 24)
+            step = random.randint(1, 9)  # of 21: it must not come to its end before it is killed
             while last_step(run) < step:
                 assert process.poll() is None, (folder / "err").read_text()
                 time.sleep(0.005)
@@ -188,5 +188,5 @@ def test_a_job_that_loses_a_rank_ends_as_an_undisturbed_one(strategy: str, tmp_p
             out, _ = process.communicate(timeout=DEADLINE)
         assert process.returncode == 0, (folder / "err").read_text()
         steps = int(re.search(r"^resumed from .* after (\d+) steps", out, re.M)[1])
-        assert step <= seen <= steps < 36
+        assert step <= seen <= steps < 21
         assert equal(straight, run)

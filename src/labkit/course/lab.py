@@ -98,10 +98,14 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
         """The packages that this step, or the whole lab, needs and that are not installed."""
         return tuple(name for name in dict.fromkeys(self.needs + self.step(step).needs) if not _installed(name))
 
+    def own_seconds(self, behaviour: Behaviour) -> float | None:
+        """The limit that the manifest sets for the behaviour's test, if it does."""
+        return behaviour.seconds or self.step(behaviour.step).seconds
+
     def seconds_for(self, behaviour: Behaviour) -> float:
         """How long the behaviour's test may take; with ranks, one run on them."""
-        step = self.step(behaviour.step)
-        return behaviour.seconds or step.seconds or (SECONDS_ON_RANKS if step.ranks > 1 else SECONDS)
+        usual = SECONDS_ON_RANKS if self.step(behaviour.step).ranks > 1 else SECONDS
+        return self.own_seconds(behaviour) or usual
 
     def limit_of(self, behaviour: Behaviour) -> float:
         """Seconds for the behaviour's test as a whole."""

@@ -50,7 +50,8 @@ class GradedSuite:
         self.returned: dict[str, list[object]] = {}
         self.replayed = json.loads(Path(option.replay).read_text()) if option.replay else None
         self.overlay = Path(option.overlay).resolve() if option.overlay else None
-        # What a supervising process is told: that a test now runs, and that someone debugs it.
+        # What a supervising process is told: whose file is imported, that a test now runs, that someone debugs it.
+        self.in_import: Callable[[str], None] = lambda stem: None
         self.in_call: Callable[[pytest.Item], None] = lambda item: None
         self.in_debugger: Callable[[], None] = lambda: None
 
@@ -81,6 +82,7 @@ class GradedSuite:
             others = tuple(server.channel.fileno() for server in self.servers.values())
             self.servers[stem] = RankServer(work, rank_device, clean, path, self.ranks[stem], others)
         for stem in stems:
+            self.in_import(stem)
             with limited(LOADING):
                 module = load_implementation(self.paths[stem], self.overlay, self.labs[stem].builds_on)
             self.observers[stem] = Observer(module, device, self.servers.get(stem))

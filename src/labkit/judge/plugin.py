@@ -40,8 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def draw(request: pytest.FixtureRequest) -> Draw:
     """Draws this test's inputs; torch's own generator starts from the same seed."""
-    drawn = Draw(request.config.option.seed, request.node.name)
-    torch.manual_seed(drawn.seed)
+    option = request.config.option
+    drawn = Draw(option.seed, request.node.name)
+    if option.device == "cuda":
+        torch.manual_seed(drawn.seed)
+    else:  # the line above would read the source of every frame of the stack, three times, in case CUDA is used later
+        torch.default_generator.manual_seed(drawn.seed)
     return drawn
 
 
@@ -110,7 +114,7 @@ class _Hooks:
         if not self.suite.labs or session.testsfailed or session.config.option.collectonly:
             return None
         try:
-            if not self._can_supervise(session.config):
+            if not (self.only_graded and can_supervise(session.config)):
                 own = [item for item in session.items if BEHAVIOUR in item.stash]
                 self.suite.load(labs_that_run(own), clean=self.only_graded)
                 return None
@@ -119,14 +123,6 @@ class _Hooks:
         except LabError as error:
             self.suite.labs.clear()  # nothing is known of any of them
             raise pytest.UsageError(str(error)) from None
-
-    def _can_supervise(self, config: pytest.Config) -> bool:
-        """Whether the tests can run in a fork of this process, which has only imported, and nobody debugs them."""
-        option = config.option
-        interactive = option.usepdb or getattr(option, "trace", False) or debugging()
-        spread = hasattr(config, "workerinput") or config.pluginmanager.has_plugin("dsession")
-        cpu = option.device == "cpu" and sys.platform == "linux"
-        return self.only_graded and cpu and not interactive and not spread
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -233,6 +229,14 @@ def _write(terminal: pytest.TerminalReporter, said: Iterable[Line]) -> None:
         markup = {STYLES.get(name, name): True for name in line.style.split()}
         for piece in pieces(line, columns):
             terminal.write_line(piece, **markup)
+
+
+def can_supervise(config: pytest.Config) -> bool:
+    """Whether graded tests can run in a fork of this process, which has only imported, and nobody debugs them."""
+    option = config.option
+    interactive = option.usepdb or getattr(option, "trace", False) or debugging()
+    spread = hasattr(config, "workerinput") or config.pluginmanager.has_plugin("dsession")
+    return option.device == "cpu" and sys.platform == "linux" and not interactive and not spread
 
 
 def _lab_of(path: Path) -> Lab | None:

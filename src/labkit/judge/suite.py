@@ -5,22 +5,23 @@ from collections.abc import Sequence
 import pytest
 
 from labkit.course.manifest import Lab
+from labkit.observe.ranks import import_for_ranks
 
 # What such a run does without: caches, plugins and rewritten asserts that a graded suite does not use.
-UNUSED = ("cacheprovider", "hypothesispytest", "unraisableexception", "xdist", "xdist.looponfail")
+UNUSED = ("cacheprovider", "hypothesispytest", "logging", "unraisableexception", "xdist", "xdist.looponfail")
 LEAN = ("-q", *(f"-pno:{plugin}" for plugin in UNUSED), "--assert=plain")
 
 
 def import_once(lab: Lab) -> None:
     """Imports what a run of the lab's suite needs, so that the children of this process need not."""
-    import torch._dynamo  # the first optimizer would import it: 0.7 s in every child
+    import torch._dynamo  # noqa: F401  (the first optimizer would import it: 0.7 s in every child)
 
     import labkit.judge.plugin
     import labkit.toolbox.datasets
     import labkit.toolbox.models  # noqa: F401  (what a lab file imports)
 
     if any(step.ranks > 1 for step in lab.steps):
-        import torch.distributed.fsdp  # noqa: F401  (what the server of ranks imports)
+        import_for_ranks()
 
 
 def run_suite(lab: Lab, options: Sequence[str], plugins: Sequence[object] = ()) -> int:

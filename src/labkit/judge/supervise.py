@@ -25,10 +25,10 @@ from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, how_it_ended, line_text
 from labkit.observe.rank_group import START
-from labkit.observe.ranks import SPAWN
+from labkit.observe.ranks import SPAWN, import_for_ranks
 
 GRACE = 2.0  # seconds after which a test is ended that does not end itself at its limit
-RUN_LIMIT = 300.0  # seconds for all tests together
+RUN_LIMIT = 300.0  # seconds for all tests together, besides those that the manifest sets for some
 TIMEOUTS = 2  # in one step, after which the tests that it has left are not run: they might wait as long
 A_DAY = 86400.0  # seconds for someone in a debugger
 LONGEST = 2**30  # bytes of a message: a child sends what --record writes
@@ -44,12 +44,17 @@ class Supervisor:
         self.suite, self.session, self.where = suite, session, where
         self.left = list(session.items)
         self.timeouts: Counter[tuple[str, int]] = Counter()
-        self.end = time.monotonic() + RUN_LIMIT
+        own = (item.stash[LAB].own_seconds(item.stash[BEHAVIOUR]) or 0.0 for item in self.left)
+        self.limit = RUN_LIMIT + sum(own)
+        self.end = time.monotonic() + self.limit
+        self.importing = ""  # the stem of the lab whose file is imported, or was last
         self.running: pytest.Item | None = None
         self.called = False  # whether the running test has been set up
 
     def run(self) -> None:
         """Raises LabError if a lab file cannot be imported, and what pytest's own loop raises to stop."""
+        if self.suite.ranks:
+            import_for_ranks()  # here, not in the child and in its server of ranks
         with TemporaryDirectory(prefix="labkit-run-") as folder:
             while self.left:
                 self._one_child(Path(folder, "stack"))
@@ -62,7 +67,7 @@ class Supervisor:
         setting = Setting(stack=stack, signal=self.where, group=False, bound=signal.SIGKILL, close=close)
         child = Child.fork(lambda: _serve(self.suite, list(self.left), theirs), setting)
         theirs.close()
-        self.running = None
+        self.running, self.importing = None, self.left[0].stash[LAB].stem
         try:
             for event in self._events(ours, child):
                 self._hear(event)
@@ -99,6 +104,7 @@ class Supervisor:
     def _hear(self, event: dict) -> None:
         if "refused" in event:
             raise LabError(event["refused"])
+        self.importing = event.get("import", self.importing)
         if "start" in event:
             self.running, self.called = self.left[0], False
             self.session.config.hook.pytest_runtest_logstart(nodeid=self.running.nodeid, location=self.running.location)
@@ -148,8 +154,7 @@ class Supervisor:
             return self._whole_run_is_over()
         if not child.poll():  # what it has started holds its end of the channel open
             return self._crashed(child)
-        item = self.running or self.left[0]
-        path = self.suite.paths[item.stash[LAB].stem]
+        path = self._path()
         where = line_text(path, child.where(path))
         child.kill()
         if self.running is None:
@@ -174,9 +179,8 @@ class Supervisor:
         child.kill()
         assert child.code is not None, "it has ended"
         how = "or cut it off from the tests" if cut_off else how_it_ended(child.code)
-        path = self.suite.paths[self.left[0].stash[LAB].stem]
         if self.running is None:
-            raise LabError(f"{path}: your code ended Python itself ({how}) while the file was imported")
+            raise LabError(f"{self._path()}: your code ended Python itself ({how}) while the file was imported")
         killed = child.code == -signal.SIGKILL and not cut_off  # by nobody here
         says = f"your code ended Python itself ({how}{': the system does so if memory is short' if killed else ''})"
         self._give(Answer(ending=Ending.MEMORY if killed else Ending.CRASHED, says=says), printed=self._printed())
@@ -197,7 +201,11 @@ class Supervisor:
         """Where nothing has timed out, the machine is too slow."""
         ending = Ending.TIMEOUT if self.timeouts or self.running else Ending.MACHINERY
         while self.left:
-            self._give(Answer(ending=ending, says=f"the run has reached its limit of {RUN_LIMIT:g} s"))
+            self._give(Answer(ending=ending, says=f"the run has reached its limit of {self.limit:g} s"))
+
+    def _path(self) -> Path:
+        """The lab file of the test that runs, or the one that is imported."""
+        return self.suite.paths[self.running.stash[LAB].stem if self.running else self.importing]
 
     def _printed(self) -> str:
         """What the code under test had printed when the child was ended: it shares the file of pytest's capture."""
@@ -215,6 +223,7 @@ def _serve(suite: GradedSuite, items: list[pytest.Item], channel: Channel) -> No
     def say(event: dict) -> None:
         channel.send(json.dumps(event).encode())
 
+    suite.in_import = lambda stem: say({"import": stem, "limit": graded.LOADING})
     suite.in_call = lambda item: say({"limit": graded.limit(item)})
     suite.in_debugger = lambda: say({"debugging": True})
     try:

@@ -114,14 +114,17 @@ class Child:
                 kill_group(self.pid)
             self._ended(os.waitpid(self.pid, 0)[1])
 
-    def where(self, path: Path, group: bool = False) -> tuple[int, str] | None:
+    def where(self, path: Path, below: bool = False) -> tuple[int, str] | None:
         """Line and function of the file at `path` where it is now, C code included, or None if it is elsewhere.
 
-        `group`: its own children are asked too; they must have inherited what it does on the signal.
+        `below`: its own child is asked in its place, if it has one, which must have inherited what it does on the
+        signal. Never both: they would write into the file at the same time, word by word.
         """
         if self.code is not None or self.setting.stack is None or not self.setting.stack.exists():
             return None
-        (os.killpg if group else os.kill)(self.pid, self.setting.signal)
+        for pid in (_children(self.pid) if below else []) or [self.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, self.setting.signal)
         end = time.monotonic() + WHERE
         while time.monotonic() < end and not (found := line_in_stack(path, _read(self.setting.stack))):
             time.sleep(0.02)
@@ -141,6 +144,11 @@ class Child:
             kill_group(self.pid)
 
 
+def _children(pid: int) -> list[int]:
+    """Its children, where the system says so (Linux)."""
+    return [int(child) for child in _read(Path(f"/proc/{pid}/task/{pid}/children")).split()]
+
+
 def line_text(path: Path, found: tuple[int, str] | None) -> str:
     """A place as `Answer.where` has it: "line 12: text"; "" for None."""
     return f"line {found[0]}: {linecache.getline(str(path), found[0]).strip()}" if found else ""
@@ -154,9 +162,11 @@ def how_it_ended(code: int) -> str:
     return f"ended by {name}"
 
 
-def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Iterator[tuple[int, str]]:
+def run_forked(
+    job: Callable[[int], object], count: int, scratch: Path, limit: float | None = None
+) -> Iterator[tuple[int, str]]:
     """Runs `job(0)` to `job(count - 1)` on all cores, a forked child each; yields each number with what it printed,
-    as they end. A job that takes longer than `TIME_LIMIT` is killed.
+    as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`, is killed.
     """
     workers, waiting = usable_cores(), list(range(count))
     outputs = [scratch / f"output-{index}" for index in range(count)]
@@ -167,7 +177,7 @@ def run_forked(job: Callable[[int], object], count: int, scratch: Path) -> Itera
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
                 child = Child.fork(functools.partial(_do, job, index), Setting(output=outputs[index]))
-                running[index] = (child, time.monotonic() + TIME_LIMIT)
+                running[index] = (child, time.monotonic() + (limit or TIME_LIMIT))
             for index, (child, deadline) in list(running.items()):
                 if child.poll():
                     if time.monotonic() > deadline:

@@ -88,19 +88,24 @@ class RankServer:
         return message
 
 
-def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, first: Shape) -> None:
+def import_for_ranks() -> None:
+    """Imports what optimizers, sharding and lab files import, once for all the processes that this one forks."""
     import torch._dynamo
-    import torch.distributed.fsdp  # noqa: F401  (what optimizers and sharding import, once for all ranks to come)
+    import torch.distributed.fsdp  # noqa: F401
 
     import labkit.toolbox.datasets
     import labkit.toolbox.measure
-    import labkit.toolbox.models  # noqa: F401  (what a lab file imports)
+    import labkit.toolbox.models  # noqa: F401
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the process above is gone: clear away what is left
+
+def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, first: Shape) -> None:
+    import_for_ranks()
     channel = Channel.inherited(channel) if isinstance(channel, int) else channel
     start = functools.partial(RankGroup, work, device, path, close=(channel.fileno(),))
-    ranks = start(first)
+    ranks: RankGroup | None = None
     try:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the process above is gone: clear away what is left
+        ranks = start(first)
         while True:
             number, job, size, group, seconds = parse(channel.receive())
             shape = Shape(size, group)
@@ -117,4 +122,5 @@ def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, f
         return
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it comes with the end of the channel, and would stop this
-        ranks.kill()
+        if ranks is not None:
+            ranks.kill()

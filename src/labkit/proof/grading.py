@@ -2,13 +2,15 @@
 
 So an answer costs its tests and 0.1 s, and finds nothing that another has left. The process that forks only imports and
 collects: threads that it had started would hang its children, so nothing here computes with torch.
+
+Where the judge supervises, it forks once more for the code under test. The process in between then loads no answer
+either, and supervises a hand of them, one after the other.
 """
 
 import contextlib
 import io
 import json
 import tempfile
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +18,19 @@ from pathlib import Path
 import pytest
 
 from labkit.course.errors import LabError
+from labkit.course.files import write_json
 from labkit.course.manifest import Lab
+from labkit.course.processes import usable_cores
 from labkit.course.records import LOST, Record
 from labkit.judge import plugin
 from labkit.judge.diagnosis import symptom
 from labkit.judge.suite import LEAN, import_once
-from labkit.observe.child import run_forked
+from labkit.observe.child import TIME_LIMIT, run_forked
 from labkit.proof.bank import Answer
 
 # Each child writes its own file: pytest's capturing would share one among all.
 QUIET = (*LEAN, "-q", "--capture=no")
+HAND = 8  # answers that one process supervises; fewer where some cores would have none
 
 
 @dataclass(frozen=True)
@@ -99,13 +104,13 @@ class _Batch:
         self.jobs, self.progress = jobs, progress
         self.results: list[Graded] | None = None
         self.error: BaseException | None = None
-        self.is_child = False
+        self.job: Job | None = None  # the one that runs in this process
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        if self.is_child or session.testsfailed:
+        if self.job or session.testsfailed:
             return
         try:
             self.results = self._grade_all(session, list(items))
@@ -115,33 +120,44 @@ class _Batch:
 
     def _grade_all(self, session: pytest.Session, items: list[pytest.Item]) -> list[Graded]:
         results: dict[int, Graded] = {}
+        size = max(1, min(HAND, len(self.jobs) // usable_cores())) if plugin.can_supervise(session.config) else 1
+        indices = range(len(self.jobs))
+        hands = [indices[start :: -(-len(indices) // size)] for start in range(-(-len(indices) // size))]
         with tempfile.TemporaryDirectory(prefix="labkit-proof-") as folder:
             scratch = Path(folder)
 
-            def run(index: int) -> None:
-                self.is_child = True
+            def run(hand: int) -> None:
                 tempfile.tempdir = folder  # what its ranks leave, which end with it, goes with the folder
-                _run(session, items, self.jobs[index], scratch / f"report-{index}.json")
+                for index in hands[hand]:
+                    self.job = self.jobs[index]
+                    _run(session, items, self.job, scratch / f"report-{index}.json")
 
-            for index, output in run_forked(run, len(self.jobs), scratch):
-                results[index] = _graded(self.jobs[index], scratch / f"report-{index}.json", output)
-                self.progress(results[index])
-        return [results[index] for index in range(len(self.jobs))]
+            for hand, output in run_forked(run, len(hands), scratch, TIME_LIMIT * size):
+                for index in hands[hand]:
+                    results[index] = _graded(self.jobs[index], scratch / f"report-{index}.json", output)
+                    self.progress(results[index])
+        return [results[index] for index in indices]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        record = getattr(report, "record", None)
+        if self.job and self.job.until_lost and record and record.state in LOST:
+            raise pytest.Session.Failed("it has lost a test, and that is enough")
 
 
 def _graded(job: Job, report: Path, output: str) -> Graded:
     if not report.exists():
         *_, last = ["no verdicts", *output.strip().splitlines()]
         return Graded(job, (), last)
-    records = json.loads(report.read_text())["records"]
+    found = json.loads(report.read_text())
     report.unlink()
-    return Graded(job, tuple(Record.of(record) for record in records))
+    return Graded(job, tuple(Record.of(record) for record in found.get("records", ())), found.get("error", ""))
 
 
 def _run(session: pytest.Session, items: list[pytest.Item], job: Job, report: Path) -> None:
     """Goes on with the collected session as if it had been started with the job's options and tests alone."""
     config, option = session.config, session.config.option
-    settings = job.answer.options() | {"seed": str(job.seed), "json": str(report), "maxfail": int(job.until_lost)}
+    settings = job.answer.options() | {"seed": str(job.seed), "json": str(report)}
     for name, value in settings.items():
         setattr(option, name, value)
     config.pluginmanager.unregister(name="graded-suite")
@@ -150,12 +166,11 @@ def _run(session: pytest.Session, items: list[pytest.Item], job: Job, report: Pa
     for item in items:
         of_test.setdefault(item.name.partition("[")[0], []).append(item)
     session.items = [item for test in job.tests for item in of_test.get(test, ())]
-    session.testscollected = len(session.items)
+    session.testscollected, session.testsfailed = len(session.items), 0
     config.hook.pytest_collection_modifyitems(session=session, config=config, items=session.items)
     try:
-        config.hook.pytest_runtestloop(session=session)
-    except session.Failed:  # it has lost a test, and that is enough
-        pass
-    except session.Interrupted:
-        traceback.print_exc()
-    config.hook.pytest_sessionfinish(session=session, exitstatus=0)
+        with contextlib.suppress(session.Failed):  # of `until_lost`
+            config.hook.pytest_runtestloop(session=session)
+        config.hook.pytest_sessionfinish(session=session, exitstatus=0)
+    except pytest.UsageError as error:  # its file cannot be loaded
+        write_json(report, {"error": str(error)})

@@ -71,7 +71,7 @@ class _Children:
         if self.child is None:
             return
         if ask_where:  # the tests run in a child of the child, which does on the signal what it has inherited
-            self.child.where(self.lab.paths.student.resolve(), group=True)
+            self.child.where(self.lab.paths.student.resolve(), below=True)
         self.child.kill()
         self._ended(self.child, None)
 

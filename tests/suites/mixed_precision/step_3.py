@@ -570,7 +570,7 @@ def test_milestone_mixed_precision_training(observe, draw, record_property):
     state, (images, labels) = plain(SimpleModel(64, 128, 10, num_layers=3)), digits()
     chosen = torch.randperm(len(labels))
     train, held_out = chosen[:1400], chosen[1400:]
-    order = draw.integers(60, 256, high=1400)
+    order, many = draw.integers(60, 64, high=1400), draw.integers(256, high=1400)
     names = torch.randperm(10)  # every digit gets another label, so that nothing learnt before helps
     seen = observe(
         scenarios.milestone,
@@ -578,6 +578,7 @@ def test_milestone_mixed_precision_training(observe, draw, record_property):
         images=images[train],
         labels=names[labels[train]],
         order=order,
+        many=many,
         init_scale=2.0**24,
     )
     model = small_model(seen["weights"])
