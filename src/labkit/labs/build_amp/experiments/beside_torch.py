@@ -85,7 +85,7 @@ def draw(data: dict[str, Any]) -> Figure:
         losses.plot(*_columns(run["losses"]), **_style(name), label=_label(name, data))
         lost.plot(*_columns([(step, 100 * share) for step, share, _ in run["lost"]]), **_style(name))
     losses.set(title="Loss", ylabel="cross entropy (nats)", ylim=(0, None))
-    lost.set(title="First layer: gradient lost", ylabel="percent that became zero", ylim=(-3, 103))
+    lost.set(title="First layer: gradient lost", ylabel="percent that became zero")
     _draw_scales(scales, data)
     _draw_unscaled(lost, data)
     for axes in (losses, scales, lost):
