@@ -156,7 +156,7 @@ def _multiply_if_tiny(parameter: nn.Parameter) -> bool:
 
 # masters-from-halves ----------------------------------------------------------------------------------------------
 
-MASTER_STEPS = 600
+MASTER_STEPS = 1000
 
 
 def masters_from_halves(lab: ModuleType, seed: int, after_step: Callable[[], object]) -> Shown:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from labkit.experiments.style import GREEN, VERMILION
 
@@ -47,14 +48,14 @@ def draw(panels: tuple[Panel, Panel]) -> Figure:
     for panel, axes in zip(panels, grid, strict=True):
         steps = "steps-post" if panel.log == 2 else "default"  # a loss scale
         for name, colour, width in ((RIGHT, GREEN, 4.5), (WRONG, VERMILION, 2.0)):
-            axes.plot(
-                *zip(*panel.curves[name], strict=True), color=colour, linewidth=width, drawstyle=steps, label=name
-            )
+            style = {"color": colour, "linewidth": width, "drawstyle": steps}
+            axes.plot(*zip(*panel.curves[name], strict=True), **style, label=name)
             if panel.marked[name]:
                 axes.plot(*zip(*panel.marked[name], strict=True), "x", color=colour, markersize=8, markeredgewidth=2.2)
         if panel.mark:
             axes.plot([], [], "x", color=pyplot.rcParams["text.color"], markeredgewidth=2.2, label=panel.mark)
             axes.legend(axes.lines[-1:], [panel.mark])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
         if panel.log:
             axes.set_yscale("log", base=panel.log)
