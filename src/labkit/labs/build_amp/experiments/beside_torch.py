@@ -24,11 +24,11 @@ def measure(lab: ModuleType) -> dict[str, Any]:
 
 
 def table(data: dict[str, Any]) -> list[list[str]]:
-    rows = [["training", "loss", "correct", "skips", "scale", "lost", "unscaled", "s"]]
+    rows = [["training", "loss", "correct", "skips", "scale", "lost", "s"]]
     for name, run in data["runs"].items():
         scale = _power(run["scales"][-1][1]) if _scaled(run) else "none"
         cells = [f"{run['final_loss']:.4f}", f"{run['accuracy']:.1%}", str(len(run["skips"])), scale]
-        rows.append([_label(name, data), *cells, *(f"{share:.0%}" for share in _lost(run)), f"{run['seconds']:.1f}"])
+        rows.append([_label(name, data), *cells, f"{_lost(run)[0]:.0%}", f"{run['seconds']:.1f}"])
     return rows
 
 

@@ -81,10 +81,10 @@ def notice(data: dict[str, Any]) -> str:
     bad = len(data["bad"])
     return (
         f"{bad} of {data['steps']} batches are bad, in bursts of {min(BURSTS)} to {max(BURSTS)}. Without hysteresis "
-        f"each halves the scale: it falls to 2^{min(without['powers']):g} and is 2^{_mean(without):.1f} on average. With a "
-        f"hysteresis of {high} it falls to 2^{min(most['powers']):g} and is 2^{_mean(most):.1f} on average. The price: "
-        f"where the scale itself is too high it comes down later, and {len(most['skips']) - bad} good batches are "
-        f"skipped instead of {len(without['skips']) - bad}."
+        f"each of them halves the scale: it falls to 2^{min(without['powers']):g}, with a mean of "
+        f"2^{_mean(without):.1f}. With a hysteresis of {high} it falls to 2^{min(most['powers']):g}, with a mean of "
+        f"2^{_mean(most):.1f}. The price: where the scale itself is too high it comes down later, and "
+        f"{len(most['skips']) - bad} good batches are skipped instead of {len(without['skips']) - bad}."
     )
 
 
