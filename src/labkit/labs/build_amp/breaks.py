@@ -134,11 +134,11 @@ def gradients_times_1e7(lab: ModuleType, seed: int, after_step: Callable[[], obj
                 weights.marked[name].append((step, largest))
             after_step()
         losses.curves[name] = means(seen)
-    struck = len(weights.marked[WRONG])
+    steps = len(weights.marked[WRONG])
     highest = max(loss for _, loss in losses.curves[WRONG])
     return Shown(
         (losses, weights),
-        f"The handler multiplied gradients in {struck} of {HANDLER_STEPS} steps: the largest weight ends at "
+        f"The handler multiplied gradients in {steps} of {HANDLER_STEPS} steps: the largest weight ends at "
         f"{weights.last(WRONG):.2g} instead of {weights.last(RIGHT):.2g}, and the loss rises to {highest:.1g} and ends "
         f"at {losses.last(WRONG):.1g} instead of {losses.last(RIGHT):.2f}.",
     )

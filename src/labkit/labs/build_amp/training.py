@@ -166,6 +166,7 @@ def train(
         skipped = _scaled_step(loss, scaler, optimizer)
         records.append(StepRecord(loss.item(), skipped, scale, BATCH))
         if look:
+            assert first.grad is not None
             lost.append((step, _share_lost(true, first.grad), _share_lost(true, unscaled)))
         after_step()
     images, labels = test_set.tensors

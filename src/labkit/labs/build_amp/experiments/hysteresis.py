@@ -96,7 +96,11 @@ def draw(data: dict[str, Any]) -> Figure:
     figure, axes = pyplot.subplots(figsize=(12, 5.5))
     for hysteresis, run in data["runs"].items():
         label = f"hysteresis {hysteresis}" if hysteresis != "1" else "no hysteresis (1)"
-        style = {"color": HYSTERESIS[int(hysteresis)], "linewidth": WIDTHS[int(hysteresis)], "label": label}
+        style: dict[str, Any] = {
+            "color": HYSTERESIS[int(hysteresis)],
+            "linewidth": WIDTHS[int(hysteresis)],
+            "label": label,
+        }
         axes.plot(run["powers"], **style, drawstyle="steps-post")
     lowest = min(min(run["powers"]) for run in data["runs"].values())
     ink = pyplot.rcParams["text.color"]
