@@ -63,7 +63,7 @@ def bits(values: Tensor) -> tuple[torch.dtype, list[int]]:
 
 
 kinds = st.sampled_from(["good", "good", "good", "inf", "-inf", "nan"])
-schedules = st.lists(st.lists(kinds, min_size=len(OPTIMIZERS), max_size=len(OPTIMIZERS)), min_size=1, max_size=25)
+schedules = st.lists(st.lists(kinds, min_size=len(OPTIMIZERS), max_size=len(OPTIMIZERS)), min_size=1, max_size=15)
 
 
 @some
@@ -74,7 +74,7 @@ schedules = st.lists(st.lists(kinds, min_size=len(OPTIMIZERS), max_size=len(OPTI
     backoff_factor=st.sampled_from((0.25, 0.5, 0.75)),
     growth_interval=st.integers(1, 4),
     clip=st.sampled_from((None, 0.5)),
-    resumed_at=st.integers(0, 25),
+    resumed_at=st.integers(0, 15),
 )
 def test_dynamic_scaler_does_what_grad_scaler_does(
     schedule: list[list[str]], clip: float | None, resumed_at: int, **options: float
