@@ -16,7 +16,7 @@ from labkit.toolbox.measure import interleaved_medians, one_thread
 TITLE = "One layer used many times in a forward pass: casts of its weight, and time (bf16)"
 USES = (1, 2, 4, 8, 16, 32)
 WIDTH, BATCH = 512, 4
-REPEATS = 25
+REPEATS = 60
 ONE_REGION, REGIONS = "one region, cached", "a region for each use"
 COLOURS = {ONE_REGION: BLUE, REGIONS: VERMILION}
 

@@ -127,7 +127,6 @@ def draw(data: dict[str, Any]) -> Figure:
             right.plot(epochs, [100 * share for share in run["apart"]], **style)
     left.set(title="Loss of the test digits", ylabel="cross entropy (nats)", ylim=(0, None))
     right.set(title="Distance from whole windows", ylabel="percent of the weights", yscale="log")
-    right.yaxis.set_major_formatter("{x:g}")
     for axes in (left, right):
         axes.set_xlabel("epoch")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
