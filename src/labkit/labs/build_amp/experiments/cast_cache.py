@@ -1,4 +1,4 @@
-"""How many casts of a weight the cache of an autocast region saves, and what they cost."""
+"""How many casts of a weight, and of its gradient, the cache of an autocast region saves."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -11,42 +11,41 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from labkit.experiments.style import BLUE, VERMILION
-from labkit.toolbox.measure import interleaved_medians, one_thread
+from labkit.toolbox.measure import one_thread
 
-TITLE = "One layer used many times in a forward pass: casts of its weight, and time (bf16)"
+TITLE = "One layer used many times: casts of its weight and gradient (bf16)"
 USES = (1, 2, 4, 8, 16, 32)
 WIDTH, BATCH = 512, 4
-REPEATS = 60
 ONE_REGION, REGIONS = "one region, cached", "a region for each use"
 COLOURS = {ONE_REGION: BLUE, REGIONS: VERMILION}
 
 
 class _WeightCasts(TorchDispatchMode):
-    """Counts the casts to bfloat16 of float32 tensors that are as large as the weight."""
+    """Counts the casts of tensors that are as large as the weight: of itself forward, of its gradient backward."""
 
     count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if func is torch.ops.aten._to_copy.default and args[0].shape == (WIDTH, WIDTH):
-            self.count += args[0].dtype == torch.float32 and result.dtype == torch.bfloat16
+            self.count += args[0].dtype != result.dtype
         return result
 
 
 def measure(lab: ModuleType) -> dict[str, Any]:
-    """For every number of uses, in one region and in a region for each: casts in a forward pass, seconds of a step."""
+    """For every number of uses, in one region and in a region for each: casts in a forward and in a backward pass."""
     torch.manual_seed(0)
     layer, inputs = nn.Linear(WIDTH, WIDTH), torch.randn(max(USES), BATCH, WIDTH)
-    runs: dict[str, list[tuple[int, float]]] = {ONE_REGION: [], REGIONS: []}
+    runs: dict[str, list[tuple[int, int]]] = {ONE_REGION: [], REGIONS: []}
     with one_thread():
         for uses in USES:
-            passes = _passes(lab, layer, list(inputs[:uses]))
-            seconds = interleaved_medians({name: _step(layer, one) for name, one in passes.items()}, repeats=REPEATS)
-            for name, forward in passes.items():
-                with _WeightCasts() as casts:
-                    forward()
-                runs[name].append((casts.count, seconds[name]))
-    return {"uses": USES, "runs": runs}
+            for name, forward in _passes(lab, layer, list(inputs[:uses])).items():
+                with _WeightCasts() as there:
+                    outputs = forward()
+                with _WeightCasts() as back:
+                    outputs.float().sum().backward()
+                runs[name].append((there.count, back.count))
+    return {"uses": USES, "width": WIDTH, "runs": runs}
 
 
 def _passes(lab: ModuleType, layer: nn.Linear, parts: list[Tensor]) -> dict[str, Callable[[], Tensor]]:
@@ -64,28 +63,21 @@ def _passes(lab: ModuleType, layer: nn.Linear, parts: list[Tensor]) -> dict[str,
     return {ONE_REGION: one_region, REGIONS: regions}
 
 
-def _step(layer: nn.Linear, forward: Callable[[], Tensor]) -> Callable[[], None]:
-    def step() -> None:
-        layer.zero_grad()
-        forward().float().sum().backward()
-
-    return step
-
-
 def table(data: dict[str, Any]) -> list[list[str]]:
-    rows = [["uses", "casts, cached", "casts, not", "ms, cached", "ms, not"]]
+    rows = [["uses", *(f"{way}, {name}" for name in ("one region", "regions") for way in ("forward", "backward"))]]
     for number, uses in enumerate(data["uses"]):
-        points = [run[number] for run in data["runs"].values()]
-        rows.append([str(uses), *(str(casts) for casts, _ in points), *(f"{1e3 * time:.2f}" for _, time in points)])
+        rows.append([str(uses), *(str(casts) for run in data["runs"].values() for casts in run[number])])
     return rows
 
 
 def notice(data: dict[str, Any]) -> str:
-    (cached, fast), (casts, slow) = (data["runs"][name][-1] for name in (ONE_REGION, REGIONS))
+    cached, uncached = (data["runs"][name][-1] for name in (ONE_REGION, REGIONS))
     return (
-        f"Used {data['uses'][-1]} times in one region, the weight is cast {_times(cached)}; with a region for each use "
-        f"it is cast {_times(casts)}, and forward and backward take {slow / fast:.1f} times as long. The backward pass "
-        f"saves as much: the gradients of one cast are added up, and go back to float32 together."
+        f"Used {data['uses'][-1]} times in one region, the weight is cast {_times(cached[0])} on the way forward and "
+        f"its gradient {_times(cached[1])} on the way back: the gradients of a cast are added up before they go to "
+        f"float32. With a region for each use it is {_times(uncached[0])} and {_times(uncached[1])}, and the casts of "
+        f"this {data['width']} x {data['width']} weight read and write {_mib(data, uncached):.0f} MiB instead of "
+        f"{_mib(data, cached):.0f}."
     )
 
 
@@ -93,15 +85,18 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
+def _mib(data: dict[str, Any], casts: tuple[int, int]) -> float:
+    """What the casts read and write: 4 bytes of float32 and 2 of bfloat16 for each entry."""
+    return sum(casts) * (4 + 2) * data["width"] ** 2 / 2**20
+
+
 def draw(data: dict[str, Any]) -> Figure:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 5.5))
     for name, run in data["runs"].items():
-        casts, seconds = zip(*run, strict=True)
-        left.plot(data["uses"], casts, "o-", color=COLOURS[name], label=name)
-        ratios = [time / cached for time, (_, cached) in zip(seconds, data["runs"][ONE_REGION], strict=True)]
-        right.plot(data["uses"], ratios, "o-", color=COLOURS[name])
-    left.set(title="Casts of the weight", ylabel="casts in a forward pass", ylim=(0, None))
-    right.set(title="Time of forward and backward", ylabel="times that of one region", ylim=(0, None))
+        left.plot(data["uses"], [sum(casts) for casts in run], "o-", color=COLOURS[name], label=name)
+        right.plot(data["uses"], [_mib(data, casts) for casts in run], "o-", color=COLOURS[name])
+    left.set(title="Casts of the weight and its gradient", ylabel="casts, forward and backward", ylim=(0, None))
+    right.set(title="Memory that they read and write", ylabel="MiB", ylim=(0, None))
     for axes in (left, right):
         axes.set(xlabel="uses of the layer", xticks=(1, *data["uses"][3:]))
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
