@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import waiting
+from bench.amp_parts import amp_parts
 from bench.limits import Measured
 from labkit.course import manifest
 from labkit.course.errors import LabError
@@ -46,6 +47,8 @@ def run_bench(say: Callable[[str], None] = print) -> None:
     for part in (transformer, trainer_overhead, partial(rivals, say=say)):
         for measured in part(trainer):
             say(str(measured))
+    for measured in amp_parts():
+        say(str(measured))
     for lab in manifest.load_all():
         for measured in waiting.of_lab(lab):
             say(str(measured))

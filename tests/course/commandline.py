@@ -2,12 +2,13 @@
 
 import contextlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
-import labkit.labs.mixed_precision.commands
 from labkit.course.loading import load_implementation
 from labkit.course.manifest import ROOT
+from labkit.labs.mixed_precision import commands
 
 SOLUTION = ROOT / "solutions" / "mixed_precision.py"
 
@@ -25,11 +26,12 @@ def solution() -> ModuleType:
     return load_implementation(SOLUTION)
 
 
-def run(lab: ModuleType, *args: object) -> Finished:
+def run(lab: ModuleType, *args: object, main: Callable[[ModuleType, list[str]], None] = commands.main) -> Finished:
+    """Ends the command line `main` of the lab's kit, by default that of Lab 04."""
     out, err, code = io.StringIO(), io.StringIO(), 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            labkit.labs.mixed_precision.commands.main(lab, [str(arg) for arg in args])
+            main(lab, [str(arg) for arg in args])
         except SystemExit as error:
             code = error.code
     return Finished(code, out.getvalue(), err.getvalue())

@@ -8,7 +8,8 @@ from page_checks import ROOT
 
 from labkit.experiments import pages, running
 
-NAMES = [name for name in running.owners() if name != "bytes-per-rank"]  # that one is in docs/distributed.md
+OWNERS = running.owners()
+NAMES = [name for name in OWNERS if name != "bytes-per-rank"]  # that one is in docs/distributed.md
 FIGURES = ROOT / "docs" / "figures"
 NEAR = 12  # lines below a picture in which its command stands
 PAGES = pages.pages()
@@ -43,7 +44,7 @@ def test_what_a_page_notes_is_what_was_measured(path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_reading_quotes_the_notice_word_for_word(name: str) -> None:
     measured = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))
-    lines = iter((ROOT / "docs" / "05_mixed_precision.md").read_text("utf-8").splitlines())
+    lines = iter((ROOT / OWNERS[name].reading).read_text("utf-8").splitlines())
     next(line for line in lines if line.endswith(f"(figures/{name}.png)"))
     assert next(lines) == ""
     quoted = []

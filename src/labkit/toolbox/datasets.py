@@ -1,4 +1,5 @@
-"""The data sets of the labs: real digits that come with the package, and synthetic samples. Nothing is downloaded."""
+"""The data sets of the labs, and how many labels a model finds: real digits that come with the package, and synthetic
+samples. Nothing is downloaded."""
 
 import gzip
 import hashlib
@@ -49,6 +50,11 @@ def digits_split(test_fraction: float = 0.2, seed: int = 0) -> tuple[TensorDatas
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     test, train = order.tensor_split([round(len(labels) * test_fraction)])
     return TensorDataset(images[train], labels[train]), TensorDataset(images[test], labels[test])
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> float:
+    """The share of (N, classes) `logits` whose largest one is at the label; `labels` are (N,) on the CPU."""
+    return (logits.argmax(dim=1).cpu() == labels).float().mean().item()
 
 
 class SimpleDataset(Dataset[tuple[Tensor, Tensor]]):

@@ -8,8 +8,7 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from labkit.labs.mixed_precision.training import accuracy
-from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.datasets import accuracy, digits_split
 from labkit.toolbox.emulation import EmulatedHalf
 from labkit.toolbox.history import StepRecord, mean_loss
 from labkit.toolbox.measure import interleaved_medians

@@ -14,7 +14,7 @@ from torch.utils.data import DistributedSampler
 from labkit.course.errors import LabError
 from labkit.labs.mixed_precision.banner import milestone_banner
 from labkit.labs.mixed_precision.steps import Subject, memory
-from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.datasets import accuracy, digits_split
 from labkit.toolbox.distributed import Ranks
 from labkit.toolbox.history import StepRecord, mean_loss
 from labkit.toolbox.models import SimpleModel, SmallCNN
@@ -247,11 +247,6 @@ def check_device(device: str) -> None:
     """Raises LabError if `device` is cuda and there is none."""
     if device == "cuda" and not torch.cuda.is_available():
         raise LabError("--device cuda: torch finds no CUDA GPU on this machine; leave the option out to use the CPU")
-
-
-def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """The share of (N, classes) `logits` whose largest one stands at the label; `labels` are (N,) on the CPU."""
-    return (logits.argmax(dim=1).cpu() == labels).float().mean().item()
 
 
 def memory_reduction(lab: ModuleType, settings: Settings, device: str = "cpu", ranks: Ranks | None = None) -> float:

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from labkit.experiments.style import FORMATS, VERMILION
-from labkit.labs.mixed_precision.training import accuracy
-from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.datasets import accuracy, digits_split
 from labkit.toolbox.measure import one_thread
 
 TITLE = "SGD with bf16 weights and with float32 master weights (digits, 64-128-128-10)"
