@@ -47,6 +47,7 @@ install = $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -
 $(READY): pyproject.toml constraints.txt $(if $(STALE),FORCE)
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1); this course needs 3.11, 3.12 or 3.13: make PYTHON=python3.12"; exit 1; }
+	@test ! -L $(VENV) || { echo "make: $(VENV) is a link to $$(readlink $(VENV)), which belongs to another folder; remove the link, and make sets up one for this folder: rm $(VENV)"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Setting up .venv $(if $(STALE),again$(comma) because this folder or its Python has moved,once): a few minutes, most of it PyTorch"
 	@$(PYTHON) -m venv $(if $(STALE),--clear) $(VENV)

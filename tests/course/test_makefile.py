@@ -240,6 +240,15 @@ def test_venv_of_a_clone_that_was_renamed_is_rebuilt(copy: Path) -> None:
     assert make(moved, "status").stdout.splitlines() == ["-m labkit status"]
 
 
+def test_linked_venv_is_not_emptied(copy: Path, tmp_path: Path) -> None:
+    """It belongs to another folder: setting up here would clear it there."""
+    other = tmp_path / "other"
+    has_venv(other)
+    (copy / ".venv").symlink_to(other / ".venv")
+    assert_refused(make(copy, "status"), f".venv is a link to {other / '.venv'}", "rm .venv")
+    assert (other / ".venv" / "ready").exists()
+
+
 def test_newer_requirements_are_installed(copy: Path) -> None:
     has_venv(copy)
     os.utime(copy / ".venv" / "ready", (1e9, 1e9))  # in 2001
