@@ -5,6 +5,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from labkit.observe import Submission
 from scenarios.mixed_precision.common import (
@@ -103,31 +105,66 @@ def held_by_rank(lab: Submission, strategy: str, state: dict, batch: list) -> di
     return {name: torch.cat([one.reshape(-1) for one in tensors]) for name, tensors in held.items()}
 
 
-def sharded_forward(lab: Submission, state: dict, inputs: Tensor, dtype: torch.dtype | None) -> dict:
-    """What the first Linear of a sharded model computes outside of any autocast region; None asks for no dtype.
+class Positions(nn.Embedding):
+    """Adds a learnt vector to each row, by its place."""
 
-    `gathered` counts the layers, sharded as groups of their own, that were gathered whenever a layer had computed.
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows + super().forward(torch.arange(len(rows), device=rows.device))
+
+
+class ComputedIn(TorchFunctionMode):
+    """Takes note of the layers' functions that are called, each with the floating dtypes of what it is given."""
+
+    KINDS = (F.linear, F.embedding, F.layer_norm, F.group_norm, F.rms_norm)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[list] = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        kwargs = kwargs or {}
+        if function in self.KINDS:
+            given = [one.dtype for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
+            self.calls.append([function.__name__, [dtype for dtype in given if dtype.is_floating_point]])
+        return function(*args, **kwargs)
+
+
+def sharded_forward(lab: Submission, state: dict, inputs: Tensor, dtype: torch.dtype | None) -> dict:
+    """A forward pass of a sharded model outside of any autocast region; None asks for no dtype.
+
+    `hidden` is what its first Linear computes. `computed` are the layers' functions that were called, each with the
+    dtypes of its input and parameters. `gathered` counts the layers, sharded as groups of their own, that were gathered
+    whenever a layer had computed.
     """
-    model = lab.wrap_fsdp(small_model(state), **({} if dtype is None else {"dtype": dtype}))
+    width = len(state["3.bias"])
+    others = [Positions(len(inputs), width), nn.GroupNorm(1, width), nn.RMSNorm(width)]
+    model = nn.Sequential(*small_model(state), *others).to(inputs.device)
+    model = lab.wrap_fsdp(model, **({} if dtype is None else {"dtype": dtype}))
     outputs = keep_outputs(model[0])
     groups = [layer for layer in model if isinstance(layer, FSDPModule)]
     gathered: list[int] = []
     for layer in model:
         layer.register_forward_hook(lambda *_: gathered.append(sum(map(is_gathered, groups))))
-    model(inputs)
-    return {"hidden": outputs[-1], "gathered": gathered}
+    with ComputedIn() as computed:
+        model(inputs)
+    return {"hidden": outputs[-1], "computed": computed.calls, "gathered": gathered}
 
 
 def is_gathered(layer: nn.Module) -> bool:
     return any(not isinstance(parameter, DTensor) for parameter in layer.parameters())
 
 
-def sharded_gradient(lab: Submission, weight: Tensor, inputs: list, targets: list, dtype: torch.dtype) -> Tensor:
-    """The gradient of a sharded Linear's weight, averaged over the ranks' linear losses."""
+def sharded_gradients(lab: Submission, weight: Tensor, inputs: list, targets: list, dtype: torch.dtype) -> dict:
+    """Gradients, averaged over the ranks' linear losses, of two sharded models: a Linear, and a Linear with a norm.
+
+    `weight` is that of the first one's Linear, `shift` that of the second one's bias of the norm.
+    """
     rank = dist.get_rank()
-    model = lab.wrap_fsdp(nn.Sequential(linear(weight)), dtype)
-    LinearLoss()(model(inputs[rank]), targets[rank]).backward()
-    return whole(model[0].weight.grad)
+    norm = nn.LayerNorm(len(weight), device=weight.device)
+    models = [lab.wrap_fsdp(nn.Sequential(linear(weight), *others), dtype) for others in ([], [norm])]
+    for model in models:
+        LinearLoss()(model(inputs[rank]), targets[rank]).backward()
+    return {"weight": whole(models[0][0].weight.grad), "shift": whole(models[1][1].bias.grad)}
 
 
 def losses_on_ranks(lab: Submission, state: dict, data: list, batch_size: int) -> dict:
@@ -175,18 +212,26 @@ def own_parameters(
     return {"product": model.product.detach(), "gradient": whole(model.gain.grad)}
 
 
-def state_after_wrapping(lab: Submission, states: list, frozen: list) -> dict:
-    """The state of a DDP model right after wrapping, if rank r holds `states[r]`; frozen are the layers that are.
+def state_after_wrapping(lab: Submission, states: list, frozen: list, persistent: list) -> dict:
+    """The state of a DDP model right after wrapping, if rank r holds `states[r]`.
 
-    Each state is [weights of Linears of one size, running mean of a batch norm].
+    Each state has the weights of Linears of one size, the running mean of a batch norm, and a buffer for the model and
+    for each Linear. `frozen` are the Linears that are, `persistent` the buffers that belong to the model's state_dict.
     """
-    weights, mean = states[dist.get_rank()]
-    model = nn.Sequential(*(linear(weight) for weight in weights), nn.BatchNorm1d(len(mean), device=mean.device))
-    model[-1].running_mean.copy_(mean)
-    for layer, is_frozen in zip(model, frozen, strict=False):
+    own = states[dist.get_rank()]
+    layers = [linear(weight) for weight in own["weights"]]
+    norm = nn.BatchNorm1d(len(own["mean"]), device=own["mean"].device)
+    norm.running_mean.copy_(own["mean"])
+    model = nn.Sequential(nn.Sequential(*layers), norm)
+    for owner, buffer, is_kept in zip([model, *layers], own["buffers"], persistent, strict=True):
+        owner.register_buffer("table", buffer.clone(), persistent=is_kept)
+    for layer, is_frozen in zip(layers, frozen, strict=True):
         layer.requires_grad_(not is_frozen)
     wrapped_model = lab.wrap_ddp(model)
-    state = whole_state(wrapped_model)
-    trainable = [parameter.requires_grad for parameter in wrapped_model.parameters()][: len(frozen)]
-    own = [state[f"{index}.weight"] for index in range(len(weights))]
-    return {"weights": own, "mean": state[f"{len(weights)}.running_mean"], "trainable": trainable}
+    parameters, buffers = list(wrapped_model.parameters())[: len(layers)], dict(wrapped_model.named_buffers())
+    return {
+        "weights": [parameter.detach().clone() for parameter in parameters],
+        "trainable": [parameter.requires_grad for parameter in parameters],
+        "mean": next(buffer for name, buffer in buffers.items() if name.endswith("running_mean")),
+        "buffers": [buffer for name, buffer in buffers.items() if name.endswith("table")],
+    }

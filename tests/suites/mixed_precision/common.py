@@ -3,10 +3,11 @@
 import torch
 
 from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
+from labkit.observe.values import DTYPES, Raised
 
 HALVES = (torch.float16, torch.bfloat16)
 FORMATS = (*HALVES, torch.float32)
+OTHER_DTYPES = tuple(dtype for dtype in DTYPES.values() if dtype not in FORMATS)
 EXACT = Tolerance("nothing is rounded on the way", atol=0.0)
 FLOAT32 = Tolerance("a few float32 roundings of 2^-24 each", rtol=1e-5, atol=1e-6)
 ONE_ULP = Tolerance(

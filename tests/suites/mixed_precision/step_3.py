@@ -35,6 +35,7 @@ from suites.mixed_precision.common import (
     HALF_TRAINING,
     HALVES,
     MODEST_SCALE,
+    OTHER_DTYPES,
     expect_movement,
     expect_value_error,
 )
@@ -62,11 +63,9 @@ def test_scaler_is_on_for_float16_only(observe, draw):
 
 
 def test_trainer_refuses_other_dtypes(observe, draw):
-    """A trainer of any other dtype is a ValueError."""
-    asked, loss = (
-        draw.shuffled([{"dtype": dtype} for dtype in (*HALVES, torch.float64, torch.int32)]),
-        draw.away_from_zero(1),
-    )
+    """A trainer of any other dtype (float64, float8, an integer, ...) is a ValueError."""
+    asked = draw.shuffled([{"dtype": dtype} for dtype in (*HALVES, *OTHER_DTYPES)])
+    loss = draw.away_from_zero(1)
     seen = observe(scenarios.trainers_of, state=drawn_state(draw), loss=loss, asked=asked)
     for one, scaled in zip(asked, seen, strict=True):
         if one["dtype"] in HALVES:

@@ -1,5 +1,7 @@
 """Step 5, many processes: one behaviour a test, judged by the values that a scenario brought back."""
 
+import itertools
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -209,7 +211,7 @@ def test_fsdp_shards_what_ddp_repeats(observe, draw):
 
 
 def test_fsdp_computes_in_the_dtype(observe, draw):
-    """A layer of an FSDP model computes in the dtype that was asked for, and is freed right after it."""
+    """Each layer of an FSDP model, norms too, computes in the dtype that was asked for, and is freed right after it."""
     state, inputs = drawn_state(draw), draw.normal(4, 8)
     cases = [{"state": state, "inputs": inputs, "dtype": asked} for asked in draw.shuffled((*FORMATS, None))]
     for case, seen in zip(cases, observe_on_ranks(observe, scenarios.sharded_forward, cases), strict=True):
@@ -220,13 +222,25 @@ def test_fsdp_computes_in_the_dtype(observe, draw):
             expect(seen[rank]["hidden"], f"the first Linear on rank {rank}").close_to(
                 expected, tolerance, dtype=dtype, why="the policy's param_dtype is the dtype that layers compute in"
             )
+            kinds = [
+                ("linear", 3),
+                ("layer_norm", 3),
+                ("linear", 3),
+                ("embedding", 1),
+                ("group_norm", 3),
+                ("rms_norm", 2),
+            ]
+            expect(seen[rank]["computed"], f"functions called on rank {rank}, and dtypes that they were given").equals(
+                [[name, [dtype] * count] for name, count in kinds],
+                "norms and embeddings follow the same policy as the other layers",
+            )
             expect(seen[rank]["gathered"], f"layers that are gathered, as each has computed, on rank {rank}").equals(
-                [0] * 4, "a layer's group is freed after its forward: leave reshard_after_forward as it is"
+                [0] * 7, "a layer's group is freed after its forward: leave reshard_after_forward as it is"
             )
 
 
 def test_fsdp_reduces_gradients_in_float32(observe, draw):
-    """FSDP averages gradients in float32."""
+    """FSDP averages gradients in float32, those of norms too."""
     cases, expected = [], []
     for dtype, size in draw.shuffled(((torch.bfloat16, 256.0), (torch.float16, 2048.0))):
         large, small = size + 2.0 * draw.integer(1, 100), 1.0 + draw.integer(1, 100) / 128
@@ -238,9 +252,12 @@ def test_fsdp_reduces_gradients_in_float32(observe, draw):
         cases.append({"weight": draw.normal(4, 5), "inputs": list(inputs), "targets": list(targets), "dtype": dtype})
         expected.append(gradient)
     why = "half precision loses the smaller rank's part of a sum: reduce_dtype=torch.float32"
-    for gradient, seen in zip(expected, observe_on_ranks(observe, scenarios.sharded_gradient, cases), strict=True):
+    for gradient, seen in zip(expected, observe_on_ranks(observe, scenarios.sharded_gradients, cases), strict=True):
         for rank in (0, 1):
-            expect(seen[rank], f"averaged gradient on rank {rank}").close_to(gradient, FLOAT32, why)
+            what = f"averaged gradient of a Linear's weight on rank {rank}"
+            expect(seen[rank]["weight"], what).close_to(gradient, FLOAT32, why)
+            what = f"averaged gradient of a LayerNorm's bias on rank {rank}"
+            expect(seen[rank]["shift"], what).close_to(gradient.sum(dim=1), FLOAT32, why)
 
 
 def test_losses_are_means_over_all_ranks(observe, draw):
@@ -314,15 +331,28 @@ def test_fsdp_covers_the_models_own_parameters(observe, draw):
 
 
 def test_ddp_starts_from_rank_zero(observe, draw):
-    """All DDP ranks start from rank 0's weights and buffers, those of frozen layers too."""
+    """All DDP ranks start from rank 0's weights and buffers, those of frozen layers and those not saved too."""
     frozen = draw.pattern(4, share=0.5)
-    states = [[[draw.normal(6, 6) for _ in frozen], draw.normal(6)] for _ in range(2)]
-    seen = observe(scenarios.state_after_wrapping, ranks=2, states=states, frozen=frozen)
+    kinds = list(itertools.product((True, False), (torch.float32, torch.int64)))  # persistent or not, dtype
+    kinds = [draw.choice(kinds), *draw.shuffled(kinds)]
+    states = [
+        {
+            "weights": [draw.normal(6, 6) for _ in frozen],
+            "mean": draw.normal(6),
+            "buffers": [draw.normal(6, scale=100.0, dtype=dtype) for _, dtype in kinds],
+        }
+        for _ in range(2)
+    ]
+    persistent = [is_kept for is_kept, _ in kinds]
+    seen = observe(scenarios.state_after_wrapping, ranks=2, states=states, frozen=frozen, persistent=persistent)
     why = "DistributedDataParallel sends all of rank 0's state to the others: frozen weights and buffers as well"
     for rank in (0, 1):
-        for index, weight in enumerate(states[0][0]):
+        for index, weight in enumerate(states[0]["weights"]):
             kind = "frozen " if frozen[index] else ""
             expect(seen[rank]["weights"][index], f"{kind}weight {index} on rank {rank}").close_to(weight, EXACT, why)
-        expect(seen[rank]["mean"], f"running mean on rank {rank}").close_to(states[0][1], EXACT, why)
+        expect(seen[rank]["mean"], f"running mean on rank {rank}").close_to(states[0]["mean"], EXACT, why)
+        for index, (is_kept, dtype) in enumerate(kinds):
+            what = f"{'' if is_kept else 'non-persistent '}{dtype} buffer {index} on rank {rank}"
+            expect(seen[rank]["buffers"][index], what).equals(states[0]["buffers"][index], why)
         trainable = [not one for one in frozen]
         expect(seen[rank]["trainable"], f"requires_grad on rank {rank}").equals(trainable, "what is frozen stays so")

@@ -1,0 +1,11 @@
+"""norms get no policy: they are gathered and computed in float32."""
+
+
+def wrap_fsdp(model, dtype=torch.float16):
+    mesh = init_device_mesh(next(model.parameters()).device.type, (dist.get_world_size(),))
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
+    island = MixedPrecisionPolicy()
+    for layer in model.children():
+        if next(layer.parameters(), None) is not None:
+            fully_shard(layer, mesh=mesh, mp_policy=island if type(layer).__name__.endswith("Norm") else policy)
+    return fully_shard(model, mesh=mesh, mp_policy=policy)
