@@ -53,7 +53,7 @@ class StaticLossScaler:
         Raises:
             ValueError: the scale is not a positive finite number.
         """
-        _check_scale("scale", scale)
+        _require_positive_finite("scale", scale)
         self._scale = scale
         self._finite: dict[Optimizer, Tensor] = {}  # of each optimizer that was unscaled since the last update()
         self._stepped: set[Optimizer] = set()
@@ -77,7 +77,7 @@ class StaticLossScaler:
         """
         if optimizer in self._finite:
             raise RuntimeError("the gradients of this optimizer were unscaled already since the last update()")
-        gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in _parameters_of_optimizer(optimizer) if parameter.grad is not None]
         gradients = [gradient for gradient in gradients if gradient.numel() > 0]
         self._finite[optimizer] = torch.tensor(True)
         if gradients:
@@ -129,8 +129,8 @@ class StaticLossScaler:
             ValueError: the state is not that of a scaler of this class, or its scale is not a positive finite number;
                 nothing has changed.
         """
-        _check_state(state, self.state_dict())
-        _check_scale("scale", state["scale"])
+        _require_same_keys(state, self.state_dict())
+        _require_positive_finite("scale", state["scale"])
         self._scale = state["scale"]
 
 
@@ -174,7 +174,7 @@ class DynamicLossScaler(StaticLossScaler):
                 f"growth_interval and hysteresis must be at least 1, not {growth_interval} and {hysteresis}"
             )
         if min_scale is not None:
-            _check_scale("min_scale", min_scale)
+            _require_positive_finite("min_scale", min_scale)
         self._growth_factor = growth_factor
         self._backoff_factor = backoff_factor
         self._growth_interval = growth_interval
@@ -235,17 +235,17 @@ class DynamicLossScaler(StaticLossScaler):
         self._hysteresis_left = int(state["hysteresis_left"])
 
 
-def _check_scale(name: str, scale: float) -> None:
+def _require_positive_finite(name: str, scale: float) -> None:
     if not 0.0 < scale < math.inf:
         raise ValueError(f"{name} must be a positive finite number, not {scale}")
 
 
-def _check_state(state: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _require_same_keys(state: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     if state.keys() != expected.keys():
         raise ValueError(f"the state has {', '.join(state) or 'nothing'}; expected {', '.join(expected)}")
 
 
-def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
+def _parameters_of_optimizer(optimizer: Optimizer) -> list[nn.Parameter]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
@@ -295,7 +295,7 @@ class MasterWeights:
         Raises:
             ValueError: the scale is not a positive finite number; nothing has changed.
         """
-        _check_scale("scale", scale)
+        _require_positive_finite("scale", scale)
         for master, half in zip(self._masters, self._halves, strict=True):
             master.grad = None if half.grad is None else half.grad.float() / scale
         gradients = [master.grad for master in self._masters if master.grad is not None]
@@ -322,7 +322,7 @@ class MasterWeights:
         Raises:
             ValueError: the state is of another kind, or of a model with other shapes; nothing has changed.
         """
-        _check_state(state, self.state_dict())
+        _require_same_keys(state, self.state_dict())
         shapes = [master.shape for master in self._masters]
         if [master.shape for master in state["masters"]] != shapes:
             raise ValueError("the state is that of a model with other shapes")
@@ -413,7 +413,7 @@ class Autocast(TorchFunctionMode):
         if self is _thread.regions[-1] and self._enabled and "out" not in kwargs:
             cast = self._cast_for(func.__name__, (args, kwargs))
             if cast is not None:
-                args, kwargs = _cast_all(cast, args), _cast_all(cast, kwargs)
+                args, kwargs = _with_tensors_cast(cast, args), _with_tensors_cast(cast, kwargs)
         return func(*args, **kwargs)
 
     def _cast_for(self, name: str, arguments: object) -> Callable[[Tensor], Tensor] | None:
@@ -423,7 +423,7 @@ class Autocast(TorchFunctionMode):
         if name in FP32:
             return lambda tensor: tensor if tensor.dtype == torch.float64 else tensor.float()
         if name in PROMOTE:
-            dtypes = [tensor.dtype for tensor in _floating(arguments)]
+            dtypes = [tensor.dtype for tensor in _floating_tensors_in(arguments)]
             if not dtypes:
                 return None
             widest = functools.reduce(torch.promote_types, dtypes)
@@ -444,23 +444,23 @@ class Autocast(TorchFunctionMode):
         return cast
 
 
-def _floating(value: object) -> Iterator[Tensor]:
+def _floating_tensors_in(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor) and value.is_floating_point():
         yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _floating(item)
+            yield from _floating_tensors_in(item)
     elif isinstance(value, dict):
-        yield from _floating(list(value.values()))
+        yield from _floating_tensors_in(list(value.values()))
 
 
-def _cast_all(cast: Callable[[Tensor], Tensor], value: Any) -> Any:
+def _with_tensors_cast(cast: Callable[[Tensor], Tensor], value: Any) -> Any:
     if isinstance(value, Tensor) and value.is_floating_point():
         return cast(value)
     if isinstance(value, dict):
-        return {key: _cast_all(cast, item) for key, item in value.items()}
+        return {key: _with_tensors_cast(cast, item) for key, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_cast_all(cast, item) for item in value)
+        return type(value)(_with_tensors_cast(cast, item) for item in value)
     return value
 
 
@@ -520,7 +520,7 @@ def accumulate(
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}
@@ -599,10 +599,10 @@ def classify(
         scale: the loss scale that it would run with.
         limit: from 0 to 1.
     """
-    return {name: _kind(gradient, dtype, scale, limit) for name, gradient in gradients.items()}
+    return {name: _kind_of_gradient(gradient, dtype, scale, limit) for name, gradient in gradients.items()}
 
 
-def _kind(gradient: Tensor | None, dtype: torch.dtype, scale: float, limit: float) -> str:
+def _kind_of_gradient(gradient: Tensor | None, dtype: torch.dtype, scale: float, limit: float) -> str:
     if gradient is None:
         return "none"
     if gradient.isnan().any():
@@ -634,7 +634,7 @@ def first_nonfinite(model: nn.Module, inputs: Tensor, dtype: torch.dtype) -> str
     found: list[str] = []
 
     def look(name: str, output: object) -> None:
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating(output)):
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating_tensors_in(output)):
             found.append(name)
 
     leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]

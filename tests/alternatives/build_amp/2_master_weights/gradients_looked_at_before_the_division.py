@@ -2,7 +2,7 @@
 
 
 def step(self, scale=1.0, max_grad_norm=None):
-    _check_scale("scale", scale)
+    _require_positive_finite("scale", scale)
     if any(not half.grad.isfinite().all() for half in self._halves if half.grad is not None):
         return False
     for master, half in zip(self._masters, self._halves, strict=True):
