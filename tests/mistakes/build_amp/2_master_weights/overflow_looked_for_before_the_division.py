@@ -1,4 +1,4 @@
-"""the 16-bit gradients are looked at, and divided only if all are finite."""
+"""the 16-bit gradients are looked at, not the quotients, which a scale below 1 can make inf."""
 
 
 def step(self, scale=1.0, max_grad_norm=None):
