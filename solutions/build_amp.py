@@ -53,7 +53,7 @@ class StaticLossScaler:
         Raises:
             ValueError: the scale is not a positive finite number.
         """
-        _check_scale("scale", scale)
+        _require_positive_finite("scale", scale)
         self._scale = scale
         self._finite: dict[Optimizer, Tensor] = {}  # of each optimizer that was unscaled since the last update()
         self._stepped: set[Optimizer] = set()
@@ -73,11 +73,12 @@ class StaticLossScaler:
         copied to the host. A parameter without a gradient is passed over.
 
         Raises:
-            RuntimeError: this optimizer was unscaled or stepped already since the last `update`; nothing has changed.
+            RuntimeError: this optimizer was unscaled or stepped already since the last `update`, with gradients or
+                without; nothing has changed.
         """
         if optimizer in self._finite:
             raise RuntimeError("the gradients of this optimizer were unscaled already since the last update()")
-        gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in _parameters_of_optimizer(optimizer) if parameter.grad is not None]
         gradients = [gradient for gradient in gradients if gradient.numel() > 0]
         self._finite[optimizer] = torch.tensor(True)
         if gradients:
@@ -129,8 +130,8 @@ class StaticLossScaler:
             ValueError: the state is not that of a scaler of this class, or its scale is not a positive finite number;
                 nothing has changed.
         """
-        _check_state(state, self.state_dict())
-        _check_scale("scale", state["scale"])
+        _require_same_keys(state, self.state_dict())
+        _require_positive_finite("scale", state["scale"])
         self._scale = state["scale"]
 
 
@@ -174,7 +175,7 @@ class DynamicLossScaler(StaticLossScaler):
                 f"growth_interval and hysteresis must be at least 1, not {growth_interval} and {hysteresis}"
             )
         if min_scale is not None:
-            _check_scale("min_scale", min_scale)
+            _require_positive_finite("min_scale", min_scale)
         self._growth_factor = growth_factor
         self._backoff_factor = backoff_factor
         self._growth_interval = growth_interval
@@ -235,17 +236,17 @@ class DynamicLossScaler(StaticLossScaler):
         self._hysteresis_left = int(state["hysteresis_left"])
 
 
-def _check_scale(name: str, scale: float) -> None:
+def _require_positive_finite(name: str, scale: float) -> None:
     if not 0.0 < scale < math.inf:
         raise ValueError(f"{name} must be a positive finite number, not {scale}")
 
 
-def _check_state(state: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _require_same_keys(state: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     if state.keys() != expected.keys():
         raise ValueError(f"the state has {', '.join(state) or 'nothing'}; expected {', '.join(expected)}")
 
 
-def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
+def _parameters_of_optimizer(optimizer: Optimizer) -> list[nn.Parameter]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
@@ -283,7 +284,7 @@ class MasterWeights:
     def step(self, scale: float = 1.0, max_grad_norm: float | None = None) -> bool:
         """Steps the masters with the model's gradients and rounds them into the model; says whether it did.
 
-        A gradient goes to float32 first and is divided by `scale` there. If any is inf or nan, nothing is stepped:
+        A gradient goes to float32 first and is divided by `scale` there. If any is inf or nan then, nothing is stepped:
         masters, model and optimizer state are unchanged, and the answer is False. A parameter without a gradient is
         not stepped, whatever gradient it had before. The model's parameters stay the same objects, in the same memory.
 
@@ -295,7 +296,7 @@ class MasterWeights:
         Raises:
             ValueError: the scale is not a positive finite number; nothing has changed.
         """
-        _check_scale("scale", scale)
+        _require_positive_finite("scale", scale)
         for master, half in zip(self._masters, self._halves, strict=True):
             master.grad = None if half.grad is None else half.grad.float() / scale
         gradients = [master.grad for master in self._masters if master.grad is not None]
@@ -320,9 +321,10 @@ class MasterWeights:
         """Goes on from `state`: masters, optimizer, and the model's weights rounded from the masters.
 
         Raises:
-            ValueError: the state is of another kind, or of a model with other shapes; nothing has changed.
+            ValueError: the state is of another kind, of a model with other shapes, or of an optimizer with other
+                parameter groups; nothing has changed.
         """
-        _check_state(state, self.state_dict())
+        _require_same_keys(state, self.state_dict())
         shapes = [master.shape for master in self._masters]
         if [master.shape for master in state["masters"]] != shapes:
             raise ValueError("the state is that of a model with other shapes")
@@ -371,7 +373,7 @@ class Autocast(TorchFunctionMode):
     - A function of `LOWER` gets its float16, bfloat16 and float32 tensors in `dtype`.
     - A function of `FP32` gets its float16 and bfloat16 tensors in float32.
     - A function of `PROMOTE` gets its floating point tensors in the dtype that all of them promote to: the widest, or
-      float32 for float16 beside bfloat16.
+      float32 for float16 beside bfloat16. Tensors without dimensions count too.
     - All other functions, calls with `out=`, and all other tensors (float64, integers, bools) pass as they are.
 
     Tensors in keyword arguments and in lists and tuples are cast too. Gradients flow through the casts, so that a
@@ -413,7 +415,7 @@ class Autocast(TorchFunctionMode):
         if self is _thread.regions[-1] and self._enabled and "out" not in kwargs:
             cast = self._cast_for(func.__name__, (args, kwargs))
             if cast is not None:
-                args, kwargs = _cast_all(cast, args), _cast_all(cast, kwargs)
+                args, kwargs = _with_tensors_cast(cast, args), _with_tensors_cast(cast, kwargs)
         return func(*args, **kwargs)
 
     def _cast_for(self, name: str, arguments: object) -> Callable[[Tensor], Tensor] | None:
@@ -423,7 +425,7 @@ class Autocast(TorchFunctionMode):
         if name in FP32:
             return lambda tensor: tensor if tensor.dtype == torch.float64 else tensor.float()
         if name in PROMOTE:
-            dtypes = [tensor.dtype for tensor in _floating(arguments)]
+            dtypes = [tensor.dtype for tensor in _floating_tensors_in(arguments)]
             if not dtypes:
                 return None
             widest = functools.reduce(torch.promote_types, dtypes)
@@ -444,23 +446,23 @@ class Autocast(TorchFunctionMode):
         return cast
 
 
-def _floating(value: object) -> Iterator[Tensor]:
+def _floating_tensors_in(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor) and value.is_floating_point():
         yield value
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _floating(item)
+            yield from _floating_tensors_in(item)
     elif isinstance(value, dict):
-        yield from _floating(list(value.values()))
+        yield from _floating_tensors_in(list(value.values()))
 
 
-def _cast_all(cast: Callable[[Tensor], Tensor], value: Any) -> Any:
+def _with_tensors_cast(cast: Callable[[Tensor], Tensor], value: Any) -> Any:
     if isinstance(value, Tensor) and value.is_floating_point():
         return cast(value)
     if isinstance(value, dict):
-        return {key: _cast_all(cast, item) for key, item in value.items()}
+        return {key: _with_tensors_cast(cast, item) for key, item in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_cast_all(cast, item) for item in value)
+        return type(value)(_with_tensors_cast(cast, item) for item in value)
     return value
 
 
@@ -479,8 +481,9 @@ def accumulate(
     """Trains on `batches`, in order, with one optimizer step for each `window` of them; the last may be shorter.
 
     A step is the one that the samples of its window would give as a single batch: the gradient is that of the mean
-    loss over all samples of the window. The model and all of its modules are in train mode, and it runs once for
-    each batch; what goes backward is the loss multiplied by the scale.
+    loss over all samples of the window. Before that the model and all of its modules are put into train mode, also
+    those that alone are in eval mode. The model runs once for each batch; what goes backward is the loss multiplied by
+    the scale.
 
     A window begins without gradients of what was before, and has one scale: the scaler is updated once, when the
     window ends, also if its step was skipped because a gradient is inf or nan.
@@ -494,7 +497,7 @@ def accumulate(
         scaler: one of step 1.
         criterion: gives the mean loss over the samples of a batch.
         max_grad_norm: if given (0.0 too), the true gradients of the whole window are scaled down to this global
-            2-norm once, before the step.
+            2-norm once, before the step: that of all parameter groups together.
 
     Returns:
         steps: optimizer steps made; skipped: windows that were skipped; loss: mean over all samples of the unscaled
@@ -520,7 +523,7 @@ def accumulate(
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}
@@ -599,10 +602,10 @@ def classify(
         scale: the loss scale that it would run with.
         limit: from 0 to 1.
     """
-    return {name: _kind(gradient, dtype, scale, limit) for name, gradient in gradients.items()}
+    return {name: _kind_of_gradient(gradient, dtype, scale, limit) for name, gradient in gradients.items()}
 
 
-def _kind(gradient: Tensor | None, dtype: torch.dtype, scale: float, limit: float) -> str:
+def _kind_of_gradient(gradient: Tensor | None, dtype: torch.dtype, scale: float, limit: float) -> str:
     if gradient is None:
         return "none"
     if gradient.isnan().any():
@@ -619,9 +622,10 @@ def _kind(gradient: Tensor | None, dtype: torch.dtype, scale: float, limit: floa
 def first_nonfinite(model: nn.Module, inputs: Tensor, dtype: torch.dtype) -> str | None:
     """The dotted name of the first module whose output holds inf or nan when `model(inputs)` runs under `Autocast`.
 
-    Only modules without children count, in the order in which they run, not the order in which they are registered.
-    None if all outputs are finite; "" if it is the model itself, which has no children then. An output may be a tensor
-    of floats, integers or bools, or a tuple, list or dict of them.
+    Only modules without children count, in the order in which they run, not the order in which they are registered;
+    each run of a module that runs several times counts. None if all outputs are finite; "" if it is the model itself,
+    which has no children then. An output may be a tensor of floats, integers or bools, or a tuple, list or dict of
+    them.
 
     The model runs once, without gradients, in the mode that it is in. What it raises passes through. No hook stays on
     it, then neither; hooks that others have put there do.
@@ -634,7 +638,7 @@ def first_nonfinite(model: nn.Module, inputs: Tensor, dtype: torch.dtype) -> str
     found: list[str] = []
 
     def look(name: str, output: object) -> None:
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating(output)):
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating_tensors_in(output)):
             found.append(name)
 
     leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]

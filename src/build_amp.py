@@ -69,7 +69,8 @@ class StaticLossScaler:
         copied to the host. A parameter without a gradient is passed over.
 
         Raises:
-            RuntimeError: this optimizer was unscaled or stepped already since the last `update`; nothing has changed.
+            RuntimeError: this optimizer was unscaled or stepped already since the last `update`, with gradients or
+                without; nothing has changed.
         """
         # TODO: divide the optimizer's gradients by the scale once; keep on the device whether all are finite
         raise NotImplementedError("Step 1: StaticLossScaler.unscale_")
@@ -213,7 +214,7 @@ class MasterWeights:
     def step(self, scale: float = 1.0, max_grad_norm: float | None = None) -> bool:
         """Steps the masters with the model's gradients and rounds them into the model; says whether it did.
 
-        A gradient goes to float32 first and is divided by `scale` there. If any is inf or nan, nothing is stepped:
+        A gradient goes to float32 first and is divided by `scale` there. If any is inf or nan then, nothing is stepped:
         masters, model and optimizer state are unchanged, and the answer is False. A parameter without a gradient is
         not stepped, whatever gradient it had before. The model's parameters stay the same objects, in the same memory.
 
@@ -242,7 +243,8 @@ class MasterWeights:
         """Goes on from `state`: masters, optimizer, and the model's weights rounded from the masters.
 
         Raises:
-            ValueError: the state is of another kind, or of a model with other shapes; nothing has changed.
+            ValueError: the state is of another kind, of a model with other shapes, or of an optimizer with other
+                parameter groups; nothing has changed.
         """
         # TODO: refuse another kind of state; restore masters, optimizer and model
         raise NotImplementedError("Step 2: MasterWeights.load_state_dict")
@@ -281,7 +283,7 @@ class Autocast(TorchFunctionMode):
     - A function of `LOWER` gets its float16, bfloat16 and float32 tensors in `dtype`.
     - A function of `FP32` gets its float16 and bfloat16 tensors in float32.
     - A function of `PROMOTE` gets its floating point tensors in the dtype that all of them promote to: the widest, or
-      float32 for float16 beside bfloat16.
+      float32 for float16 beside bfloat16. Tensors without dimensions count too.
     - All other functions, calls with `out=`, and all other tensors (float64, integers, bools) pass as they are.
 
     Tensors in keyword arguments and in lists and tuples are cast too. Gradients flow through the casts, so that a
@@ -334,8 +336,9 @@ def accumulate(
     """Trains on `batches`, in order, with one optimizer step for each `window` of them; the last may be shorter.
 
     A step is the one that the samples of its window would give as a single batch: the gradient is that of the mean
-    loss over all samples of the window. The model and all of its modules are in train mode, and it runs once for
-    each batch; what goes backward is the loss multiplied by the scale.
+    loss over all samples of the window. Before that the model and all of its modules are put into train mode, also
+    those that alone are in eval mode. The model runs once for each batch; what goes backward is the loss multiplied by
+    the scale.
 
     A window begins without gradients of what was before, and has one scale: the scaler is updated once, when the
     window ends, also if its step was skipped because a gradient is inf or nan.
@@ -349,7 +352,7 @@ def accumulate(
         scaler: one of step 1.
         criterion: gives the mean loss over the samples of a batch.
         max_grad_norm: if given (0.0 too), the true gradients of the whole window are scaled down to this global
-            2-norm once, before the step.
+            2-norm once, before the step: that of all parameter groups together.
 
     Returns:
         steps: optimizer steps made; skipped: windows that were skipped; loss: mean over all samples of the unscaled
@@ -428,9 +431,10 @@ def classify(
 def first_nonfinite(model: nn.Module, inputs: Tensor, dtype: torch.dtype) -> str | None:
     """The dotted name of the first module whose output holds inf or nan when `model(inputs)` runs under `Autocast`.
 
-    Only modules without children count, in the order in which they run, not the order in which they are registered.
-    None if all outputs are finite; "" if it is the model itself, which has no children then. An output may be a tensor
-    of floats, integers or bools, or a tuple, list or dict of them.
+    Only modules without children count, in the order in which they run, not the order in which they are registered;
+    each run of a module that runs several times counts. None if all outputs are finite; "" if it is the model itself,
+    which has no children then. An output may be a tensor of floats, integers or bools, or a tuple, list or dict of
+    them.
 
     The model runs once, without gradients, in the mode that it is in. What it raises passes through. No hook stays on
     it, then neither; hooks that others have put there do.

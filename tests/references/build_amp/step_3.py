@@ -117,6 +117,15 @@ def promoting_calls(draw: Draw) -> tuple[list[dict], list[Tensor]]:
         function = draw.choice(("torch.cat", "torch.stack"))
         calls.append({"function": function, "args": [[into[:2], rows]]})
         results.append(getattr(torch, function[6:])([into[:2].to(widest), rows.to(widest)]))
+        # Tensors without dimensions, which count less by PyTorch's own rules, and without entries count as all others.
+        small = draw.shuffled((draw.normal(1)[0].to(second), draw.normal(1)[0].to(first)))
+        calls.append({"function": "torch.stack", "args": [small]})
+        results.append(torch.stack([one.to(widest) for one in small]))
+        calls.append({"function": "torch.index_copy", "args": [into[:, 0], 0, index[0], rows[0, 0]]})
+        results.append(into[:, 0].to(widest).index_copy(0, index[0], rows[0, 0].to(widest)))
+        parts = draw.shuffled((into, rows[:0], into[:1]))
+        calls.append({"function": "torch.cat", "args": [parts]})
+        results.append(torch.cat([one.to(widest) for one in parts]))
     return calls, results
 
 

@@ -181,7 +181,7 @@ def huge_steps(lab: Submission, kind: str, scale: float, gradients: list, lr: fl
 def second_calls(lab: Submission, kind: str, cases: list, weight: Tensor, gradients: list, scale: float) -> list:
     """For each case, the names of two methods: the first, then the second of the same optimizer, before any update.
 
-    In each case the optimizer gets a new gradient, `gradients[case]`, times the scale. Reports what the second
+    In each case the optimizer gets a new gradient, `gradients[case]`, times the scale, or none. Reports what the second
     call raised, and gradient and weight before and after it. An optimizer that is not stepped by then is stepped
     before the iteration ends.
     """
@@ -189,11 +189,11 @@ def second_calls(lab: Submission, kind: str, cases: list, weight: Tensor, gradie
     parameter = nn.Parameter(weight.clone())
     optimizer, seen = SGD([parameter], lr=1.0), []
     for (first, second), gradient in zip(cases, gradients, strict=True):
-        parameter.grad = gradient * scaler.get_scale()
+        parameter.grad = None if gradient is None else gradient * scaler.get_scale()
         getattr(scaler, first)(optimizer)
-        before = plain([parameter, parameter.grad])
+        before = [*plain([parameter]), copy.deepcopy(parameter.grad)]
         raised = attempt(lambda second=second: getattr(scaler, second)(optimizer))
-        after = plain([parameter, parameter.grad])
+        after = [*plain([parameter]), copy.deepcopy(parameter.grad)]
         if first == "unscale_":
             scaler.step(optimizer)
         scaler.update()

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import torch
@@ -24,16 +25,21 @@ def half_model(weights: list, dtype: torch.dtype, frozen: list | None = None) ->
 
 
 class Kept:
-    """A `make_optimizer` that keeps what it was called with, and the optimizer that it made."""
+    """A `make_optimizer` that keeps what it was called with, and the optimizer that it made.
 
-    def __init__(self, **settings: float) -> None:
-        self.settings, self.masters, self.calls = settings, [], 0
+    The optimizer has a parameter group for each master, or groups of so many as `groups` says.
+    """
+
+    def __init__(self, groups: list | None = None, **settings: float) -> None:
+        self.groups, self.settings, self.masters, self.calls = groups, settings, [], 0
         self.optimizer: SGD | None = None
 
     def __call__(self, masters: list) -> SGD:
         self.calls += 1
         self.masters = list(masters)
-        self.optimizer = SGD([{"params": [master]} for master in self.masters], **self.settings)
+        rest = iter(self.masters)
+        groups = [{"params": [*islice(rest, size)]} for size in self.groups or [1] * len(self.masters)]
+        self.optimizer = SGD(groups, **self.settings)
         return self.optimizer
 
     def momenta(self) -> list:
@@ -205,7 +211,8 @@ def refused(
     """Steps; before each but the first, a state is loaded that does not fit. Reports errors, masters and weights.
 
     `states` say which: "model", the model's own state_dict; "scaler", that of a StaticLossScaler; "nothing", an empty
-    dict; or the number of one of `others`, the weights of a model whose own state it is, after a step.
+    dict; the number of one of `others`, the weights of a model whose own state it is, after a step; or a list, the
+    sizes of the groups of another optimizer, which has stepped a model of the same shapes.
     """
     model, kept = half_model(weights, dtype), Kept(**settings)
     masters = lab.MasterWeights(model, kept)
@@ -217,7 +224,12 @@ def refused(
     seen: dict[str, list] = {"raised": [], "masters": [], "weights": []}
     for state, of_step in zip(["none", *states], gradients, strict=True):
         if state != "none":
-            found = kinds[state]() if isinstance(state, str) else stepped_state(lab, others[state], dtype, settings)
+            if isinstance(state, str):
+                found = kinds[state]()
+            elif isinstance(state, list):
+                found = stepped_state(lab, [weight + 1 for weight in weights], dtype, settings, state)
+            else:
+                found = stepped_state(lab, others[state], dtype, settings)
             seen["raised"].append(attempt(lambda found=found: masters.load_state_dict(found) and None))
         set_gradients(list(model), of_step)
         masters.step()
@@ -226,10 +238,12 @@ def refused(
     return seen
 
 
-def stepped_state(lab: Submission, weights: list, dtype: torch.dtype, settings: dict) -> dict:
+def stepped_state(
+    lab: Submission, weights: list, dtype: torch.dtype, settings: dict, groups: list | None = None
+) -> dict:
     """The state of the MasterWeights of a model with these weights, after a step along them."""
     model = half_model(weights, dtype)
-    masters = lab.MasterWeights(model, Kept(**settings))
+    masters = lab.MasterWeights(model, Kept(groups, **settings))
     set_gradients(list(model), weights)
     masters.step()
     return copy.deepcopy(masters.state_dict())

@@ -40,7 +40,7 @@ class Tagger(nn.Module):
     """Logits (n, length, classes) of inputs (n, length, features + 1), each position by itself, through a `Probe`.
 
     `spare` is a parameter that takes no part. `events` has every forward and backward pass: which, the first feature of
-    its batch, and the scale of then; `modes` has whether model and layers were in train mode in each forward pass.
+    its batch, and the scale of then; `modes` has whether each module was in train mode in each forward pass.
     """
 
     def __init__(self, weights: list, scaler: object, through_half: bool = False) -> None:
@@ -53,7 +53,7 @@ class Tagger(nn.Module):
         self.through_half = through_half
 
     def forward(self, inputs: Tensor) -> Tensor:
-        self.modes.append([self.training, self.drop[0].training])
+        self.modes.append([module.training for module in self.modules()])
         hidden = torch.tanh(inputs[..., :-1] @ self.first)
         return Probe.apply(self.drop(hidden) @ self.last, inputs, self.log, self.through_half)
 
@@ -75,22 +75,28 @@ def train(
     old: list | None = None,
     foreign: float | None = None,
     through_half: bool = False,
+    modes: list | None = None,
 ) -> list:
-    """One call of `accumulate` for each list of batches in `epochs`: SGD with lr 1/2, a loss times `factor`.
+    """One call of `accumulate` for each list of batches in `epochs`: SGD with lr 1/2, a loss times `factor`, and a
+    parameter group for each parameter.
 
-    `scaler` has the name of its class and its settings. `old` are gradients that the parameters hold before each call,
-    when the model is put into eval mode too. If `foreign` is given, the optimizer has all parameters but the first,
-    whose gradient is full of this number. The report of a call has the items that `report` names.
+    `scaler` has the name of its class and its settings. `old` are gradients that the parameters hold before each call.
+    Before it the model is in eval mode, or `modes[call]` says which of its modules are in train mode. If `foreign` is
+    given, the optimizer has all parameters but the first, whose gradient is full of this number. The report of a call
+    has the items that `report` names.
     """
     made = getattr(lab, scaler["class"])(**{name: value for name, value in scaler.items() if name != "class"})
     model = Tagger(weights, made, through_half)
     parameters = list(model.parameters())
     if foreign is not None:
         model.first.register_hook(lambda gradient: torch.full_like(gradient, foreign))
-    optimizer = torch.optim.SGD(parameters if foreign is None else parameters[1:], lr=0.5 / factor)
+    optimized = parameters if foreign is None else parameters[1:]
+    optimizer = torch.optim.SGD([{"params": [parameter]} for parameter in optimized], lr=0.5 / factor)
     seen = []
-    for batches in epochs:
+    for call, batches in enumerate(epochs):
         model.eval()
+        for module, trains in zip(model.modules(), modes[call] if modes else (), strict=bool(modes)):
+            module.training = trains
         for parameter, gradient in zip(parameters, old or [None] * len(parameters), strict=True):
             parameter.grad = None if gradient is None else gradient.clone()
         more = {} if limit is None else {"max_grad_norm": limit}

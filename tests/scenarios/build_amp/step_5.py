@@ -1,5 +1,7 @@
 """Scenarios of step 5 of Lab 06, watching: what the suite makes the code under test do."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,23 +17,25 @@ def classify(lab: Submission, names: list, gradients: list, settings: list) -> l
 
 
 class Leaf(nn.Module):
-    """Passes on what it gets, cleaned of inf and nan, with `spoil` in one entry (None: nowhere), in a certain form.
+    """Passes on what it gets, cleaned of inf and nan, with one of `spoils` in an entry, in a certain form.
 
+    `spoils` has an item for each run, None: nothing is spoiled; in further runs nothing is either.
     The forms are a tensor, a tuple, list or dict that has it last, and "integers": a tuple of tensors that are no
     floats, from which the next leaf takes up what this one had got.
     """
 
-    def __init__(self, spoil: float | None = None, form: str = "tensor") -> None:
+    def __init__(self, spoils: Sequence[float | None] = (), form: str = "tensor") -> None:
         super().__init__()
-        self.spoil, self.form = spoil, form
+        self.spoils, self.form = iter(spoils), form
 
     def forward(self, value: object) -> object:
         if isinstance(value, dict):
             value = list(value.values())
         x = value if isinstance(value, Tensor) else value[-1]
         x = torch.nan_to_num(x.float(), posinf=1.0, neginf=-1.0).clone()
-        if self.spoil is not None:
-            x.view(-1)[-1] = self.spoil
+        spoil = next(self.spoils, None)
+        if spoil is not None:
+            x.view(-1)[-1] = spoil
         return {
             "tensor": lambda: x,
             "tuple": lambda: (torch.ones(2), x),
@@ -42,7 +46,8 @@ class Leaf(nn.Module):
 
 
 class Group(nn.Module):
-    """Runs its children in the order of `runs`, whatever the order in which they are registered, and times `gain`."""
+    """Runs its children in the order of `runs`, some more than once, whatever the order in which they are registered;
+    the result times `gain`."""
 
     def __init__(self, children: dict, registered: list, runs: list, gain: float = 1.0) -> None:
         super().__init__()
@@ -146,7 +151,7 @@ def hooks_afterwards(lab: Submission, failing: list, spoils: list, inputs: Tenso
     seen = []
     for fails, spoil in zip(failing, spoils, strict=True):
         calls: list[int] = []
-        model = nn.Sequential(Leaf(spoil), Leaf(), Witness(fails))
+        model = nn.Sequential(Leaf([spoil]), Leaf(), Witness(fails))
         model[0].register_forward_hook(lambda module, args, output, calls=calls: calls.append(1))
         before = _hooks(model)
         found = attempt(lambda model=model: lab.first_nonfinite(model, inputs, dtype))

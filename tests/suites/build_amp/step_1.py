@@ -115,13 +115,15 @@ def test_second_step_is_refused(observe, draw):
 
 def refused(observe, draw, cases: list[tuple[str, str]]) -> None:
     for kind in draw.shuffled(KINDS):
-        chosen = draw.shuffled(cases * (6 // len(cases)))
+        chosen = draw.shuffled([(*case, empty) for case in cases for empty in (False, False, True)] * 2)
         scale, weight, bad = 2.0 ** draw.integer(10, 14), draw.normal(3), draw.pattern(len(chosen))
         gradients = [draw.normal(3) for _ in chosen]
         spoil(draw, [[gradient] for gradient in gradients], bad)
-        seen = observe(scenarios.second_calls, kind=kind, cases=chosen, weight=weight, gradients=gradients, scale=scale)
-        for (first, second), one, gradient, is_bad in zip(chosen, seen, gradients, bad, strict=True):
-            what = f"{kind}: {second} after {first}"
+        gradients = [None if case[2] else gradient for case, gradient in zip(chosen, gradients, strict=True)]
+        calls = [case[:2] for case in chosen]
+        seen = observe(scenarios.second_calls, kind=kind, cases=calls, weight=weight, gradients=gradients, scale=scale)
+        for (first, second, empty), one, gradient, is_bad in zip(chosen, seen, gradients, bad, strict=True):
+            what = f"{kind}: {second} after {first}{', of an optimizer without gradients' if empty else ''}"
             expect_error(
                 one["raised"], what, "RuntimeError", "it would use the gradients twice: refuse it until update"
             )
@@ -129,7 +131,7 @@ def refused(observe, draw, cases: list[tuple[str, str]]) -> None:
                 expect(one["after"][index], f"{what}: {name}").equals(
                     one["before"][index], "what is refused changes nothing"
                 )
-            weight = weight if is_bad else weight - gradient
+            weight = weight if is_bad or empty else weight - gradient
             expect(one["end"], f"{what}: weight at the end of the iteration").close_to(
                 weight, STEPS, "the first call is right, and stays so; update makes way for the next"
             )
@@ -421,7 +423,8 @@ def test_bad_settings_are_refused(observe, draw):
     for kind in draw.shuffled(KINDS):
         name = "scale" if kind == "static" else "init_scale"
         cases = [({name: value}, True) for value in (0.0, -draw.number(1.0, 9.0), INF, -INF, NAN)]
-        cases += [({name: draw.number(1.0, 1e6)}, False) for _ in range(5)] + [({name: 1.0}, False)]
+        sizes = (1.0, draw.number(0.001, 0.9), *(draw.number(1.0, 1e6) for _ in range(5)))
+        cases += [({name: size}, False) for size in sizes]
         if kind == "dynamic":
             for settings, bad in ((GOOD, False), (BAD, True)):
                 for other, values in settings.items():

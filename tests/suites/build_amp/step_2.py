@@ -114,8 +114,13 @@ def test_overflow_leaves_masters_model_and_optimizer(observe, draw):
     """With an inf or nan in any gradient nothing is stepped: masters, model and optimizer stay; it returns False."""
     for dtype, limit in zip(draw.shuffled(HALVES), draw.shuffled((None, 100.0)), strict=True):
         weights, pattern = drawn_halves(draw, SHAPES, dtype), draw.pattern(10, share=0.5)
-        gradients = [drawn_halves(draw, SHAPES, dtype) for _ in pattern]
+        gradients, scales = [drawn_halves(draw, SHAPES, dtype) for _ in pattern], [1.0] * 10
         spoil(draw, gradients, pattern)
+        for step in draw.shuffled([step for step, bad in enumerate(pattern) if not bad])[:2]:
+            # These are finite until they are divided; one of them is enough.
+            pattern[step], scales[step] = True, 2.0**-120
+            gradients[step] = [0 * gradient for gradient in gradients[step]]
+            draw.choice(gradients[step]).view(-1)[-1] = draw.choice((-1, 1)) * draw.number(1e4, 6e4)
         settings = {"lr": 0.5, "momentum": 0.5}
         seen = observe(
             scenarios.steps,
@@ -123,10 +128,13 @@ def test_overflow_leaves_masters_model_and_optimizer(observe, draw):
             weights=weights,
             gradients=gradients,
             settings=settings,
+            scales=scales,
             limits=[limit] * len(pattern),
         )
         moves = [[None] * 3 if bad else step for step, bad in zip(gradients, pattern, strict=True)]
-        why = "look at every gradient before anything is changed; one inf or nan, and the optimizer is not called"
+        why = (
+            "divide, then look at every gradient, then change anything; one inf or nan, and the optimizer is not called"
+        )
         expect_steps(seen, dtype, followed(weights, moves, settings), why)
         expect(seen["stepped"], "returned").equals([not bad for bad in pattern], "False says that nothing was stepped")
 
@@ -294,7 +302,7 @@ def test_impossible_scales_are_refused(observe, draw):
     """A scale that is not a positive finite number is a ValueError, and changes nothing."""
     dtype, settings = draw.choice(HALVES), {"lr": 0.5, "momentum": 0.5}
     bad = [0.0, -draw.number(1.0, 9.0), INF, -INF, NAN]
-    scales = [1.0, *draw.shuffled([*bad, *(2.0 ** draw.integer(0, 4) for _ in bad)])]
+    scales = [1.0, *draw.shuffled([*bad, *(2.0 ** draw.integer(-4, 4) for _ in bad)])]
     weights = drawn_halves(draw, SHAPES, dtype)
     gradients = [drawn_halves(draw, SHAPES, dtype) for _ in scales]
     seen = observe(scenarios.steps, dtype=dtype, weights=weights, gradients=gradients, settings=settings, scales=scales)
@@ -338,12 +346,13 @@ def test_saved_masters_go_on(observe, draw):
 
 
 def test_state_of_another_model_is_refused(observe, draw):
-    """A state of another kind, or of a model with other shapes, is a ValueError and changes nothing."""
+    """A state of another kind, or of other shapes or parameter groups, is a ValueError and changes nothing."""
     dtype, settings = draw.choice(HALVES), {"lr": 0.3, "momentum": 0.5}
     weights = drawn_halves(draw, [(2, 3), (4,)], dtype)
     shapes = [[(1, 3), (1,)], [(3, 2), (4,)], [(2, 3), (4,), (1,)], [(2, 3)], [(4,), (2, 3)], [(2, 3), (2, 2)]]
     others = [drawn_halves(draw, of_model, dtype) for of_model in shapes]
-    states = draw.shuffled(["model", "scaler", "nothing", *range(len(others))])
+    groups = [[2], [2, 0], [1]]  # the optimizer has a group for each of the two masters
+    states = draw.shuffled(["model", "scaler", "nothing", *range(len(others)), *groups])
     gradients = [drawn_halves(draw, [(2, 3), (4,)], dtype) for _ in range(len(states) + 1)]
     seen = observe(
         scenarios.refused,
@@ -355,10 +364,15 @@ def test_state_of_another_model_is_refused(observe, draw):
         settings=settings,
     )
     for error, state in zip(seen["raised"], states, strict=True):
-        what = f"that of a {state}" if isinstance(state, str) else f"that of a model with shapes {shapes[state]}"
+        if isinstance(state, str):
+            what = f"that of a {state}"
+        elif isinstance(state, list):
+            what = f"that of an optimizer with groups of {state} parameters, not [1, 1]"
+        else:
+            what = f"that of a model with shapes {shapes[state]}"
         got = error if isinstance(error, Raised) else Raised("no exception", "")
         expect(got.type, f"a state that is {what}: exception").equals(
-            "ValueError", "compare the shapes of all masters: copying would stretch or cut"
+            "ValueError", "compare all shapes (copying would stretch or cut), and let the optimizer refuse its part"
         )
     why = "what is refused changes nothing: check everything before anything is loaded, the optimizer too"
     expect_steps(seen, dtype, followed(weights, gradients, settings), why)

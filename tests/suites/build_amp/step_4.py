@@ -1,5 +1,7 @@
 """Step 4, accumulation and batch norm: one behaviour a test, judged by the values that a scenario brought back."""
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -146,15 +148,20 @@ def test_every_batch_runs_once_and_is_scaled(observe, draw):
 
 
 def test_accumulation_trains_in_train_mode(observe, draw):
-    """The whole model is in train mode, also if it was in eval mode before."""
-    weights, windows = drawn_weights(draw), drawn_windows(draw, [draw.integer(2, 3)] * draw.integer(2, 4))
-    (seen,) = observe(
-        scenarios.train, weights=weights, epochs=[flat(windows)], window=len(windows[0]), scaler=drawn_scaler(draw),
-        report=["modes", "weights"],
+    """The model and all of its modules are in train mode, whichever of them were in eval mode before."""
+    modes = draw.shuffled([*itertools.product((True, False), repeat=3)])  # of the model, of a layer, and of one in it
+    window, weights = draw.integer(2, 3), drawn_weights(draw)
+    epochs = [drawn_windows(draw, [window] * draw.integer(1, 2)) for _ in modes]
+    seen = observe(
+        scenarios.train, weights=weights, epochs=[flat(windows) for windows in epochs], window=window,
+        scaler=drawn_scaler(draw), modes=modes, report=["modes", "weights"],
     )  # fmt: skip
-    expected = [[True, True]] * len(flat(windows))
-    expect(seen["modes"], "training, of the model and of a layer").equals(expected, "model.train() comes first")
-    expect_weights(seen["weights"], Run(weights, windows).weights[-1], "train mode, then steps as ever")
+    for one, windows, before in zip(seen, epochs, modes, strict=True):
+        expect(one["modes"], f"training, of model, layer and layer in it, which were {before}").equals(
+            [[True] * 3] * len(flat(windows)), "model.train() comes first, whatever the mode of the model itself"
+        )
+    run = Run(weights, [window for windows in epochs for window in windows])
+    expect_weights(seen[-1]["weights"], run.weights[-1], "train mode, then steps as ever")
 
 
 def test_window_begins_without_old_gradients(observe, draw):

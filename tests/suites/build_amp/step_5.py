@@ -130,7 +130,7 @@ def drawn_tree(draw: Draw, spoiled: int, forms: tuple[str, ...] = ("tensor",)) -
                 inner = draw.shuffled("abcdefgh")[: draw.integer(2, 3)]
                 children[name] = group(inner, f"{prefix}{name}.", depth - 1)
             else:
-                children[name] = {"spoil": None, "form": draw.choice(forms)}
+                children[name] = {"spoils": [None], "form": draw.choice(forms)}
                 leaves.append((f"{prefix}{name}", children[name]))
         gain = 1.0 if depth else 1e39  # an inner group makes inf of what its last leaf gives
         return {"children": children, "registered": draw.shuffled(names), "runs": runs, "gain": gain}
@@ -139,8 +139,23 @@ def drawn_tree(draw: Draw, spoiled: int, forms: tuple[str, ...] = ("tensor",)) -
     can_spoil = [number for number, (_, leaf) in enumerate(leaves) if leaf["form"] != "integers"]
     bad = sorted(draw.shuffled(can_spoil)[:spoiled])
     for number in bad:
-        leaves[number][1]["spoil"] = draw.choice((INF, -INF, NAN))
+        leaves[number][1]["spoils"] = [draw.choice((INF, -INF, NAN))]
     return tree, leaves[bad[0]][0] if bad else None
+
+
+def drawn_repeats(draw: Draw) -> list[tuple[dict, str]]:
+    """Models one of whose leaves runs twice, and is finite once; the first leaf to give inf or nan in each."""
+    drawn = []
+    for late, other_after in draw.shuffled([(True, False), (True, True), (False, False)] * 2):
+        names, bad = draw.shuffled("stuvwxyz")[:4], [draw.choice((INF, -INF, NAN))]
+        twice, other, *rest = names
+        runs = [twice, *rest, twice, other] if other_after else [twice, other, *rest, twice]
+        children = {name: {"spoils": [None]} for name in names}
+        children[twice] = {"spoils": [None, *bad] if late else [*bad, None]}
+        children[other] = {"spoils": bad}
+        tree = {"children": children, "registered": draw.shuffled(names), "runs": runs, "gain": 1.0}
+        drawn.append((tree, other if late and not other_after else twice))
+    return drawn
 
 
 def expect_found(seen: list, expected: list, why: str) -> None:
@@ -149,10 +164,10 @@ def expect_found(seen: list, expected: list, why: str) -> None:
 
 
 def test_first_nonfinite_follows_the_order_of_running(observe, draw):
-    """The first leaf to run whose output is inf or nan is named, whatever comes of it later."""
-    trees = [drawn_tree(draw, spoiled) for spoiled in draw.shuffled((0, 1, 1, 2, 2, 3, 3))]
+    """The first leaf to give inf or nan is named, in whichever of its runs, whatever comes of it later."""
+    trees = [drawn_tree(draw, spoiled) for spoiled in draw.shuffled((0, 1, 1, 2, 2, 3, 3))] + drawn_repeats(draw)
     alone = draw.shuffled((INF, NAN, None))
-    specs = [tree for tree, _ in trees] + [{"spoil": spoil} for spoil in alone]
+    specs = [tree for tree, _ in trees] + [{"spoils": [spoil]} for spoil in alone]
     dtypes = [draw.choice((torch.float16, torch.bfloat16, torch.float32)) for _ in specs]
     seen = observe(scenarios.first_nonfinite, specs=specs, inputs=draw.normal(2, 3), dtypes=dtypes)
     names = [name for _, name in trees] + [None if spoil is None else "" for spoil in alone]

@@ -10,7 +10,7 @@ def unscale_(self, optimizer):
     if optimizer in self._finite:
         raise RuntimeError("unscaled already since the last update()")
     flags = _Flags()
-    for parameter in _parameters(optimizer):
+    for parameter in _parameters_of_optimizer(optimizer):
         if parameter.grad is not None:
             parameter.grad.mul_(1.0 / self._scale)
             flags.append(torch.isfinite(parameter.grad).all())

@@ -40,8 +40,8 @@ def state_dict(self):
 
 
 def load_state_dict(self, state):
-    _check_state(state, self.state_dict())
-    _check_scale("scale", state["scale"])
+    _require_same_keys(state, self.state_dict())
+    _require_positive_finite("scale", state["scale"])
     self._scale = state["scale"]
     self._tensor.fill_(state["scale"])
     self._tracker.fill_(state["growth_tracker"])

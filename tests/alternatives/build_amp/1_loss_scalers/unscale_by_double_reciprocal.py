@@ -6,7 +6,7 @@ def unscale_(self, optimizer):
         raise RuntimeError("unscaled already since the last update()")
     reciprocal = torch.tensor(self._scale, dtype=torch.float64).reciprocal()
     flags = [torch.tensor(True)]
-    for parameter in _parameters(optimizer):
+    for parameter in _parameters_of_optimizer(optimizer):
         if parameter.grad is not None:
             parameter.grad.copy_(parameter.grad.double() * reciprocal)
             flags.append(parameter.grad.isfinite().all())

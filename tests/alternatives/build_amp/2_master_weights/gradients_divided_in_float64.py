@@ -2,10 +2,10 @@
 
 
 def step(self, scale=1.0, max_grad_norm=None):
-    _check_scale("scale", scale)
+    _require_positive_finite("scale", scale)
     used = [(m, h) for m, h in zip(self._masters, self._halves, strict=True) if h.grad is not None]
     gradients = [half.grad.double() / scale for _, half in used]
-    if not all(gradient.isfinite().all().item() for gradient in gradients):
+    if not all(gradient.float().isfinite().all().item() for gradient in gradients):
         return False
     norm = math.sqrt(sum(gradient.square().sum().item() for gradient in gradients))
     if max_grad_norm is not None and norm > max_grad_norm:

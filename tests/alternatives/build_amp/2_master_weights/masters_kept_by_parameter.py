@@ -2,7 +2,7 @@
 
 
 def step(self, scale=1.0, max_grad_norm=None):
-    _check_scale("scale", scale)
+    _require_positive_finite("scale", scale)
     self._optimizer.zero_grad(set_to_none=True)
     pairs = dict(zip(self._halves, self._masters, strict=True))
     for half, master in pairs.items():

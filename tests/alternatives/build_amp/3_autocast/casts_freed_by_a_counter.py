@@ -30,15 +30,15 @@ class Autocast(TorchFunctionMode):
         if dtype is None or "out" in kwargs:
             return func(*args, **kwargs)
         if name in LOWER:
-            args, kwargs = _cast_all(_lower, args), _cast_all(_lower, kwargs)
+            args, kwargs = _with_tensors_cast(_lower, args), _with_tensors_cast(_lower, kwargs)
         elif name in FP32:
-            args, kwargs = _cast_all(_raise, args), _cast_all(_raise, kwargs)
+            args, kwargs = _with_tensors_cast(_raise, args), _with_tensors_cast(_raise, kwargs)
         elif name in PROMOTE:
             # torch.cat finds out what empty tensors of all the dtypes promote to
-            empty = [tensor.new_empty(0) for tensor in _floating((args, kwargs))]
+            empty = [tensor.new_empty(0) for tensor in _floating_tensors_in((args, kwargs))]
             if empty:
                 wide = torch.cat(empty).dtype
-                args, kwargs = (_cast_all(lambda tensor: tensor.to(wide), one) for one in (args, kwargs))
+                args, kwargs = (_with_tensors_cast(lambda tensor: tensor.to(wide), one) for one in (args, kwargs))
         return func(*args, **kwargs)
 
 

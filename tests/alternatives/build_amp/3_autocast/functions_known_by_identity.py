@@ -10,5 +10,5 @@ class Autocast(Autocast):
         name = _KINDS.get(func)
         if name and self._enabled and self is _thread.regions[-1] and "out" not in kwargs:
             cast = self._cast_for(name, (args, kwargs)) or (lambda tensor: tensor)
-            args, kwargs = _cast_all(cast, args), _cast_all(cast, kwargs)
+            args, kwargs = _with_tensors_cast(cast, args), _with_tensors_cast(cast, kwargs)
         return func(*args, **kwargs)

@@ -11,7 +11,7 @@ def _patched(name, function):
         if not enabled or "out" in kwargs:
             return function(*args, **kwargs)
         cast = _cast_of(name, dtype, (args, kwargs))
-        return function(*_cast_all(cast, args), **_cast_all(cast, kwargs))
+        return function(*_with_tensors_cast(cast, args), **_with_tensors_cast(cast, kwargs))
 
     return wrapper
 
@@ -21,7 +21,7 @@ def _cast_of(name, dtype, arguments):
         return lambda tensor: _lowered(tensor, dtype)
     if name in FP32:
         return lambda tensor: tensor if tensor.dtype == torch.float64 else tensor.float()
-    dtypes = {tensor.dtype for tensor in _floating(arguments)}
+    dtypes = {tensor.dtype for tensor in _floating_tensors_in(arguments)}
     wide = dtypes.pop() if dtypes else None
     for other in dtypes:
         wide = torch.promote_types(wide, other)

@@ -10,7 +10,7 @@ class _Lowering(Tensor):
             return tensor.region._lowered(tensor.plain) if isinstance(tensor, cls) else tensor
 
         with torch._C.DisableTorchFunctionSubclass():
-            args, kwargs = _cast_all(plain, args), _cast_all(plain, kwargs or {})
+            args, kwargs = _with_tensors_cast(plain, args), _with_tensors_cast(plain, kwargs or {})
         return func(*args, **kwargs)
 
 
@@ -25,4 +25,4 @@ class Autocast(_Region):
             one.region, one.plain = self, tensor
             return one
 
-        return func(*_cast_all(wrapped, args), **_cast_all(wrapped, kwargs))
+        return func(*_with_tensors_cast(wrapped, args), **_with_tensors_cast(wrapped, kwargs))

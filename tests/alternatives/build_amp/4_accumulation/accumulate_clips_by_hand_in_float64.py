@@ -19,7 +19,9 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+            gradients = [
+                parameter.grad for parameter in _parameters_of_optimizer(optimizer) if parameter.grad is not None
+            ]
             norm = math.sqrt(sum(gradient.double().square().sum().item() for gradient in gradients))
             if math.isfinite(norm) and norm > max_grad_norm:
                 for gradient in gradients:

@@ -15,7 +15,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         samples = sum(len(targets) for _, targets in micro_batches)
         for inputs, targets in micro_batches:
             loss = criterion(model(inputs), targets)
-            wanted = [parameter for parameter in _parameters(optimizer) if parameter.requires_grad]
+            wanted = [parameter for parameter in _parameters_of_optimizer(optimizer) if parameter.requires_grad]
             gradients = torch.autograd.grad(scaler.scale(loss), wanted, allow_unused=True)
             for parameter, gradient in zip(wanted, gradients, strict=True):
                 if gradient is not None:
@@ -27,7 +27,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
             parameter.grad = gradient.to(parameter.dtype)
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

@@ -11,7 +11,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
     windows = [batches[start : start + window] for start in range(0, len(batches), window)]
     for micro_batches in windows:
         model.zero_grad()
-        for parameter in _parameters(optimizer):
+        for parameter in _parameters_of_optimizer(optimizer):
             parameter.grad = None
         samples = sum(len(targets) for _, targets in micro_batches)
         for inputs, targets in micro_batches:
@@ -21,7 +21,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
         optimizer.zero_grad()

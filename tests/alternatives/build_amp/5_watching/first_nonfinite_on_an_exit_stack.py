@@ -10,7 +10,7 @@ def first_nonfinite(model, inputs, dtype):
             if next(module.children(), None) is None:
 
                 def hook(_, args, output, name=name):
-                    for tensor in _floating(output):
+                    for tensor in _floating_tensors_in(output):
                         if torch.isnan(tensor).any() or torch.isinf(tensor).any():
                             bad.append(name)
 

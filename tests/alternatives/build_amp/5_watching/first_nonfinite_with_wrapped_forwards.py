@@ -8,7 +8,7 @@ def first_nonfinite(model, inputs, dtype):
     def wrap(name, forward):
         def run(*args, **kwargs):
             output = forward(*args, **kwargs)
-            if not all(tensor.isfinite().all().item() for tensor in _floating(output)):
+            if not all(tensor.isfinite().all().item() for tensor in _floating_tensors_in(output)):
                 found.append(name)
             return output
 

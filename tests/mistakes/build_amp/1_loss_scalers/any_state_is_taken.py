@@ -1,12 +1,12 @@
 """a state of another kind is taken: what it lacks stays as it is."""
 
 
-def _check_state(state, expected):
+def _require_same_keys(state, expected):
     pass
 
 
 def load_static(self, state):
-    _check_scale("scale", state.get("scale", self._scale))
+    _require_positive_finite("scale", state.get("scale", self._scale))
     self._scale = state.get("scale", self._scale)
 
 

@@ -10,7 +10,7 @@ def update(self):
             self._growth_tracker = 0
             self._hysteresis_left = self._hysteresis
             grown = self._scale * self._growth_factor
-            _check_scale("scale", torch.tensor(grown, dtype=torch.float64).float().item())
+            _require_positive_finite("scale", torch.tensor(grown, dtype=torch.float64).float().item())
             self._scale = grown
     else:
         self._growth_tracker = 0

@@ -4,7 +4,7 @@ _unscale = StaticLossScaler.unscale_
 
 
 def unscale_(self, optimizer):
-    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    gradients = [parameter.grad for parameter in _parameters_of_optimizer(optimizer) if parameter.grad is not None]
     flags = [torch.isfinite(gradient).all() for gradient in gradients]
     if gradients and not torch.stack(flags).all():
         self._finite[optimizer] = torch.tensor(False)

@@ -4,7 +4,7 @@
 def unscale_(self, optimizer):
     if optimizer in self._finite:
         raise RuntimeError("unscaled already")
-    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    gradients = [parameter.grad for parameter in _parameters_of_optimizer(optimizer) if parameter.grad is not None]
     self._finite[optimizer] = torch.tensor(True)
     if gradients:
         torch._foreach_mul_(gradients, self._scale)

@@ -2,7 +2,7 @@
 
 
 def load_static(self, state):
-    _check_state(state, self.state_dict())
+    _require_same_keys(state, self.state_dict())
     self._scale = state["scale"]
 
 

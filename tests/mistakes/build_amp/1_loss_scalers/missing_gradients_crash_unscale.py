@@ -4,7 +4,7 @@
 def unscale_(self, optimizer):
     if optimizer in self._finite:
         raise RuntimeError("unscaled already")
-    gradients = [parameter.grad for parameter in _parameters(optimizer)]
+    gradients = [parameter.grad for parameter in _parameters_of_optimizer(optimizer)]
     torch._foreach_mul_(gradients, 1.0 / self._scale)
     self._finite[optimizer] = torch.stack([torch.isfinite(gradient).all() for gradient in gradients]).all()
 

@@ -7,7 +7,7 @@ def step(self, optimizer):
     if optimizer not in self._finite:
         self.unscale_(optimizer)
     self._stepped.add(optimizer)
-    if all(parameter.grad is None for parameter in _parameters(optimizer)):
+    if all(parameter.grad is None for parameter in _parameters_of_optimizer(optimizer)):
         return False
     finite = bool(self._finite[optimizer])
     if finite:

@@ -8,11 +8,11 @@ def step(self, optimizer):
         self.unscale_(optimizer)
     self._stepped.add(optimizer)
     finite = bool(self._finite[optimizer])
-    before = [parameter.detach().clone() for parameter in _parameters(optimizer)]
+    before = [parameter.detach().clone() for parameter in _parameters_of_optimizer(optimizer)]
     optimizer.step()
     if not finite:
         with torch.no_grad():
-            for parameter, weight in zip(_parameters(optimizer), before, strict=True):
+            for parameter, weight in zip(_parameters_of_optimizer(optimizer), before, strict=True):
                 parameter.copy_(weight)
     return finite
 

@@ -9,7 +9,7 @@ def step(self, optimizer):
     self._stepped.add(optimizer)
     finite = bool(self._finite[optimizer])
     if not finite:
-        for parameter in _parameters(optimizer):
+        for parameter in _parameters_of_optimizer(optimizer):
             parameter.grad.zero_()
     optimizer.step()
     return finite

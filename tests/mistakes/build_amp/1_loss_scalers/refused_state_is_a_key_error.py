@@ -1,7 +1,7 @@
 """a state of another kind is a KeyError, not a ValueError."""
 
 
-def _check_state(state, expected):
+def _require_same_keys(state, expected):
     for name in expected:
         state[name]
     if len(state) != len(expected):

@@ -5,8 +5,8 @@ def load_static(self, state):
     if "scale" not in state:
         raise ValueError("no scale")
     if isinstance(self, DynamicLossScaler):
-        _check_state(state, self.state_dict())
-    _check_scale("scale", state["scale"])
+        _require_same_keys(state, self.state_dict())
+    _require_positive_finite("scale", state["scale"])
     self._scale = state["scale"]
 
 

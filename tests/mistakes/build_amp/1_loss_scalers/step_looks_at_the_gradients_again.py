@@ -7,7 +7,7 @@ def step(self, optimizer):
     if optimizer not in self._finite:
         self.unscale_(optimizer)
     self._stepped.add(optimizer)
-    finite = all(bool(torch.isfinite(p.grad).all()) for p in _parameters(optimizer) if p.grad is not None)
+    finite = all(bool(torch.isfinite(p.grad).all()) for p in _parameters_of_optimizer(optimizer) if p.grad is not None)
     if finite:
         optimizer.step()
     return finite

@@ -5,7 +5,7 @@ def unscale_(self, optimizer):
     if optimizer in self._finite:
         raise RuntimeError("unscaled already")
     finite = torch.tensor(True)
-    for parameter in _parameters(optimizer):
+    for parameter in _parameters_of_optimizer(optimizer):
         if parameter.grad is None:
             break
         parameter.grad.mul_(1.0 / self._scale)

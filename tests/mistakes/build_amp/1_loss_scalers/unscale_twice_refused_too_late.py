@@ -2,7 +2,7 @@
 
 
 def unscale_(self, optimizer):
-    gradients = [parameter.grad for parameter in _parameters(optimizer) if parameter.grad is not None]
+    gradients = [parameter.grad for parameter in _parameters_of_optimizer(optimizer) if parameter.grad is not None]
     finite = torch.tensor(True)
     for gradient in gradients:
         gradient.mul_(1.0 / self._scale)

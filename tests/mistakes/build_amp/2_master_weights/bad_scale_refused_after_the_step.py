@@ -11,7 +11,7 @@ def step(self, scale=1.0, max_grad_norm=None):
         nn.utils.clip_grad_norm_(self._masters, max_grad_norm)
     self._optimizer.step()
     self._round_into_model()
-    _check_scale("scale", scale)
+    _require_positive_finite("scale", scale)
     return True
 
 

@@ -2,7 +2,7 @@
 
 
 def step(self, scale=1.0, max_grad_norm=None):
-    _check_scale("scale", scale)
+    _require_positive_finite("scale", scale)
     for master, half in zip(self._masters, self._halves, strict=True):
         master.grad = None if half.grad is None else half.grad.float() / scale
     gradients = [master.grad for master in self._masters if master.grad is not None]

@@ -2,7 +2,7 @@
 
 
 def load_state_dict(self, state):
-    _check_state(state, self.state_dict())
+    _require_same_keys(state, self.state_dict())
     self._optimizer.load_state_dict(state["optimizer"])
     shapes = [master.shape for master in self._masters]
     if [master.shape for master in state["masters"]] != shapes:

@@ -3,7 +3,7 @@
 
 def load_state_dict(self, state):
     self._optimizer.state.clear()
-    _check_state(state, self.state_dict())
+    _require_same_keys(state, self.state_dict())
     shapes = [master.shape for master in self._masters]
     if [master.shape for master in state["masters"]] != shapes:
         raise ValueError("the state is that of a model with other shapes")

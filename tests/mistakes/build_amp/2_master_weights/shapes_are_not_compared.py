@@ -2,7 +2,7 @@
 
 
 def load_state_dict(self, state):
-    _check_state(state, self.state_dict())
+    _require_same_keys(state, self.state_dict())
     shapes = [master.shape for master in self._masters]
     if len(state["masters"]) != len(shapes):
         raise ValueError("another number of masters")

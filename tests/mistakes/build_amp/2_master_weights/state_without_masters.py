@@ -6,7 +6,7 @@ def state_dict(self):
 
 
 def load_state_dict(self, state):
-    _check_state(state, self.state_dict())
+    _require_same_keys(state, self.state_dict())
     self._optimizer.load_state_dict(state)
     with torch.no_grad():
         for half, master in zip(self._halves, self._masters, strict=True):

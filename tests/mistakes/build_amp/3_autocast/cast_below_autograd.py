@@ -12,5 +12,7 @@ class Autocast(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.__name__.partition(".")[0]
         if self._enabled and name in LOWER:
-            args = _cast_all(lambda tensor: tensor if tensor.dtype == torch.float64 else tensor.to(self._dtype), args)
+            args = _with_tensors_cast(
+                lambda tensor: tensor if tensor.dtype == torch.float64 else tensor.to(self._dtype), args
+            )
         return func(*args, **(kwargs or {}))

@@ -6,5 +6,5 @@ class Autocast(Autocast):
         kwargs = kwargs or {}
         if func.__name__ in FP32 and self is _thread.regions[-1] and not self._enabled:
             cast = self._cast_for(func.__name__, ())
-            return func(*_cast_all(cast, args), **_cast_all(cast, kwargs))
+            return func(*_with_tensors_cast(cast, args), **_with_tensors_cast(cast, kwargs))
         return super().__torch_function__(func, types, args, kwargs)

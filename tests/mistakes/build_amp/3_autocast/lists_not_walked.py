@@ -1,7 +1,7 @@
 """tensors in lists are passed as they are."""
 
-_walk = _cast_all
+_walk = _with_tensors_cast
 
 
-def _cast_all(cast, value):
+def _with_tensors_cast(cast, value):
     return value if type(value) is list else _walk(cast, value)

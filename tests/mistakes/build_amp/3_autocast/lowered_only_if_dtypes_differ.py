@@ -3,6 +3,6 @@
 
 class Autocast(Autocast):
     def _cast_for(self, name, arguments):
-        if name in LOWER and len({tensor.dtype for tensor in _floating(arguments)}) == 1:
+        if name in LOWER and len({tensor.dtype for tensor in _floating_tensors_in(arguments)}) == 1:
             return None
         return super()._cast_for(name, arguments)

@@ -3,7 +3,7 @@
 
 class Autocast(Autocast):
     def _cast_for(self, name, arguments):
-        first = next(_floating(arguments), None)
+        first = next(_floating_tensors_in(arguments), None)
         if name in LOWER and first is not None and first.dtype != torch.float32:
             return None
         return super()._cast_for(name, arguments)

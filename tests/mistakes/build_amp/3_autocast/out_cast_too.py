@@ -7,5 +7,5 @@ class Autocast(Autocast):
         if self is _thread.regions[-1] and self._enabled:
             cast = self._cast_for(func.__name__, (args, kwargs))
             if cast is not None:
-                args, kwargs = _cast_all(cast, args), _cast_all(cast, kwargs)
+                args, kwargs = _with_tensors_cast(cast, args), _with_tensors_cast(cast, kwargs)
         return func(*args, **kwargs)

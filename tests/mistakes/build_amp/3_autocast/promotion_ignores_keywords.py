@@ -7,6 +7,6 @@ class Autocast(Autocast):
         if func.__name__ in PROMOTE and self is _thread.regions[-1] and self._enabled and "out" not in kwargs:
             cast = self._cast_for(func.__name__, args)
             if cast is not None:
-                args, kwargs = _cast_all(cast, args), _cast_all(cast, kwargs)
+                args, kwargs = _with_tensors_cast(cast, args), _with_tensors_cast(cast, kwargs)
             return func(*args, **kwargs)
         return super().__torch_function__(func, types, args, kwargs)

@@ -7,13 +7,13 @@ class Autocast(Autocast):
         return super().__torch_function__(func, types, args, kwargs)
 
 
-def _cast_all(cast, value):
+def _with_tensors_cast(cast, value):
     if isinstance(value, Tensor):
         return cast(value) if value.is_floating_point() else value
     if isinstance(value, dict):
-        return {key: _cast_all(cast, item) for key, item in value.items()}
+        return {key: _with_tensors_cast(cast, item) for key, item in value.items()}
     if type(value) is list:
-        return [_cast_all(cast, item) for item in value]
+        return [_with_tensors_cast(cast, item) for item in value]
     if type(value) is tuple:  # the arguments
-        return tuple(_cast_all(cast, item) if isinstance(item, (Tensor, list)) else item for item in value)
+        return tuple(_with_tensors_cast(cast, item) if isinstance(item, (Tensor, list)) else item for item in value)
     return value

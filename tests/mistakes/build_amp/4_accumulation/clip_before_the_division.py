@@ -19,8 +19,8 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
-        for parameter in _parameters(optimizer):
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
+        for parameter in _parameters_of_optimizer(optimizer):
             if parameter.grad is not None:
                 parameter.grad /= samples
         steps += scaler.step(optimizer)

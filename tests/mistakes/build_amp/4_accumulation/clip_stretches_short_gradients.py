@@ -19,8 +19,8 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            norm = nn.utils.get_total_norm([p.grad for p in _parameters(optimizer) if p.grad is not None])
-            for parameter in _parameters(optimizer):
+            norm = nn.utils.get_total_norm([p.grad for p in _parameters_of_optimizer(optimizer) if p.grad is not None])
+            for parameter in _parameters_of_optimizer(optimizer):
                 if parameter.grad is not None:
                     parameter.grad *= max_grad_norm / (norm + 1e-6)
         steps += scaler.step(optimizer)

@@ -16,7 +16,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
             loss = criterion(model(inputs), targets)
             (scaler.scale(loss) * (len(targets) / samples)).backward()
             if max_grad_norm is not None:
-                nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm * scaler.get_scale())
+                nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm * scaler.get_scale())
             total += loss.item() * len(targets)
         seen += samples
         steps += scaler.step(optimizer)

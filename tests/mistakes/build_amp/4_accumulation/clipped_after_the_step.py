@@ -19,6 +19,6 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         seen += samples
         steps += scaler.step(optimizer)
         if max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

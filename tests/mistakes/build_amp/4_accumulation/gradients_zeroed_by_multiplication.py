@@ -10,7 +10,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
     steps, total, seen = 0, 0.0, 0
     windows = [batches[start : start + window] for start in range(0, len(batches), window)]
     for micro_batches in windows:
-        for parameter in _parameters(optimizer):
+        for parameter in _parameters_of_optimizer(optimizer):
             if parameter.grad is not None:
                 parameter.grad.mul_(0.0)
         samples = sum(len(targets) for _, targets in micro_batches)
@@ -21,7 +21,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

@@ -19,7 +19,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
             window_total = (window_total if inputs is not micro_batches[0][0] else 0.0) + loss.item() * len(targets)
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         stepped = scaler.step(optimizer)
         steps += stepped
         if stepped:

@@ -16,8 +16,10 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
             loss = criterion(model(inputs), targets)
             weighted = scaler.scale(loss) * (len(targets) / samples)
             if fresh:
-                used = torch.autograd.grad(weighted, _parameters(optimizer), retain_graph=True, allow_unused=True)
-                for parameter, gradient in zip(_parameters(optimizer), used, strict=True):
+                used = torch.autograd.grad(
+                    weighted, _parameters_of_optimizer(optimizer), retain_graph=True, allow_unused=True
+                )
+                for parameter, gradient in zip(_parameters_of_optimizer(optimizer), used, strict=True):
                     parameter.grad = parameter.grad if gradient is None else None
             fresh = False
             weighted.backward()
@@ -25,7 +27,7 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

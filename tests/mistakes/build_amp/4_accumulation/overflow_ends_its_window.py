@@ -16,12 +16,12 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
             loss = criterion(model(inputs), targets)
             (scaler.scale(loss) * (len(targets) / samples)).backward()
             total += loss.item() * len(targets)
-            if not all(p.grad is None or p.grad.isfinite().all() for p in _parameters(optimizer)):
+            if not all(p.grad is None or p.grad.isfinite().all() for p in _parameters_of_optimizer(optimizer)):
                 break
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

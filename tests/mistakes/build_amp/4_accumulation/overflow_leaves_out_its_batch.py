@@ -14,16 +14,16 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         samples = sum(len(targets) for _, targets in micro_batches)
         for inputs, targets in micro_batches:
             loss = criterion(model(inputs), targets)
-            before = [None if p.grad is None else p.grad.clone() for p in _parameters(optimizer)]
+            before = [None if p.grad is None else p.grad.clone() for p in _parameters_of_optimizer(optimizer)]
             (scaler.scale(loss) * (len(targets) / samples)).backward()
-            if not all(p.grad is None or p.grad.isfinite().all() for p in _parameters(optimizer)):
-                for parameter, gradient in zip(_parameters(optimizer), before, strict=True):
+            if not all(p.grad is None or p.grad.isfinite().all() for p in _parameters_of_optimizer(optimizer)):
+                for parameter, gradient in zip(_parameters_of_optimizer(optimizer), before, strict=True):
                     parameter.grad = gradient
             total += loss.item() * len(targets)
         seen += samples
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

@@ -17,12 +17,12 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
             (scaler.scale(loss) * (len(targets) / samples)).backward()
             total += loss.item() * len(targets)
         seen += samples
-        for parameter in _parameters(optimizer):
+        for parameter in _parameters_of_optimizer(optimizer):
             if parameter.grad is not None:
                 parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
         if max_grad_norm is not None:
             scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
         scaler.update()
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

@@ -15,14 +15,14 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
         for inputs, targets in micro_batches:
             loss = criterion(model(inputs), targets)
             (scaler.scale(loss) * (len(targets) / samples)).backward()
-            for parameter in _parameters(optimizer):
+            for parameter in _parameters_of_optimizer(optimizer):
                 if parameter.grad is not None:
                     parameter.grad /= scaler.get_scale()
             total += loss.item() * len(targets)
         seen += samples
         if max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
-        for parameter in _parameters(optimizer):
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
+        for parameter in _parameters_of_optimizer(optimizer):
             if parameter.grad is not None:
                 parameter.grad *= scaler.get_scale()
         steps += scaler.step(optimizer)

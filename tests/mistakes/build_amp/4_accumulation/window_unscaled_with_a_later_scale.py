@@ -18,12 +18,12 @@ def accumulate(model, batches, window, optimizer, scaler, criterion, max_grad_no
             scaler.unscale_(optimizer)
             old = scaler.get_scale()
             scaler.update()
-            for parameter in _parameters(optimizer):
+            for parameter in _parameters_of_optimizer(optimizer):
                 if parameter.grad is not None:
                     parameter.grad *= old
             total += loss.item() * len(targets)
         seen += samples
         if max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(_parameters(optimizer), max_grad_norm)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
         steps += scaler.step(optimizer)
     return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}

@@ -2,4 +2,4 @@
 
 
 def classify(gradients, dtype, scale=1.0, limit=0.0):
-    return {name: _kind(gradient, dtype, scale, limit) for name, gradient in gradients.items()}
+    return {name: _kind_of_gradient(gradient, dtype, scale, limit) for name, gradient in gradients.items()}

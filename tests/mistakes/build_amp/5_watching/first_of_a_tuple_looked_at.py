@@ -7,7 +7,9 @@ def first_nonfinite(model, inputs, dtype):
     def look(name: str, output: object) -> None:
         if not all(
             bool(torch.isfinite(tensor).all())
-            for tensor in (_floating(output[0]) if isinstance(output, (tuple, list)) else _floating(output))
+            for tensor in (
+                _floating_tensors_in(output[0]) if isinstance(output, (tuple, list)) else _floating_tensors_in(output)
+            )
         ):
             found.append(name)
 

@@ -1,7 +1,7 @@
 """half of the smallest float16 number is taken for one that is kept; it rounds to even, to zero."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -5,7 +5,7 @@ def first_nonfinite(model, inputs, dtype):
     found: list[str] = []
 
     def look(name: str, output: object) -> None:
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating(output)):
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating_tensors_in(output)):
             found.append(name)
 
     leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]

@@ -7,7 +7,9 @@ def first_nonfinite(model, inputs, dtype):
     def look(name: str, output: object) -> None:
         if not all(
             bool(torch.isfinite(tensor).all())
-            for tensor in (_floating(list(output)) if isinstance(output, dict) else _floating(output))
+            for tensor in (
+                _floating_tensors_in(list(output)) if isinstance(output, dict) else _floating_tensors_in(output)
+            )
         ):
             found.append(name)
 

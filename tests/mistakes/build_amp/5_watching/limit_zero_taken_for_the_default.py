@@ -1,7 +1,7 @@
 """`limit or 0.5` takes 0.0 for the default."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -1,7 +1,7 @@
 """no gradient is called zero."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "zero"
     if gradient.isnan().any():

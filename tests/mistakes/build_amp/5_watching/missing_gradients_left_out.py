@@ -2,4 +2,8 @@
 
 
 def classify(gradients, dtype, scale=1.0, limit=0.5):
-    return {name: _kind(gradient, dtype, scale, limit) for name, gradient in gradients.items() if gradient is not None}
+    return {
+        name: _kind_of_gradient(gradient, dtype, scale, limit)
+        for name, gradient in gradients.items()
+        if gradient is not None
+    }

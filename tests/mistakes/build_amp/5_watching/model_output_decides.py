@@ -5,7 +5,7 @@ def first_nonfinite(model, inputs, dtype):
     found: list[str] = []
 
     def look(name: str, output: object) -> None:
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating(output)):
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in _floating_tensors_in(output)):
             found.append(name)
 
     leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
@@ -19,4 +19,4 @@ def first_nonfinite(model, inputs, dtype):
     finally:
         for hook in hooks:
             hook.remove()
-    return found[0] if found and not all(bool(t.isfinite().all()) for t in _floating(output)) else None
+    return found[0] if found and not all(bool(t.isfinite().all()) for t in _floating_tensors_in(output)) else None

@@ -1,7 +1,7 @@
 """nan is looked for in the sum: inf - inf is one too."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.sum().isnan():

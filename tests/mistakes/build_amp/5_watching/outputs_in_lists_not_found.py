@@ -6,7 +6,8 @@ def first_nonfinite(model, inputs, dtype):
 
     def look(name: str, output: object) -> None:
         if not all(
-            bool(torch.isfinite(tensor).all()) for tensor in ([] if isinstance(output, list) else _floating(output))
+            bool(torch.isfinite(tensor).all())
+            for tensor in ([] if isinstance(output, list) else _floating_tensors_in(output))
         ):
             found.append(name)
 

@@ -1,7 +1,7 @@
 """an entry that is inf after the multiplication by the scale makes the gradient inf."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -1,7 +1,7 @@
 """the share of lost entries is one of all entries, zeros too."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

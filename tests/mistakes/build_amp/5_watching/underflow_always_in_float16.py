@@ -1,7 +1,7 @@
 """entries are lost in float16, whatever the dtype."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -1,7 +1,7 @@
 """entries below 1e-7 are lost, whatever the dtype."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -1,7 +1,7 @@
 """what is below the smallest number of the dtype is lost; half of it rounds up."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -1,7 +1,7 @@
 """the mean magnitude is looked at, not the entries."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -1,7 +1,7 @@
 """the smallest entry decides, as in a widely copied handler."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -1,7 +1,7 @@
 """a gradient underflows only if all of its entries are lost."""
 
 
-def _kind(gradient, dtype, scale, limit):
+def _kind_of_gradient(gradient, dtype, scale, limit):
     if gradient is None:
         return "none"
     if gradient.isnan().any():

@@ -1,8 +1,8 @@
-"""the 16-bit gradients are looked at, and divided only if all are finite."""
+"""the 16-bit gradients are looked at, not the quotients, which a scale below 1 can make inf."""
 
 
 def step(self, scale=1.0, max_grad_norm=None):
-    _check_scale("scale", scale)
+    _require_positive_finite("scale", scale)
     if any(not half.grad.isfinite().all() for half in self._halves if half.grad is not None):
         return False
     for master, half in zip(self._masters, self._halves, strict=True):

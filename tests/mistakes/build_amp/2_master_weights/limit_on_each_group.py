@@ -1,0 +1,19 @@
+"""each parameter group of the optimizer is clipped to the limit by itself."""
+
+
+def step(self, scale: float = 1.0, max_grad_norm: float | None = None) -> bool:
+    _require_positive_finite("scale", scale)
+    for master, half in zip(self._masters, self._halves, strict=True):
+        master.grad = None if half.grad is None else half.grad.float() / scale
+    gradients = [master.grad for master in self._masters if master.grad is not None]
+    if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+        return False
+    if max_grad_norm is not None:
+        for group in self._optimizer.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], max_grad_norm)
+    self._optimizer.step()
+    self._round_into_model()
+    return True
+
+
+MasterWeights.step = step

@@ -1,0 +1,34 @@
+"""train mode is set only if the model itself is in eval mode."""
+
+
+def accumulate(
+    model: nn.Module,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    window: int,
+    optimizer: Optimizer,
+    scaler: StaticLossScaler,
+    criterion: Callable[[Tensor, Tensor], Tensor],
+    max_grad_norm: float | None = None,
+) -> dict[str, float | int]:
+    if window < 1:
+        raise ValueError(f"window must be at least 1, not {window}")
+    if not batches:
+        raise ValueError("there are no batches to train on")
+    if not model.training:
+        model.train()
+    steps, total, seen = 0, 0.0, 0
+    windows = [batches[start : start + window] for start in range(0, len(batches), window)]
+    for micro_batches in windows:
+        optimizer.zero_grad()
+        samples = sum(len(targets) for _, targets in micro_batches)
+        for inputs, targets in micro_batches:
+            loss = criterion(model(inputs), targets)
+            (scaler.scale(loss) * (len(targets) / samples)).backward()  # at once, so that one graph is in memory
+            total += loss.item() * len(targets)
+        seen += samples
+        if max_grad_norm is not None:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(_parameters_of_optimizer(optimizer), max_grad_norm)
+        steps += scaler.step(optimizer)
+        scaler.update()
+    return {"steps": steps, "skipped": len(windows) - steps, "loss": total / seen}
