@@ -297,8 +297,8 @@ def fp32_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = No
 def wrap_ddp(model: nn.Module) -> DistributedDataParallel:
     """`model` for data parallel training: every rank holds all of it, backward averages the gradients of all ranks.
 
-    All ranks start from rank 0's weights, frozen ones and buffers too. An inf or nan on one rank reaches every rank
-    through the average, before the gradients are unscaled: all skip alike.
+    All ranks start from rank 0's weights, frozen ones too, and from its buffers, also those that are not persistent. An
+    inf or nan on one rank reaches every rank through the average, before the gradients are unscaled: all skip alike.
 
     Args:
         model: float32 parameters, on this rank's device; torch.distributed is initialized.
@@ -312,10 +312,11 @@ def wrap_ddp(model: nn.Module) -> DistributedDataParallel:
 def wrap_fsdp(model: nn.Module, dtype: torch.dtype = torch.float16) -> nn.Module:
     """`model` sharded by FSDP2: every rank holds a part of each float32 parameter, of its gradient and its state.
 
-    What is gathered is computed in `dtype`, and its gradients are averaged in float32; the same goes for parameters
-    that belong to the model itself. Each layer is sharded as a group of its own, then the model with the rest: a layer
-    is gathered just before it computes and freed right after it. `fully_shard(model)` alone is allowed too: it gives
-    the same numbers, but holds the whole model gathered from the first layer to the last.
+    What is gathered is computed in `dtype`, and its gradients are averaged in float32. This goes for every layer that
+    has parameters (layer norms and embeddings too; batch norms are left open, since their statistics are float32), and
+    for parameters that belong to the model itself. Each layer is sharded as a group of its own, then the model with the
+    rest: a layer is gathered just before it computes and freed right after it. `fully_shard(model)` alone is allowed
+    too: it gives the same numbers, but holds the whole model gathered from the first layer to the last.
 
     Args:
         model: float32 parameters, on this rank's device, equal on all ranks; torch.distributed is initialized.
