@@ -66,7 +66,7 @@ class TrackerNotReset:
 
 
 def tracker_not_reset(lab: ModuleType, seed: int, after_step: Callable[[], object]) -> Shown:
-    """Batches of another kind, that overflow first, and are lost if the scale is always back up when they come."""
+    """Batches of another kind overflow first, and are lost if the scale has always grown again when they come."""
     losses = Panel("Loss of the second scanner's batches", "cross entropy (nats)", log=10)
     scales = Panel("Loss scale", "loss scale of the step", log=2, mark="skipped step")
     scalers = {
@@ -97,9 +97,9 @@ def tracker_not_reset(lab: ModuleType, seed: int, after_step: Callable[[], objec
     skipped = {name: len(points) for name, points in scales.marked.items()}
     return Shown(
         (losses, scales),
-        f"Every {PERIOD}th batch comes from a second scanner and overflows first. With the bug {skipped[WRONG]} of "
-        f"{TRACKER_STEPS} steps are skipped instead of {skipped[RIGHT]}, and the loss of the second scanner's batches "
-        f"ends at {losses.last(WRONG, 5):.2f} instead of {losses.last(RIGHT, 5):.2f}.",
+        f"Every {PERIOD}th batch comes from a second scanner, and its gradients overflow first. With the bug "
+        f"{skipped[WRONG]} of {TRACKER_STEPS} steps are skipped instead of {skipped[RIGHT]}, and the loss of the "
+        f"second scanner's batches ends at {losses.last(WRONG, 5):.2f} instead of {losses.last(RIGHT, 5):.2f}.",
     )
 
 
@@ -160,7 +160,7 @@ MASTER_STEPS = 1000
 
 
 def masters_from_halves(lab: ModuleType, seed: int, after_step: Callable[[], object]) -> Shown:
-    """Masters that are made again from the rounded weights: what the rounding took away never comes back."""
+    """Masters that are copied from the rounded weights in every step: what the rounding took away is lost."""
     losses = Panel("Loss", "cross entropy (nats)")
     changed = Panel("Weights that have ever changed", "percent of all weights")
     for name in (RIGHT, WRONG):
@@ -186,7 +186,8 @@ def masters_from_halves(lab: ModuleType, seed: int, after_step: Callable[[], obj
     return Shown(
         (losses, changed),
         f"After {MASTER_STEPS} steps the loss is {losses.last(WRONG):.2f} instead of {losses.last(RIGHT):.2f}: "
-        f"{changed.last(WRONG):.0f}% of the bfloat16 weights have ever changed instead of {changed.last(RIGHT):.0f}%.",
+        f"{changed.last(WRONG):.0f}% of the bfloat16 weights have changed at least once instead of "
+        f"{changed.last(RIGHT):.0f}%.",
     )
 
 
@@ -223,23 +224,21 @@ def last_window_dropped(lab: ModuleType, seed: int, after_step: Callable[[], obj
             after_step()
     return Shown(
         (losses, steps),
-        f"An epoch has {count} batches and a window {WINDOW}: with the bug the last {dropped} batches are lost, "
+        f"An epoch has {count} batches, and a window has {WINDOW}. With the bug the last {dropped} batches are lost, "
         f"{EPOCHS} epochs make {steps.last(WRONG):g} steps instead of {steps.last(RIGHT):g}, and the loss ends at "
         f"{losses.last(WRONG):.2f} instead of {losses.last(RIGHT):.2f}.",
     )
 
 
 BREAKS = {
-    "tracker-not-reset": Break(
-        "an overflow does not set the growth tracker to 0", tracker_not_reset, 2 * TRACKER_STEPS
-    ),
+    "tracker-not-reset": Break("an overflow does not reset the growth tracker", tracker_not_reset, 2 * TRACKER_STEPS),
     "gradients-times-1e7": Break(
-        "one entry below 1e-7, and the whole gradient is multiplied by 1e7", gradients_times_1e7, 2 * HANDLER_STEPS
+        "one tiny entry: the whole gradient is multiplied by 1e7", gradients_times_1e7, 2 * HANDLER_STEPS
     ),
     "masters-from-halves": Break(
-        "every step makes the masters again from the rounded weights", masters_from_halves, 2 * MASTER_STEPS
+        "every step makes new masters from the rounded weights", masters_from_halves, 2 * MASTER_STEPS
     ),
     "last-window-dropped": Break(
-        "the last window of an epoch has too few batches, and is dropped", last_window_dropped, 2 * EPOCHS
+        "the last window of an epoch is dropped if it is short", last_window_dropped, 2 * EPOCHS
     ),
 }

@@ -42,11 +42,11 @@ def main(module: ModuleType, args: Sequence[str] | None = None) -> None:
     is_flag=False,
     flag_value="",
     metavar="NAME",
-    help="Instead: what a classic bug does; without NAME, which there are.",
+    help="Show what a classic bug does; without NAME, list the bugs.",
 )
 @click.option("--dtype", type=click.Choice(list(DTYPES)), help="Train in this format only.  [both]")
 @click.option("--steps", type=click.IntRange(min=10), help=f"Optimizer steps of each training.  [{DEFAULTS.steps}]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help=f"Weights and batches follow.  [{DEFAULTS.seed}]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help=f"Seed of weights and batches.  [{DEFAULTS.seed}]")
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -68,8 +68,12 @@ def command(lab: LabFile, /, train: bool, bug: str | None, plot: Path | None, **
         settings = Settings(**given | ({"dtypes": (dtype,)} if dtype else {}))
         show_training(lab.module, settings, _writable(plot, "train"), console)
         return
+    if not bug:
+        for name, found in BREAKS.items():
+            console.print(f"{name}  {found.bug}")
+        return
     if bug not in BREAKS:
-        raise click.UsageError(f"--break takes one of {', '.join(BREAKS)}")
+        raise click.UsageError(f"there is no bug {bug!r}; --break without a NAME lists them")
     for name in given.keys() - {"seed"}:
         raise click.UsageError(f"--break takes no --{name}")
     show_break(lab.module, bug, given.get("seed", DEFAULTS.seed), _writable(plot, f"break-{bug}"), console)

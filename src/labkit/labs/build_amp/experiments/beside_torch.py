@@ -36,7 +36,7 @@ def notice(data: dict[str, Any]) -> str:
     said = [_agreement(dtype, data) for dtype in data["parted"]]
     formats = {"fp32": "fp32"} | {dtype: f"{dtype}, {HERE}" for dtype in data["parted"]}
     ends = ", ".join(f"{data['runs'][name]['final_loss']:.3f} in {dtype}" for dtype, name in formats.items())
-    said.append(f"The mean loss of the last {LAST} steps is {ends}.")
+    said.append(f"The mean loss of the last {min(LAST, data['steps'])} steps is {ends}.")
     fp16 = data["runs"].get(f"fp16, {HERE}")
     if fp16:
         first, last = (_power(fp16["scales"][place][1]) for place in (0, -1))
