@@ -153,9 +153,9 @@ class DynamicLossScaler(StaticLossScaler):
     def update(self) -> None:
         """Ends the iteration: adapts the scale, then forgets what was found of the gradients.
 
-        Without an overflow the growth tracker counts one up. When it reaches `growth_interval`, it is set to 0, the
-        hysteresis is refilled, and the scale is multiplied by `growth_factor`; a scale that float32 cannot hold is not
-        taken, the old one stays.
+        Without an overflow, also if no optimizer was unscaled or stepped, the growth tracker counts one up. When it
+        reaches `growth_interval`, it is set to 0, the hysteresis is refilled, and the scale is multiplied by
+        `growth_factor`; a scale that float32 cannot hold is not taken, the old one stays.
 
         An overflow sets the growth tracker to 0 and takes one from the hysteresis. If none is left, this and every
         further overflow multiplies the scale by `backoff_factor`, down to `min_scale`. Only growth refills the

@@ -184,7 +184,7 @@ def calls_on_other_tensors(draw: Draw) -> list[dict]:
 
 
 def calls_with_out(draw: Draw) -> list[dict]:
-    """Calls of functions of `LOWER` that write into a float32 tensor."""
+    """Calls of functions of `LOWER` and `PROMOTE` that write into a float32 tensor."""
     return [
         {
             "function": function,
@@ -197,6 +197,13 @@ def calls_with_out(draw: Draw) -> list[dict]:
             ("torch.bmm", [(2, 3, 8), (2, 8, 4)], (2, 3, 4)),
             ("torch.addmm", [(3, 4), (3, 8), (8, 4)], (3, 4)),
         )
+    ] + [
+        {
+            "function": function,
+            "args": [draw.shuffled((operand(draw, 2, 3), operand(draw, 2, 3, dtype=torch.float64)))],
+            "keywords": {"out": draw.normal(*to)},
+        }
+        for function, to in (("torch.cat", (4, 3)), ("torch.stack", (2, 2, 3)))
     ]
 
 

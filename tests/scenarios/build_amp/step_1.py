@@ -201,25 +201,27 @@ def second_calls(lab: Submission, kind: str, cases: list, weight: Tensor, gradie
     return seen
 
 
-def overflow_or_not(scaler, optimizer: SGD, overflow: bool, steps: bool = True) -> None:
-    """One iteration with an overflow or without; without a step, if it is not to step."""
+def overflow_or_not(scaler, optimizer: SGD, overflow: bool, call: str = "step") -> None:
+    """One iteration with an overflow or without, in which this method is called; an empty name is no call."""
     parameter = optimizer.param_groups[0]["params"][0]
     parameter.grad = torch.full_like(parameter, BAD if overflow else 0.0)
-    (scaler.step if steps else scaler.unscale_)(optimizer)
+    if call:
+        getattr(scaler, call)(optimizer)
     scaler.update()
 
 
 def schedule(
-    lab: Submission, settings: dict, overflows: list, steps: list | None = None, by_position: bool = False
+    lab: Submission, settings: dict, overflows: list, calls: list | None = None, by_position: bool = False
 ) -> list:
     """What a DynamicLossScaler makes of a loss of 1 after each iteration, and its scale.
 
-    `overflows` says which iterations have one. In those that `steps` does not name, the optimizer is unscaled only.
+    `overflows` says which iterations have one. `calls` has what is called of the optimizer in each, "step",
+    "unscale_" or nothing.
     """
     scaler = lab.DynamicLossScaler(*settings.values()) if by_position else lab.DynamicLossScaler(**settings)
     optimizer, seen = SGD([nn.Parameter(torch.zeros(1))], lr=1.0), []
     for iteration, overflow in enumerate(overflows):
-        overflow_or_not(scaler, optimizer, overflow, steps is None or steps[iteration])
+        overflow_or_not(scaler, optimizer, overflow, calls[iteration] if calls else "step")
         seen.append({"scale": scaler.get_scale(), "scaled": scaler.scale(torch.tensor(1.0))})
     return seen
 
@@ -231,7 +233,7 @@ def long_schedule(lab: Submission, overflows: int, good: int, loss: Tensor) -> l
     seen = [scaler.scale(loss)]
     for count, overflow in ((overflows, True), (good - 1, False), (1, False)):
         for _ in range(count):
-            overflow_or_not(scaler, optimizer, overflow, steps=False)
+            overflow_or_not(scaler, optimizer, overflow, "unscale_")
         seen.append(scaler.scale(loss))
     return seen
 

@@ -56,7 +56,7 @@ def linear_in_regions(lab: Submission, x: Tensor, weight: Tensor, dtypes: list, 
 
 
 class Tied(nn.Module):
-    """A convolution, a norm and two linear layers that share their weight."""
+    """A convolution, a norm and two linear layers that share their weight, each around a connection in float32."""
 
     def __init__(self, weights: Sequence[Tensor]) -> None:
         super().__init__()
@@ -65,7 +65,8 @@ class Tied(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         hidden = F.conv1d(x, self.kernel).flatten(1)
         for _ in range(2):
-            hidden = F.linear(F.layer_norm(hidden.float(), hidden.shape[1:], self.gain), self.weight, self.bias)
+            normed = F.layer_norm(hidden.float(), hidden.shape[1:], self.gain)
+            hidden = torch.stack([F.linear(normed, self.weight, self.bias), 0.1 * normed]).sum(dim=0)
         return hidden
 
 

@@ -315,7 +315,9 @@ def test_dynamic_scale_grows_and_backs_off(observe, draw):
             scenarios.schedule,
             settings=settings,
             overflows=overflows,
-            steps=draw.pattern(32, share=0.5),
+            calls=[
+                draw.choice(("step", "unscale_") if overflow else ("step", "unscale_", "")) for overflow in overflows
+            ],
             by_position=not whole,
         )
         scales = scales_after(

@@ -91,7 +91,7 @@ def test_other_functions_run_as_they_are(observe, draw):
 
 
 def test_calls_with_out_run_as_they_are(observe, draw):
-    """A function of LOWER that is called with out= writes its float32 result there."""
+    """A function that is called with out= writes its float32 result there."""
     calls = calls_with_out(draw)
     seen = observe(scenarios.calls_in_region, calls=calls, dtype=draw.choice(HALVES))
     why = "a call with `out=` runs as it is: a copy of `out` in another dtype would get the result"

@@ -253,7 +253,7 @@ def norm_of(gradients: list[Tensor | None]) -> float:
 
 def test_global_norm_is_that_of_all_entries(observe, draw):
     """The norm is that of all entries of all gradients together, divided by the scale."""
-    dtypes = (torch.float16, torch.bfloat16, torch.float32)
+    dtypes = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
     lists, scales = [], []
     for _ in range(4):
         some = [draw.normal(*draw.choice(((3,), (2, 4), (1,))), dtype=draw.choice(dtypes)) for _ in range(4)]

@@ -6,7 +6,7 @@ def step(self, scale=1.0, max_grad_norm=None):
     for master, half in zip(self._masters, self._halves, strict=True):
         master.grad = None if half.grad is None else half.grad.float()
     gradients = [master.grad for master in self._masters if master.grad is not None]
-    if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+    if not all(bool(torch.isfinite(gradient / scale).all()) for gradient in gradients):
         return False
     if max_grad_norm is not None:
         nn.utils.clip_grad_norm_(self._masters, max_grad_norm * scale)
