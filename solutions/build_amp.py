@@ -70,7 +70,8 @@ class StaticLossScaler:
 
         Whether all of them are finite is found out for this optimizer alone, and kept until `update`. Each entry is
         looked at: finite entries with an infinite sum or norm are finite. The answer stays on the device: nothing is
-        copied to the host. A parameter without a gradient is passed over.
+        copied to the host. A parameter without a gradient is passed over. A scale below 1 can make a finite gradient inf;
+        whether that is an overflow is left open.
 
         Raises:
             RuntimeError: this optimizer was unscaled or stepped already since the last `update`, with gradients or
@@ -485,7 +486,7 @@ def accumulate(
     those that alone are in eval mode. The model runs once for each batch; what goes backward is the loss multiplied by
     the scale.
 
-    A window begins without gradients of what was before, and has one scale: the scaler is updated once, when the
+    A window begins without gradients of what was before (None or zero), and has one scale: the scaler is updated once, when the
     window ends, also if its step was skipped because a gradient is inf or nan.
 
     Args:

@@ -105,11 +105,13 @@ def host_copies(lab: Submission, kind: str, weights: list, gradients: list) -> d
     """
     scaler = new_scaler(lab, kind, {})
     seen: dict[str, list] = {"copies": [], "stepped": []}
+    optimizers = []  # all are kept: a scaler may know them by their id
     for of_optimizer in gradients:
         parameters = parameters_of(weights)
         for parameter, gradient in zip(parameters, of_optimizer, strict=True):
             parameter.grad = gradient.clone()
         optimizer = grouped(parameters)
+        optimizers.append(optimizer)
         with HostCopies() as counted:
             scaler.unscale_(optimizer)
         seen["copies"].append(counted.count)
