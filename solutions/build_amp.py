@@ -43,8 +43,8 @@ __all__ = [
 class StaticLossScaler:
     """Multiplies the loss by a fixed scale, and divides the gradients by it before the optimizer uses them.
 
-    An iteration goes: `scale(loss).backward()`, `step(optimizer)`, `update()`. Whoever needs the true gradients before
-    the step, to clip them, calls `unscale_(optimizer)` first. One scaler serves several optimizers.
+    An iteration goes: `scale(loss).backward()`, `step(optimizer)`, `update()`. To clip the true gradients, call
+    `unscale_(optimizer)` before the step. One scaler serves several optimizers.
     """
 
     def __init__(self, scale: float = 2.0**10) -> None:
@@ -70,8 +70,9 @@ class StaticLossScaler:
 
         Whether all of them are finite is found out for this optimizer alone, and kept until `update`. Each entry is
         looked at: finite entries with an infinite sum or norm are finite. The answer stays on the device: nothing is
-        copied to the host. A parameter without a gradient is passed over. A scale below 1 can make a finite gradient inf;
-        whether that is an overflow is left open.
+        copied to the host. A parameter without a gradient is passed over.
+
+        A scale below 1 can make a finite gradient inf; whether that is an overflow is left open.
 
         Raises:
             RuntimeError: this optimizer was unscaled or stepped already since the last `update`, with gradients or
@@ -118,7 +119,7 @@ class StaticLossScaler:
         return self._scale
 
     def state_dict(self) -> dict[str, float | int]:
-        """The numbers that `load_state_dict` needs to go on from here, also of a scaler made with another scale.
+        """The numbers that `load_state_dict` needs to go on from here, even in a scaler made with another scale.
 
         They are a copy: what the scaler does later leaves them as they are.
         """
@@ -140,7 +141,8 @@ class DynamicLossScaler(StaticLossScaler):
     """A loss scaler that finds its scale: down after an overflow, up after many steps without one.
 
     An overflow is an iteration in which a gradient of any of the unscaled or stepped optimizers is inf or nan; it
-    counts once, however many they are. The other methods do what those of `StaticLossScaler` do, with the scale of now.
+    counts once, however many they are. The other methods do what those of `StaticLossScaler` do, with the current
+    scale.
     """
 
     def __init__(
@@ -196,7 +198,7 @@ class DynamicLossScaler(StaticLossScaler):
         further overflow multiplies the scale by `backoff_factor`, down to `min_scale`. Only growth refills the
         hysteresis: neither a good iteration nor a backoff does.
 
-        Source: https://docs.nvidia.com/megatron-core/developer-guide/latest/api-guide/core/core.optimizer.html
+        Source: https://github.com/NVIDIA/Megatron-LM/blob/main/megatron/core/optimizer/grad_scaler.py
         """
         finite = all(bool(finite) for finite in self._finite.values())
         super().update()
@@ -382,8 +384,8 @@ class Autocast(TorchFunctionMode):
 
     A leaf tensor that requires a gradient (a weight) is cast to `dtype` once until the outermost region ends, however
     often it is used, unless an in-place operation changes it in between, as an optimizer's step does. A cast that was
-    made while gradients were off serves no pass that needs them. Casts of other tensors are not kept, and nothing is
-    once the outermost region has ended.
+    made while gradients were off is not used in a pass that needs gradients. Casts of other tensors are not kept, and
+    nothing is once the outermost region has ended.
 
     Regions nest: the innermost decides, also by `enabled=False`, and the one around it goes on when it ends. A region
     ends with its `with`, also by an exception, which passes through. A function that fails in a region does not end it.
@@ -486,7 +488,7 @@ def accumulate(
     those that alone are in eval mode. The model runs once for each batch; what goes backward is the loss multiplied by
     the scale.
 
-    A window begins without gradients of what was before (None or zero), and has one scale: the scaler is updated once, when the
+    A window begins without older gradients (None or zero), and has one scale: the scaler is updated once, when the
     window ends, also if its step was skipped because a gradient is inf or nan.
 
     Args:
@@ -628,8 +630,9 @@ def first_nonfinite(model: nn.Module, inputs: Tensor, dtype: torch.dtype) -> str
     which has no children then. An output may be a tensor of floats, integers or bools, or a tuple, list or dict of
     them.
 
-    The model runs once, without gradients, in the mode that it is in. What it raises passes through. No hook stays on
-    it, then neither; hooks that others have put there do.
+    An output counts as it is when its module has run: a later layer may change it in place. The model runs once,
+    without gradients, in the mode that it is in. What it raises passes through. Removes its own hooks, also after an
+    exception, and leaves all others.
 
     Args:
         model: with float32 parameters.

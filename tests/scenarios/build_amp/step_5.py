@@ -17,7 +17,7 @@ def classify(lab: Submission, names: list, gradients: list, settings: list) -> l
 
 
 class Leaf(nn.Module):
-    """Passes on what it gets, cleaned of inf and nan, with one of `spoils` in an entry, in a certain form.
+    """Passes on what it gets, cleaned of inf and nan in place, with one of `spoils` in an entry, in a certain form.
 
     `spoils` has an item for each run, None: nothing is spoiled; in further runs nothing is either.
     The forms are a tensor, a tuple, list or dict that has it last, and "integers": a tuple of tensors that are no
@@ -32,7 +32,7 @@ class Leaf(nn.Module):
         if isinstance(value, dict):
             value = list(value.values())
         x = value if isinstance(value, Tensor) else value[-1]
-        x = torch.nan_to_num(x.float(), posinf=1.0, neginf=-1.0).clone()
+        x = torch.nan_to_num_(x.float(), posinf=1.0, neginf=-1.0).clone()  # as nn.ReLU(inplace=True) would
         spoil = next(self.spoils, None)
         if spoil is not None:
             x.view(-1)[-1] = spoil
