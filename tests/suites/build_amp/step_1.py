@@ -234,7 +234,7 @@ def test_overflow_counts_even_if_the_gradients_are_repaired(observe, draw):
             unscaled=[True] * len(pattern),
             repaired=True,
         )
-        why = "keep what unscale_ finds until update: who repairs gradients would hide the overflow from the scaler"
+        why = "an overflow that unscale_ found counts until update, repaired gradients or not; then update's rule"
         expect_training(seen, kind, [weights], moves, why)
         expect_scales(seen["scales"], scales_after(pattern if kind == "dynamic" else [False] * 8, scale), why)
 
@@ -263,7 +263,7 @@ def test_optimizers_are_judged_apart(observe, draw):
         )
         expect_training(seen, kind, weights, moves, "each optimizer is skipped for its own gradients only")
         if kind == "dynamic":
-            why = "an iteration is one overflow if any of the optimizers has one: look at all, back off once"
+            why = "an iteration is one overflow if any of the optimizers has one; then update's rule"
             expect_scales(seen["scales"], scales_after([any(pattern) for pattern in patterns], scale), why)
 
 
@@ -327,7 +327,7 @@ def test_dynamic_scale_grows_and_backs_off(observe, draw):
             settings["backoff_factor"],
             settings["growth_interval"],
         )
-        why = "count good iterations in a row: an overflow begins the count again, stepped or not, and so does growth"
+        why = "update's rule: growth after growth_interval good iterations in a row, backoff after the hysteresis"
         tolerance = EXACT if whole else SCALE
         expect_scales([one["scale"] for one in seen], scales, why, tolerance)
         for iteration, (one, scale) in enumerate(zip(seen, scales, strict=True)):
@@ -457,9 +457,10 @@ def test_saved_state_goes_on(observe, draw):
         why = "a state holds, as plain numbers of its own, all that update changes: scale, tracker and hysteresis"
         for cut, found in zip(cuts, seen, strict=True):
             for iteration, scale in enumerate(scales[cut:]):
-                expect(found[iteration], f"{kind}: scale {iteration} iterations after the state of {cut}").close_to(
-                    scale, SCALE, why
-                )
+                expect(
+                    found[iteration],
+                    f"{kind}: scale {iteration} iterations after a state from iteration {cut} was loaded",
+                ).close_to(scale, SCALE, why)
 
 
 def test_state_of_another_kind_is_refused(observe, draw):

@@ -161,7 +161,11 @@ def test_accumulation_trains_in_train_mode(observe, draw):
             [[True] * 3] * len(flat(windows)), "model.train() comes first, whatever the mode of the model itself"
         )
     run = Run(weights, [window for windows in epochs for window in windows])
-    expect_weights(seen[-1]["weights"], run.weights[-1], "train mode, then steps as ever")
+    expect_weights(
+        seen[-1]["weights"],
+        run.weights[-1],
+        "the whole model is in train mode, and the steps are those of whole windows",
+    )
 
 
 def test_window_begins_without_old_gradients(observe, draw):
@@ -174,7 +178,7 @@ def test_window_begins_without_old_gradients(observe, draw):
         scenarios.train, weights=weights, epochs=[flat(windows) for windows in epochs], window=window,
         scaler=drawn_scaler(draw), old=old, report=["weights", "steps"],
     )  # fmt: skip
-    why = "zero_grad() belongs at the beginning of every window, of the first one too"
+    why = "older gradients have no part in a window, the first one included; its step is that of its samples alone"
     run = Run(weights, [*epochs[0], *epochs[1]])
     for call, last in ((0, 1), (1, 3)):
         expect_steps(seen[call], 2, 0, why)
@@ -248,7 +252,7 @@ def test_losses_are_scaled_before_backward(observe, draw):
         report=["weights"],
     )  # fmt: skip
     tolerance = Tolerance("the scaled gradients pass through float16: 2^-11 of each", rtol=1e-5, atol=0.02)
-    why = "a loss that goes backward without its scale has zeros for gradients in float16"
+    why = "what goes backward is the loss times the scale, by its share of the window's samples"
     expect_weights(seen["weights"], Run(weights, windows).weights[-1], why, tolerance)
 
 
@@ -400,7 +404,7 @@ def test_batch_norm_adds_eps_to_the_variance(observe, draw):
     )  # fmt: skip
     statistics = over_batch(inputs[0]), over_batch(inputs[0], correction=1)
     for x, one, (mean, var), mode in zip(inputs, seen, statistics, ("train", "eval"), strict=True):
-        why = f"divide by sqrt(variance + eps), with the eps that was given, in {mode} mode too"
+        why = f"(x - mean) / sqrt(variance + eps) with the eps that was given; {mode} mode has statistics of its own"
         expect_output(one["output"], x, normalized(x, mean, var, weight, bias, eps), why)
 
 
@@ -435,7 +439,7 @@ def test_batch_norm_evaluates_with_running_statistics(observe, draw):
         settings={"momentum": momentum}, report=["output", "running_mean", "running_var"],
     )  # fmt: skip
     mean, var = torch.zeros(channels), torch.ones(channels)
-    why = "eval mode normalizes with running_mean and running_var, and moves neither; train mode uses the batch"
+    why = "eval mode normalizes with the running statistics that train mode has left, and moves neither"
     for x, one, trains in zip(inputs, seen, training, strict=True):
         of_batch = over_batch(x, correction=1)
         if trains:
@@ -458,10 +462,12 @@ def test_batch_norm_survives_a_large_mean(observe, draw):
     tolerance = Tolerance(
         "the mean is rounded to float32: 2^-24 of 2000, against deviations of 0.1 and more", atol=0.02
     )
-    why = "E[x^2] - E[x]^2 is a small difference of huge numbers: subtract the mean first, then square"
+    why = "the digits of a variance are in (x - mean)^2, not in E[x^2] - E[x]^2; the running one is the unbiased one"
     expect(seen["output"], "output").close_to(normalized(x, *over_batch(x), weight, bias, 1e-5).float(), tolerance, why)
     expected = 0.9 + 0.1 * over_batch(x, correction=1)[1]
-    expect(seen["running_var"], "running_var").close_to(expected.float(), Tolerance("as above", rtol=0.01), why)
+    expect(seen["running_var"], "running_var").close_to(
+        expected.float(), Tolerance("the mean is rounded to float32", rtol=0.01), why
+    )
 
 
 def test_gradients_flow_through_batch_norm(observe, draw):
