@@ -17,22 +17,24 @@ def classify(lab: Submission, names: list, gradients: list, settings: list) -> l
 
 
 class Leaf(nn.Module):
-    """Passes on what it gets, cleaned of inf and nan in place, with one of `spoils` in an entry, in a certain form.
+    """Passes on what it gets, cleaned of inf and nan, with one of `spoils` in an entry, in a certain form.
 
     `spoils` has an item for each run, None: nothing is spoiled; in further runs nothing is either.
     The forms are a tensor, a tuple, list or dict that has it last, and "integers": a tuple of tensors that are no
     floats, from which the next leaf takes up what this one had got.
+    `in_place`: cleans what it gets itself, as nn.ReLU(inplace=True) would.
     """
 
-    def __init__(self, spoils: Sequence[float | None] = (), form: str = "tensor") -> None:
+    def __init__(self, spoils: Sequence[float | None] = (), form: str = "tensor", in_place: bool = False) -> None:
         super().__init__()
-        self.spoils, self.form = iter(spoils), form
+        self.spoils, self.form, self.in_place = iter(spoils), form, in_place
 
     def forward(self, value: object) -> object:
         if isinstance(value, dict):
             value = list(value.values())
         x = value if isinstance(value, Tensor) else value[-1]
-        x = torch.nan_to_num_(x.float(), posinf=1.0, neginf=-1.0).clone()  # as nn.ReLU(inplace=True) would
+        clean = torch.nan_to_num_ if self.in_place else torch.nan_to_num
+        x = clean(x.float(), posinf=1.0, neginf=-1.0).clone()
         spoil = next(self.spoils, None)
         if spoil is not None:
             x.view(-1)[-1] = spoil

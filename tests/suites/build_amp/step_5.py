@@ -150,9 +150,9 @@ def drawn_repeats(draw: Draw) -> list[tuple[dict, str]]:
         names, bad = draw.shuffled("stuvwxyz")[:4], [draw.choice((INF, -INF, NAN))]
         twice, other, *rest = names
         runs = [twice, *rest, twice, other] if other_after else [twice, other, *rest, twice]
-        children = {name: {"spoils": [None]} for name in names}
-        children[twice] = {"spoils": [None, *bad] if late else [*bad, None]}
-        children[other] = {"spoils": bad}
+        children = {name: {"spoils": [None], "in_place": True} for name in names}
+        children[twice]["spoils"] = [None, *bad] if late else [*bad, None]
+        children[other]["spoils"] = bad
         tree = {"children": children, "registered": draw.shuffled(names), "runs": runs, "gain": 1.0}
         drawn.append((tree, other if late and not other_after else twice))
     return drawn
