@@ -1,4 +1,4 @@
-"""only the first gradient is looked at."""
+"""only the first gradient of the model is looked at."""
 
 
 def step(self, scale=1.0, max_grad_norm=None):

@@ -1,4 +1,4 @@
-"""inf is looked for, nan is not."""
+"""inf in a gradient of the model is looked for, nan is not."""
 
 
 def step(self, scale=1.0, max_grad_norm=None):

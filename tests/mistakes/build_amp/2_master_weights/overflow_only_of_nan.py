@@ -1,4 +1,4 @@
-"""nan is looked for, inf is not."""
+"""nan in a gradient of the model is looked for, inf is not."""
 
 
 def step(self, scale=1.0, max_grad_norm=None):

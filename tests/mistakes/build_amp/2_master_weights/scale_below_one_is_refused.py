@@ -1,4 +1,4 @@
-"""a scale below 1 is refused."""
+"""`step` refuses a scale below 1."""
 
 
 def step(self, scale: float = 1.0, max_grad_norm: float | None = None) -> bool:
