@@ -10,6 +10,7 @@ from torch import Tensor
 from labkit.judge.draw import Draw
 
 INF, NAN = math.inf, math.nan
+HALVES = (torch.float16, torch.bfloat16)
 
 
 def sgd(

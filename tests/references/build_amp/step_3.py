@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labkit.judge.draw import Draw
-
-HALVES = (torch.float16, torch.bfloat16)
+from references.build_amp.common import HALVES
 
 # A function of `LOWER` each: how it is called, and the shapes of its tensors.
 LOWERED = (

@@ -11,6 +11,7 @@ from torch.optim import SGD
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from labkit.observe import Submission, attempt
+from scenarios.build_amp.common import plain
 
 BAD = float("inf")
 
@@ -27,10 +28,6 @@ def parameters_of(weights: list) -> list[nn.Parameter]:
 def grouped(parameters: list[nn.Parameter], momentum: float = 0.0) -> SGD:
     """SGD with lr 1 and a parameter group for each parameter."""
     return SGD([{"params": [parameter]} for parameter in parameters], lr=1.0, momentum=momentum)
-
-
-def plain(parameters: list) -> list[Tensor]:
-    return [parameter.detach().clone() for parameter in parameters]
 
 
 def backward(scaler, parameters: list[nn.Parameter], gradients: list) -> None:

@@ -10,10 +10,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from labkit.observe import Submission, attempt
-
-
-def plain(tensors: list) -> list[Tensor]:
-    return [tensor.detach().clone() for tensor in tensors]
+from scenarios.build_amp.common import plain
 
 
 def half_model(weights: list, dtype: torch.dtype, frozen: list | None = None) -> nn.ParameterList:

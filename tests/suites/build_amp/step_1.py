@@ -3,7 +3,6 @@
 import torch
 
 from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
 from references.build_amp.common import INF, NAN, sgd, spoil
 from references.build_amp.step_1 import (
     drawn_gradients,
@@ -12,17 +11,13 @@ from references.build_amp.step_1 import (
     scales_after,
 )
 from scenarios.build_amp import step_1 as scenarios
+from suites.build_amp.common import expect_error
 
 KINDS = ("static", "dynamic")
 EXACT = Tolerance("a power of two is exact", atol=0.0)
 SCALE = Tolerance("a scale may be kept in float32: 2^-24 each time it changes", rtol=1e-5)
 UNSCALED = Tolerance("reciprocal and product are each rounded to float32", rtol=1e-6)
 STEPS = Tolerance("float32 rounding over a dozen steps", atol=1e-4)
-
-
-def expect_error(seen: object, what: str, type_name: str, why: str) -> None:
-    got = seen if isinstance(seen, Raised) else Raised("no exception", "")
-    expect(got.type, f"{what}: exception").equals(type_name, why)
 
 
 def expect_scales(seen: list, scales: list[float], why: str, tolerance: Tolerance = EXACT) -> None:
@@ -76,7 +71,7 @@ def test_unscale_divides_the_gradients_of_all_groups(observe, draw):
 
 
 def test_unscale_works_in_place(observe, draw):
-    """unscale_ changes the gradients where they are, so that whoever else holds them sees it."""
+    """unscale_ changes the gradients where they are, in the buffer that they are views of."""
     for kind in draw.shuffled(KINDS):
         scale = 2.0 ** draw.integer(1, 12)
         gradients = [draw.away_from_zero(*shape) for shape in draw.shuffled([(3,), (2, 2), (1,), (2, 1, 2)])]

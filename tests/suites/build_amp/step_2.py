@@ -4,12 +4,11 @@ import torch
 from torch import Tensor
 
 from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
-from references.build_amp.common import INF, NAN, sgd, spoil
+from references.build_amp.common import HALVES, INF, NAN, sgd, spoil
 from references.build_amp.step_2 import clipped, drawn_halves, followed
 from scenarios.build_amp import step_2 as scenarios
+from suites.build_amp.common import expect_error
 
-HALVES = (torch.float16, torch.bfloat16)
 EXACT = Tolerance("nothing is rounded on the way", atol=0.0)
 MASTER = Tolerance("float32 rounding over a dozen steps", rtol=1e-5, atol=2e-5)
 SHAPES = [(4,), (2, 3), (1,)]
@@ -57,8 +56,7 @@ def test_models_of_other_dtypes_are_refused(observe, draw):
         if len(set(kind)) == 1 and kind[0] in HALVES:
             expect(one, f"{what}: its first master").equals(model[0].float(), "this is a 16-bit model")
         else:
-            got = one if isinstance(one, Raised) else Raised("no exception", "")
-            expect(got.type, f"{what}: exception").equals("ValueError", "all float16, or all bfloat16, or refuse it")
+            expect_error(one, what, "ValueError", "all float16, or all bfloat16, or refuse it")
 
 
 def test_small_updates_add_up_in_the_masters(observe, draw):
@@ -313,8 +311,7 @@ def test_impossible_scales_are_refused(observe, draw):
     for step, scale in enumerate(scales):
         found = seen["stepped"][step]
         if scale in bad:
-            got = found if isinstance(found, Raised) else Raised("no exception", "")
-            expect(got.type, f"step with scale={scale}: exception").equals("ValueError", "such a scale is a mistake")
+            expect_error(found, f"step with scale={scale}", "ValueError", "such a scale is a mistake")
         else:
             expect(found, f"step with scale={scale}").equals(True, "this scale is right")
     expect_steps(seen, dtype, followed(weights, moves, settings), "what is refused changes nothing")
@@ -370,9 +367,7 @@ def test_state_of_another_model_is_refused(observe, draw):
             what = f"that of an optimizer with groups of {state} parameters, not [1, 1]"
         else:
             what = f"that of a model with shapes {shapes[state]}"
-        got = error if isinstance(error, Raised) else Raised("no exception", "")
-        expect(got.type, f"a state that is {what}: exception").equals(
-            "ValueError", "compare all shapes (copying would stretch or cut), and let the optimizer refuse its part"
-        )
+        why = "compare all shapes (copying would stretch or cut), and let the optimizer refuse its part"
+        expect_error(error, f"a state that is {what}", "ValueError", why)
     why = "what is refused changes nothing: check everything before anything is loaded, the optimizer too"
     expect_steps(seen, dtype, followed(weights, gradients, settings), why)

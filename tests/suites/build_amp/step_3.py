@@ -8,8 +8,8 @@ from torch import Tensor
 from labkit.judge.expect import Tolerance, expect
 from labkit.observe import attempt
 from labkit.observe.values import Raised
+from references.build_amp.common import HALVES
 from references.build_amp.step_3 import (
-    HALVES,
     calls_of_each_list,
     calls_on_other_tensors,
     calls_with_lists_and_keywords,

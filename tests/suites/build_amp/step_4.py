@@ -7,12 +7,12 @@ from torch import Tensor
 
 from labkit.judge.draw import Draw
 from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
+from references.build_amp.common import HALVES
 from scenarios.build_amp import step_4 as scenarios
+from suites.build_amp.common import expect_error
 
 EXACT = Tolerance("nothing is rounded on the way", atol=0.0)
 FLOAT32 = Tolerance("float32 rounding over a few small steps", rtol=1e-5, atol=1e-5)
-HALVES = (torch.float16, torch.bfloat16)
 
 
 # Drawn training runs, and what is right by the formula, in float64
@@ -96,10 +96,6 @@ def expect_weights(seen: list, expected: list[Tensor], why: str, tolerance: Tole
 
 def expect_steps(seen: dict, steps: int, skipped: int, why: str) -> None:
     expect(seen["steps"], "[steps, skipped]").equals([steps, skipped], why)
-
-
-def expect_value_error(seen: object, what: str, why: str) -> None:
-    expect(seen.type if isinstance(seen, Raised) else "no exception", f"{what}: exception").equals("ValueError", why)
 
 
 # Accumulation
@@ -324,7 +320,7 @@ def test_accumulation_refuses_bad_arguments(observe, draw):
     )
     for what, one in zip([*(f"window {window}" for window in windows), "no batches"], seen, strict=True):
         why = f"{what}: raise a ValueError before anything else, the model's mode and its gradients included"
-        expect_value_error(one["raised"], what, why)
+        expect_error(one["raised"], what, "ValueError", why)
         for name, index in (("first", 0), ("last", 1), ("spare", 2)):
             expect(one["weights"][index], f"{what}: weight of {name!r}").close_to(weights[index], EXACT, why)
             expect(one["gradients"][index], f"{what}: gradient of {name!r}").close_to(old[index], EXACT, why)

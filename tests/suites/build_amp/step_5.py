@@ -7,10 +7,10 @@ from torch import Tensor
 
 from labkit.judge.draw import Draw
 from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
+from references.build_amp.common import INF, NAN
 from scenarios.build_amp import step_5 as scenarios
+from suites.build_amp.common import expect_error
 
-INF, NAN = math.inf, math.nan
 SUMS = Tolerance("float32 rounding of a few sums", rtol=1e-5)
 
 
@@ -235,8 +235,7 @@ def test_first_nonfinite_takes_its_hooks_away(observe, draw):
     )
     for kind, one in zip(kinds, seen, strict=True):
         if kind == "fails":
-            raised = one["found"].type if isinstance(one["found"], Raised) else "no exception"
-            expect(raised, "of a model that raises").equals("ArithmeticError", "what the model raises passes through")
+            expect_error(one["found"], "a model that raises", "ArithmeticError", "what the model raises passes through")
         else:
             expect(one["found"], "found").equals("0" if kind == "spoils" else None, "a run as every other")
         why = "remove each hook by its handle in a `finally`, and no other"
@@ -355,6 +354,5 @@ def test_monitor_refuses_to_sum_up_nothing(observe, draw):
     runs = [drawn_steps(draw, [draw.number(0.1, 9.0)]) for _ in range(4)]
     seen = observe(scenarios.monitor, runs=runs, report_at=[0])
     for steps, (refused, summary) in zip(runs, seen, strict=True):
-        raised = refused.type if isinstance(refused, Raised) else "no exception"
-        expect(raised, "summary() of a monitor without steps: exception").equals("ValueError", "no step, no mean")
+        expect_error(refused, "summary() of a monitor without steps", "ValueError", "no step, no mean")
         expect_summary(summary, steps, "a summary that is refused changes nothing")
