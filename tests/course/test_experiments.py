@@ -11,9 +11,11 @@ from rich.console import Console
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
+from labkit.course.files import shown
 from labkit.experiments import running
+from labkit.labs.build_amp import training
 
-NAMES = running.names(manifest.find("lab04"))
+OWNERS = running.owners()
 SOLUTION = ROOT / "solutions" / "mixed_precision.py"
 FIGURES = ROOT / "docs" / "figures"
 
@@ -24,6 +26,12 @@ QUICK = {
     "master-weights": {"STEPS": 40},
     "speed": {"WIDTHS": (16, 32, 512), "REPEATS": 1, "BATCH": 8, "WORK_OF_A_TURN": 2**16},
     "sensitive": {"ROWS": 4, "COLUMNS": 64, "TERMS": 64},
+    "beside-torch": {"Settings": lambda: training.Settings(steps=10)},
+    "cast-cache": {"USES": (1, 2, 4, 6), "WIDTH": 32},
+    "hysteresis": {"STEPS": 120},
+    "lost-layers": {"BATCH": 256, "POWERS": (0, 12, 40)},
+    "running-statistics": {"STEPS": {0.1: 10, 0.01: 10}},
+    "windows": {"EPOCHS": 2},
 }
 
 
@@ -36,9 +44,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MODELS", {name: replace(one, batch_size=2) for name, one in memory.MODELS.items()})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OWNERS)
 def test_it_measures_and_shows(name: str, quick: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    running.run(name, SOLUTION, tmp_path, Console(width=100))
+    running.run(name, OWNERS[name].paths.solution, tmp_path, Console(width=80))
     said = capsys.readouterr().out
     assert "Notice: " in said and "|-" in said
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -49,10 +57,10 @@ def test_it_measures_and_shows(name: str, quick: None, tmp_path: Path, capsys: p
     assert dark != running.picture(measured, kind="svg")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OWNERS)
 def test_committed_figure_is_of_a_real_run_of_the_solution(name: str) -> None:
     measured = json.loads((FIGURES / f"{name}.json").read_text())
-    assert measured["lab file"] == "solutions/mixed_precision.py"
+    assert measured["lab file"] == shown(OWNERS[name].paths.solution, ROOT)
     assert measured["seconds"] < 60
     experiment = running.module(name)
     headings, *rows = experiment.table(measured["data"])
