@@ -24,6 +24,7 @@ CODE = sorted(
     for path in (ROOT / directory).rglob("*.py")
     if path.parent != Path(__file__).parent
 )
+OUTSIDE = str(Path("..", "shared"))
 AT_THE_ROOT = Page("README.md", [], set())
 
 # `-k lab04` selects the pages of Lab 04: its handout, its misconceptions and its reading.
@@ -95,7 +96,7 @@ FENCE = "`" * 3
         (unknown_commands, f"{FENCE}console\n$ cd . && A=1 pytest --nosuch\n{FENCE}\n", "knows no --nosuch"),
         (failed_runs, f"{FENCE}bash run\nfalse | true\n{FENCE}\n", "exit code 1"),
         (failed_runs, f"{FENCE}bash run\nmake test\n{FENCE}\n", "no make but"),
-        (leftovers, "see ../shared/notes.md", "../shared"),
+        (leftovers, f"see {OUTSIDE}/notes.md", OUTSIDE),
         (leftovers, "TODO: write this", "TODO"),
     ],
 )

@@ -242,7 +242,7 @@ def can_supervise(config: pytest.Config) -> bool:
 def _lab_of(path: Path) -> Lab | None:
     """The lab whose suite this file is, if any. Raises LabError if its manifest is wrong; others' may be."""
     stem = path.stem.removeprefix("test_")
-    stems = [manifest_path.parent.name.partition("_")[2] for manifest_path in ROOT.glob("labs/*/lab.toml")]
+    stems = [found.parent.name.partition("_")[2] for found in manifest.manifests(ROOT)]
     return manifest.find(stem) if stem in stems and path == ROOT / "tests" / f"test_{stem}.py" else None
 
 

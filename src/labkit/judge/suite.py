@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from labkit.course.manifest import Lab
-from labkit.observe.ranks import import_for_ranks
+from labkit.observe.ranks import import_for_labs, import_for_ranks
 
 # What such a run does without: caches, plugins and rewritten asserts that a graded suite does not use.
 UNUSED = ("cacheprovider", "hypothesispytest", "logging", "unraisableexception", "xdist", "xdist.looponfail")
@@ -14,14 +14,9 @@ LEAN = ("-q", *(f"-pno:{plugin}" for plugin in UNUSED), "--assert=plain")
 
 def import_once(lab: Lab) -> None:
     """Imports what a run of the lab's suite needs, so that the children of this process need not."""
-    import torch._dynamo  # noqa: F401  (the first optimizer would import it: 0.7 s in every child)
+    import labkit.judge.plugin  # noqa: F401
 
-    import labkit.judge.plugin
-    import labkit.toolbox.datasets
-    import labkit.toolbox.models  # noqa: F401  (what a lab file imports)
-
-    if any(step.ranks > 1 for step in lab.steps):
-        import_for_ranks()
+    (import_for_ranks if any(step.ranks > 1 for step in lab.steps) else import_for_labs)()
 
 
 def run_suite(lab: Lab, options: Sequence[str], plugins: Sequence[object] = ()) -> int:

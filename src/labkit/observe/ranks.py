@@ -88,14 +88,20 @@ class RankServer:
         return message
 
 
-def import_for_ranks() -> None:
-    """Imports what optimizers, sharding and lab files import, once for all the processes that this one forks."""
-    import torch._dynamo
-    import torch.distributed.fsdp  # noqa: F401
+def import_for_labs() -> None:
+    """Imports what optimizers and lab files import, once for all the processes that this one forks."""
+    import torch._dynamo  # noqa: F401  (the first optimizer would import it: 0.7 s in every child)
 
     import labkit.toolbox.datasets
     import labkit.toolbox.measure
     import labkit.toolbox.models  # noqa: F401
+
+
+def import_for_ranks() -> None:
+    """The same for ranks, which shard too."""
+    import torch.distributed.fsdp  # noqa: F401
+
+    import_for_labs()
 
 
 def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, first: Shape) -> None:

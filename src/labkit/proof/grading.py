@@ -10,6 +10,7 @@ either, and supervises a hand of them, one after the other.
 import contextlib
 import io
 import json
+import math
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -122,7 +123,8 @@ class _Batch:
         results: dict[int, Graded] = {}
         size = max(1, min(HAND, len(self.jobs) // usable_cores())) if plugin.can_supervise(session.config) else 1
         indices = range(len(self.jobs))
-        hands = [indices[start :: -(-len(indices) // size)] for start in range(-(-len(indices) // size))]
+        count = math.ceil(len(indices) / size)
+        hands = [indices[start::count] for start in range(count)]
         with tempfile.TemporaryDirectory(prefix="labkit-proof-") as folder:
             scratch = Path(folder)
 

@@ -21,9 +21,7 @@ from labkit.judge.summary import SETTLED, Score, asked_of, diagnosis_of, next_re
 from labkit.student.apart import FIX, ending, why_it_did_not_run
 
 LOADING = 30.0  # seconds without a word, from which on it is the file itself that does not load
-RANKS = (
-    90.0  # seconds for ranks to start before their test's own limit begins; it is the suite that says if they do not
-)
+RANKS = 90.0  # seconds for ranks to start, before their test's own limit begins; the suite says if they do not
 GRACE = 2.0  # seconds by which a test may be late: it ends itself at its limit, and says so, if it can
 
 
