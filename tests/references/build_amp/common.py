@@ -33,3 +33,27 @@ def spoil(draw: Draw, gradients: list[list[Tensor]], pattern: list[bool]) -> Non
         if bad:
             flat = draw.choice(step).view(-1)
             flat[draw.integer(0, len(flat) - 1)] = next(kinds)
+
+
+def scales_after(
+    overflows: list[bool],
+    init: float = 65536.0,
+    growth: float = 2.0,
+    backoff: float = 0.5,
+    interval: int = 2000,
+    hysteresis: int = 1,
+    floor: float = 2.0**-126,
+) -> list[float]:
+    """The loss scale after every iteration, where `overflows` says which of them had one."""
+    scales, scale, good, left = [], init, 0, hysteresis
+    for overflow in overflows:
+        if overflow:
+            good, left = 0, max(left - 1, 0)
+            scale = scale if left else max(scale * backoff, floor)
+        else:
+            good += 1
+            if good == interval:
+                good, left = 0, hysteresis
+                scale = scale * growth if scale * growth < 2.0**128 else scale
+        scales.append(scale)
+    return scales

@@ -15,30 +15,6 @@ def drawn_gradients(draw: Draw, norm: float = 3.0) -> list[Tensor]:
     return [flat[:4], flat[4:10].reshape(2, 3), flat[10:]]
 
 
-def scales_after(
-    overflows: list[bool],
-    init: float = 65536.0,
-    growth: float = 2.0,
-    backoff: float = 0.5,
-    interval: int = 2000,
-    hysteresis: int = 1,
-    floor: float = 2.0**-126,
-) -> list[float]:
-    """The loss scale after every iteration, where `overflows` says which of them had one."""
-    scales, scale, good, left = [], init, 0, hysteresis
-    for overflow in overflows:
-        if overflow:
-            good, left = 0, max(left - 1, 0)
-            scale = scale if left else max(scale * backoff, floor)
-        else:
-            good += 1
-            if good == interval:
-                good, left = 0, hysteresis
-                scale = scale * growth if scale * growth < 2.0**128 else scale
-        scales.append(scale)
-    return scales
-
-
 def runs(draw: Draw, count: int, bad: int, good: int) -> list[bool]:
     """`count` iterations in runs: of up to `bad` overflows, then of up to `good` iterations without one."""
     pattern: list[bool] = []

@@ -3,12 +3,11 @@
 import torch
 
 from labkit.judge.expect import Tolerance, expect
-from references.build_amp.common import INF, NAN, sgd, spoil
+from references.build_amp.common import INF, NAN, scales_after, sgd, spoil
 from references.build_amp.step_1 import (
     drawn_gradients,
     drawn_weights,
     runs,
-    scales_after,
 )
 from scenarios.build_amp import step_1 as scenarios
 from suites.build_amp.common import expect_error

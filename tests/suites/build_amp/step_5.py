@@ -3,11 +3,18 @@
 import math
 
 import torch
-from torch import Tensor
 
-from labkit.judge.draw import Draw
 from labkit.judge.expect import Tolerance, expect
 from references.build_amp.common import INF, NAN
+from references.build_amp.step_5 import (
+    drawn_names,
+    drawn_repeats,
+    drawn_steps,
+    drawn_tree,
+    norm_of,
+    small,
+    with_entries,
+)
 from scenarios.build_amp import step_5 as scenarios
 from suites.build_amp.common import expect_error
 
@@ -15,23 +22,6 @@ SUMS = Tolerance("float32 rounding of a few sums", rtol=1e-5)
 
 
 # classify
-
-
-def drawn_names(draw: Draw, count: int) -> list[str]:
-    return [f"layers.{number}.weight" for number in draw.shuffled(range(100))[:count]]
-
-
-def with_entries(draw: Draw, values: Tensor, entries: list[float]) -> Tensor:
-    """`values`, with some of its entries, at drawn places, replaced."""
-    flat = values.flatten()
-    for place, entry in zip(draw.shuffled(range(len(flat))), entries, strict=False):
-        flat[place] = entry
-    return flat.view(values.shape)
-
-
-def small(draw: Draw, *shape: int) -> Tensor:
-    """Values that float16 makes zero."""
-    return draw.away_from_zero(*shape) * 2.0**-30
 
 
 def test_classify_names_each_kind(observe, draw):
@@ -116,46 +106,6 @@ def test_underflow_is_a_share_of_the_nonzero_entries(observe, draw):
 
 
 # first_nonfinite
-
-
-def drawn_tree(draw: Draw, spoiled: int, forms: tuple[str, ...] = ("tensor",)) -> tuple[dict, str | None]:
-    """A tree of groups and leaves, so many of which spoil their output; the first of these to run."""
-    leaves: list[tuple[str, dict]] = []  # in the order in which they run
-
-    def group(names: list[str], prefix: str, depth: int) -> dict:
-        runs = draw.shuffled(names)
-        children = {}
-        for name in runs:
-            if depth and name in names[:2]:
-                inner = draw.shuffled("abcdefgh")[: draw.integer(2, 3)]
-                children[name] = group(inner, f"{prefix}{name}.", depth - 1)
-            else:
-                children[name] = {"spoils": [None], "form": draw.choice(forms)}
-                leaves.append((f"{prefix}{name}", children[name]))
-        gain = 1.0 if depth else 1e39  # an inner group makes inf of what its last leaf gives
-        return {"children": children, "registered": draw.shuffled(names), "runs": runs, "gain": gain}
-
-    tree = group(draw.shuffled("stuvwxyz")[:4], "", 1)
-    can_spoil = [number for number, (_, leaf) in enumerate(leaves) if leaf["form"] != "integers"]
-    bad = sorted(draw.shuffled(can_spoil)[:spoiled])
-    for number in bad:
-        leaves[number][1]["spoils"] = [draw.choice((INF, -INF, NAN))]
-    return tree, leaves[bad[0]][0] if bad else None
-
-
-def drawn_repeats(draw: Draw) -> list[tuple[dict, str]]:
-    """Models one of whose leaves runs twice, and is finite once; the first leaf to give inf or nan in each."""
-    drawn = []
-    for late, other_after in draw.shuffled([(True, False), (True, True), (False, False)] * 2):
-        names, bad = draw.shuffled("stuvwxyz")[:4], [draw.choice((INF, -INF, NAN))]
-        twice, other, *rest = names
-        runs = [twice, *rest, twice, other] if other_after else [twice, other, *rest, twice]
-        children = {name: {"spoils": [None], "in_place": True} for name in names}
-        children[twice]["spoils"] = [None, *bad] if late else [*bad, None]
-        children[other]["spoils"] = bad
-        tree = {"children": children, "registered": draw.shuffled(names), "runs": runs, "gain": 1.0}
-        drawn.append((tree, other if late and not other_after else twice))
-    return drawn
 
 
 def expect_found(seen: list, expected: list, why: str) -> None:
@@ -246,10 +196,6 @@ def test_first_nonfinite_takes_its_hooks_away(observe, draw):
 # global_norm
 
 
-def norm_of(gradients: list[Tensor | None]) -> float:
-    return math.sqrt(sum(gradient.double().square().sum().item() for gradient in gradients if gradient is not None))
-
-
 def test_global_norm_is_that_of_all_entries(observe, draw):
     """The norm is that of all entries of all gradients together, divided by the scale."""
     dtypes = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -296,15 +242,6 @@ def test_global_norm_survives_half_gradients(observe, draw):
 
 
 # Monitor
-
-
-def drawn_steps(draw: Draw, norms: list[float]) -> list[dict]:
-    """Steps with these norms; the time of a sample differs widely, and some leave out their peak."""
-    steps = []
-    for norm in norms:
-        step = {"samples": draw.integer(1, 64), "seconds": draw.number(0.01, 1.0), "norm": norm}
-        steps.append(step | draw.choice(({}, {"peak_bytes": draw.integer(1000, 9000)})))
-    return steps
 
 
 def expect_summary(seen: dict, steps: list[dict], why: str) -> None:
