@@ -81,13 +81,9 @@ class StaticLossScaler:
         if optimizer in self._finite:
             raise RuntimeError("the gradients of this optimizer were unscaled already since the last update()")
         gradients = [parameter.grad for parameter in _parameters_of_optimizer(optimizer) if parameter.grad is not None]
-        gradients = [gradient for gradient in gradients if gradient.numel() > 0]
-        self._finite[optimizer] = torch.tensor(True)
         if gradients:
             torch._foreach_mul_(gradients, 1.0 / self._scale)
-            # One pass over each gradient: both of its extremes are finite if all entries are; a nan is both of them.
-            extremes = [extreme for gradient in gradients for extreme in torch.aminmax(gradient)]
-            self._finite[optimizer] = torch.isfinite(torch.stack(extremes)).all()
+        self._finite[optimizer] = _all_entries_finite(gradients)
 
     def step(self, optimizer: Optimizer) -> bool:
         """Steps the optimizer unless one of its gradients is inf or nan; says whether it did.
@@ -249,6 +245,12 @@ def _require_same_keys(state: Mapping[str, Any], expected: Mapping[str, Any]) ->
         raise ValueError(f"the state has {', '.join(state) or 'nothing'}; expected {', '.join(expected)}")
 
 
+def _all_entries_finite(gradients: Sequence[Tensor]) -> Tensor:
+    """A bool on the device. One pass over each: its extremes are finite if all entries are; a nan is both of them."""
+    extremes = [extreme for gradient in gradients if gradient.numel() > 0 for extreme in torch.aminmax(gradient)]
+    return torch.isfinite(torch.stack(extremes)).all() if extremes else torch.tensor(True)
+
+
 def _parameters_of_optimizer(optimizer: Optimizer) -> list[nn.Parameter]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
@@ -303,7 +305,7 @@ class MasterWeights:
         for master, half in zip(self._masters, self._halves, strict=True):
             master.grad = None if half.grad is None else half.grad.float() / scale
         gradients = [master.grad for master in self._masters if master.grad is not None]
-        if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+        if not _all_entries_finite(gradients):
             return False
         if max_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._masters, max_grad_norm)
@@ -387,7 +389,7 @@ class Autocast(TorchFunctionMode):
     made while gradients were off is not used in a pass that needs gradients. Casts of other tensors are not kept, and
     nothing is once the outermost region has ended.
 
-    Regions nest: the innermost decides, also by `enabled=False`, and the one around it goes on when it ends. A region
+    Regions nest: the innermost decides, even if it is disabled; when it ends, the one around it decides again. A region
     ends with its `with`, also by an exception, which passes through. A function that fails in a region does not end it.
     """
 

@@ -297,7 +297,7 @@ class Autocast(TorchFunctionMode):
     made while gradients were off is not used in a pass that needs gradients. Casts of other tensors are not kept, and
     nothing is once the outermost region has ended.
 
-    Regions nest: the innermost decides, also by `enabled=False`, and the one around it goes on when it ends. A region
+    Regions nest: the innermost decides, even if it is disabled; when it ends, the one around it decides again. A region
     ends with its `with`, also by an exception, which passes through. A function that fails in a region does not end it.
     """
 
