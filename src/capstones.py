@@ -1,0 +1,382 @@
+"""Lab 07: three real trainings in mixed precision: a Transformer, a residual network, and a fine-tuned BERT.
+
+Each trains in float32, bfloat16 or float16, with the tools of torch.amp. Read `docs/07_capstones.md` beside it; run
+`make test-lab07` after every change.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # finds labkit when it is not installed
+
+__all__ = [
+    "EOS",
+    "PAD",
+    "SOS",
+    "ResidualBlock",
+    "Seq2Seq",
+    "exact_match",
+    "fine_tune",
+    "greedy_decode",
+    "noam",
+    "pad",
+    "parameter_groups",
+    "sequence_loss",
+    "small_resnet",
+    "train_images",
+    "train_step",
+    "warmup_linear",
+    "words",
+]
+
+# A CPU's fused attention for inference fails under autocast: https://github.com/pytorch/pytorch/issues/107663
+torch.backends.mha.set_fastpath_enabled(False)
+
+PAD, SOS, EOS = 0, 1, 2  # tokens: what fills a row up, what a target begins with, what it ends with
+
+
+# Step 1: sequences
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+
+
+def words(number: int) -> list[str]:
+    """The English words of a number from 0 to 9999: 4021 is four, thousand, twenty, one.
+
+    Neither "and" nor hyphens: 342 is three, hundred, forty, two. 0 is zero, and nothing else has a zero in it.
+
+    Raises:
+        ValueError: the number is below 0 or above 9999.
+    """
+    # TODO: [write: what words has to do, in one line]
+    raise NotImplementedError("Step 1: words")
+
+
+def pad(sequences: Sequence[Sequence[int]], value: int = PAD) -> Tensor:
+    """The sequences as rows of an int64 tensor (N, longest), filled up with `value` on the right.
+
+    Raises:
+        ValueError: there are no sequences.
+    """
+    # TODO: [write: what pad has to do, in one line]
+    raise NotImplementedError("Step 1: pad")
+
+
+def noam(step: int, d_model: int, warmup: int, factor: float = 1.0) -> float:
+    """The learning rate of `step`: up in a straight line for `warmup` steps, then down with 1 / sqrt(step).
+
+    factor * d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+    Args:
+        step: from 1; the first optimizer step is 1.
+        d_model: the width of the model.
+        warmup: the step at which the rate is highest, at least 1.
+        factor: multiplies all of it.
+
+    Raises:
+        ValueError: step or warmup is below 1.
+
+    Source: https://arxiv.org/abs/1706.03762, section 5.3
+    """
+    # TODO: [write: what noam has to do, in one line]
+    raise NotImplementedError("Step 1: noam")
+
+
+class Seq2Seq(nn.Module):
+    """An encoder-decoder Transformer over tokens; token 0 is padding.
+
+    Embeddings are multiplied by sqrt(d_model), and every position adds a vector of its own. What the model says of one
+    row does not depend on the other rows, nor on how many pads the rows are filled up with.
+
+    Source: https://arxiv.org/abs/1706.03762
+    """
+
+    def __init__(
+        self,
+        source_tokens: int,
+        target_tokens: int,
+        d_model: int = 64,
+        heads: int = 4,
+        layers: int = 1,
+        feedforward: int = 128,
+        max_length: int = 32,
+    ) -> None:
+        """A model for `source_tokens` and `target_tokens` different tokens, without dropout.
+
+        Args:
+            source_tokens: size of the source vocabulary.
+            target_tokens: size of the target vocabulary.
+            d_model: width of embeddings and layers; a multiple of `heads`.
+            heads: of the attention.
+            layers: of the encoder, and of the decoder.
+            feedforward: width inside each layer.
+            max_length: the longest sequence that it can take.
+        """
+        # TODO: [write: what Seq2Seq.__init__ has to do, in one line]
+        raise NotImplementedError("Step 1: Seq2Seq.__init__")
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Logits (N, T, target_tokens) of the token after each target position.
+
+        A position of the target sees the source's tokens, itself, and what is before it: nothing after it.
+
+        Args:
+            source: tokens (N, S), pads on the right.
+            target: tokens (N, T), pads on the right.
+
+        Raises:
+            ValueError: a source row has nothing but pads.
+        """
+        # TODO: [write: what Seq2Seq.forward has to do, in one line]
+        raise NotImplementedError("Step 1: Seq2Seq.forward")
+
+
+# Step 2: a training step
+
+
+def sequence_loss(logits: Tensor, targets: Tensor, pad: int = PAD) -> Tensor:
+    """The mean cross entropy over the tokens that are not `pad`, a float32 scalar.
+
+    Computed in float32, also from half logits and inside an autocast region. Every token counts the same, whichever
+    row it is in.
+
+    Args:
+        logits: (N, T, V).
+        targets: tokens (N, T).
+        pad: the token that does not count.
+
+    Raises:
+        ValueError: all targets are pads.
+    """
+    # TODO: [write: what sequence_loss has to do, in one line]
+    raise NotImplementedError("Step 2: sequence_loss")
+
+
+def train_step(
+    model: nn.Module,
+    batch: tuple[Tensor, Tensor],
+    optimizer: Optimizer,
+    scheduler: LRScheduler,
+    scaler: GradScaler,
+    dtype: torch.dtype,
+    max_grad_norm: float,
+) -> tuple[float, bool]:
+    """One training step of a sequence model; gives the loss, and whether the optimizer stepped.
+
+    The model is in train mode, and begins without gradients. It sees each target without its last token, and learns to
+    say the token after each one that it sees. Forward and loss run under autocast in `dtype`, float32 without.
+
+    The true gradients are clipped to the global 2-norm `max_grad_norm`. If one of them is inf or nan, the step is
+    skipped, also by a scaler that is disabled. The scheduler moves after the optimizer, and only if it has stepped.
+
+    Args:
+        model: called as `model(source, target)`, gives logits.
+        batch: source tokens (N, S) and target tokens (N, T), on the device of the model.
+        optimizer: over the model's parameters.
+        scheduler: of the optimizer's learning rate, stepped once for each optimizer step.
+        scaler: enabled or disabled; it is updated in each call.
+        dtype: torch.float32, torch.bfloat16 or torch.float16.
+        max_grad_norm: the limit.
+    """
+    # TODO: [write: what train_step has to do, in one line]
+    raise NotImplementedError("Step 2: train_step")
+
+
+# Step 3: decoding
+
+
+def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torch.dtype) -> Tensor:
+    """The likeliest token at each position, given those before it: int64 tokens (N, at most max_length).
+
+    Each row begins after <sos>, which is not in the result, and ends with its first <eos>, which is; after it there are
+    pads. Decoding stops when all rows have ended, or at `max_length` tokens.
+
+    The model runs in eval mode, without gradients, and under autocast in `dtype` (float32 without). Afterwards each of
+    its modules is in the mode that it was in before, also after an error.
+
+    Args:
+        model: called as `model(source, target)`, gives logits.
+        source: tokens (N, S).
+        max_length: the most tokens of a row, <eos> included.
+        dtype: torch.float32, torch.bfloat16 or torch.float16.
+    """
+    # TODO: [write: what greedy_decode has to do, in one line]
+    raise NotImplementedError("Step 3: greedy_decode")
+
+
+def exact_match(decoded: Tensor, targets: Tensor) -> float:
+    """The share of rows that are right in every token up to and including <eos>.
+
+    What comes after the first <eos> of a row does not count, nor how wide the two tensors are. A row without <eos> is
+    wrong.
+
+    Args:
+        decoded: tokens (N, A), without <sos>.
+        targets: tokens (N, B), without <sos>, each with an <eos>.
+
+    Raises:
+        ValueError: there are no rows, or not as many of one as of the other.
+    """
+    # TODO: [write: what exact_match has to do, in one line]
+    raise NotImplementedError("Step 3: exact_match")
+
+
+# Step 4: images
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions, each with batch norm, and a way around them: (N, in, H, W) -> (N, out, H/stride, W/stride).
+
+    relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut(x)). The first convolution has the stride. The shortcut is x
+    itself where the shapes agree, else a 1x1 convolution with the stride, and a batch norm. No convolution has a bias.
+
+    Source: https://arxiv.org/abs/1512.03385, section 3
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        """A block with these channels and this stride."""
+        # TODO: [write: what ResidualBlock.__init__ has to do, in one line]
+        raise NotImplementedError("Step 4: ResidualBlock.__init__")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's output for `x` (N, in_channels, H, W)."""
+        # TODO: [write: what ResidualBlock.forward has to do, in one line]
+        raise NotImplementedError("Step 4: ResidualBlock.forward")
+
+
+def small_resnet(width: int = 16, classes: int = 10) -> nn.Module:
+    """A residual network: images (N, 1, H, W) -> logits (N, classes).
+
+    A 3x3 convolution without bias to `width` channels, batch norm and relu; blocks with `width` channels, 2 x `width`
+    and stride 2, 4 x `width` and stride 2; the mean over all positions; a linear layer.
+    """
+    # TODO: [write: what small_resnet has to do, in one line]
+    raise NotImplementedError("Step 4: small_resnet")
+
+
+def train_images(
+    model: nn.Module,
+    train: Sequence[tuple[Tensor, Tensor]],
+    test: Sequence[tuple[Tensor, Tensor]],
+    optimizer: Optimizer,
+    scheduler: LRScheduler,
+    dtype: torch.dtype,
+    epochs: int,
+) -> list[dict[str, float]]:
+    """Trains a network on images, and measures it on others after each epoch.
+
+    Model and images are in channels_last memory format. Forward and loss run under autocast in `dtype` (float32
+    without), in training and in measuring; parameters and batch norm's statistics stay float32. float16 trains with a
+    loss scale, which begins at 65536; a step whose gradients are inf or nan is skipped.
+
+    The scheduler moves once an epoch, after the last step of the epoch. Measuring is done in eval mode and without
+    gradients, and leaves nothing behind: the next epoch trains in train mode again, and so does what follows the last.
+
+    Args:
+        model: on the device of the images, with float32 parameters.
+        train: images (n, C, H, W) and labels (n,) each; n may differ.
+        test: the same, of which nothing is learnt.
+        optimizer: over the model's parameters.
+        scheduler: of the optimizer's learning rate.
+        dtype: torch.float32, torch.bfloat16 or torch.float16.
+        epochs: how many times it goes through `train`.
+
+    Returns:
+        For each epoch: loss, the mean over its samples of the training loss; accuracy, the share of all test images
+        whose largest logit is that of their label; lr, with which it trained; skipped, how many steps were skipped.
+
+    Raises:
+        ValueError: train or test has no batches.
+    """
+    # TODO: [write: what train_images has to do, in one line]
+    raise NotImplementedError("Step 4: train_images")
+
+
+# Step 5: fine-tuning
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """The parameters to train, as two groups for an optimizer: first those with weight decay, then those without.
+
+    A matrix, or any tensor of two or more dimensions, decays; biases, and the weights of norms, have one dimension and
+    do not. Frozen parameters (requires_grad False) are in neither group, and tied ones are in a group once.
+
+    Args:
+        model: any module.
+        weight_decay: of the first group; the second has 0.0.
+    """
+    # TODO: [write: what parameter_groups has to do, in one line]
+    raise NotImplementedError("Step 5: parameter_groups")
+
+
+def warmup_linear(step: int, warmup: int, total: int) -> float:
+    """The share of the highest learning rate at `step`: up in a straight line to 1, then down in another to 0.
+
+    The smaller one of (step + 1) / warmup and (total - step) / (total - warmup + 1): the first step has a rate above 0,
+    step warmup - 1 has all of it, and the last step, total - 1, still has some. From step total on it is 0.
+
+    Args:
+        step: from 0.
+        warmup: how many steps it takes to the highest rate; 0 is the same as 1.
+        total: how many steps there are.
+
+    Raises:
+        ValueError: step is below 0, or warmup is not from 0 to total.
+    """
+    # TODO: [write: what warmup_linear has to do, in one line]
+    raise NotImplementedError("Step 5: warmup_linear")
+
+
+def fine_tune(
+    model: nn.Module,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    dtype: torch.dtype,
+    lr: float,
+    warmup: int,
+    weight_decay: float = 0.01,
+    max_grad_norm: float = 1.0,
+    frozen: Sequence[str] = (),
+) -> list[float]:
+    """Fine-tunes a classifier with AdamW, once through `batches`; gives the loss of each.
+
+    The parameters are those of `parameter_groups`, the learning rate is `lr` times `warmup_linear` over as many steps
+    as there are batches. Each batch is a step: train mode, fresh gradients, forward and cross entropy under autocast in
+    `dtype` (float32 without; the loss is float32), true gradients clipped to the global 2-norm `max_grad_norm`.
+    float16 trains with a loss scale, which begins at 65536. A step whose gradients are inf or nan is skipped, in every
+    dtype, and the learning rate stays where it is.
+
+    Args:
+        model: called as `model(inputs)`, gives logits (n, classes); float32 parameters.
+        batches: inputs and labels (n,) each, on the device of the model.
+        dtype: torch.float32, torch.bfloat16 or torch.float16.
+        lr: the highest learning rate.
+        warmup: in steps.
+        weight_decay: of the parameters that decay.
+        max_grad_norm: the limit.
+        frozen: dotted names of modules. Their parameters, and those of all modules in them, are not trained, and
+            require no gradient from then on.
+
+    Raises:
+        ValueError: there are no batches, or the model has no module of a name in `frozen`; nothing has changed.
+
+    Source: https://arxiv.org/abs/1810.04805, appendix A.3
+    """
+    # TODO: [write: what fine_tune has to do, in one line]
+    raise NotImplementedError("Step 5: fine_tune")
+
+
+if __name__ == "__main__":
+    from labkit.labs.capstones.commands import main
+
+    main(sys.modules[__name__])

@@ -1,0 +1,1 @@
+"""Drawn inputs of step 2, a training step, and plain formulas of what is right."""
