@@ -102,7 +102,7 @@ class Child:
         """Whether it still runs after `seconds` at most."""
         end = time.monotonic() + seconds
         while self.poll() and time.monotonic() < end:
-            time.sleep(0.01)
+            time.sleep(0.001)
         return self.code is None
 
     def kill(self) -> None:
