@@ -164,7 +164,6 @@ def _run(session: pytest.Session, items: list[pytest.Item], job: Job, report: Pa
         setattr(option, name, value)
     config.pluginmanager.unregister(name="graded-suite")
     plugin.pytest_configure(config)  # it reads the options when it is made
-    graded_suite = config.pluginmanager.get_plugin("graded-suite")
     of_test: dict[str, list[pytest.Item]] = {}
     for item in items:
         of_test.setdefault(item.name.partition("[")[0], []).append(item)
@@ -174,6 +173,9 @@ def _run(session: pytest.Session, items: list[pytest.Item], job: Job, report: Pa
     try:
         with contextlib.suppress(session.Failed):  # of `until_lost`
             config.hook.pytest_runtestloop(session=session)
-        graded_suite.pytest_sessionfinish(session)  # pytest's own would also make the summary, for nobody
+        # The terminal, which has nobody to show it to, would also make the summary.
+        without = [config.pluginmanager.get_plugin("terminalreporter")]
+        finish = config.pluginmanager.subset_hook_caller("pytest_sessionfinish", without)
+        finish(session=session, exitstatus=0)
     except pytest.UsageError as error:  # its file cannot be loaded
         write_json(report, {"error": str(error)})
