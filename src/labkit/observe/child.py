@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.course.loading import line_in_stack
-from labkit.course.processes import end_with, kill_group, usable_cores
+from labkit.course.processes import children_of, end_with, kill_group, usable_cores
 
 TIME_LIMIT = 300.0  # seconds for one job of `run_forked`
 WHERE = 3.0  # seconds for a child to write down where it is
@@ -122,7 +122,7 @@ class Child:
         """
         if self.code is not None or self.setting.stack is None or not self.setting.stack.exists():
             return None
-        for pid in (_children(self.pid) if below else []) or [self.pid]:
+        for pid in (children_of(self.pid) if below else []) or [self.pid]:
             with suppress(ProcessLookupError):
                 os.kill(pid, self.setting.signal)
         end = time.monotonic() + WHERE
@@ -142,11 +142,6 @@ class Child:
         self.code = os.waitstatus_to_exitcode(status)
         if self.setting.group:
             kill_group(self.pid)
-
-
-def _children(pid: int) -> list[int]:
-    """Its children, where the system says so (Linux)."""
-    return [int(child) for child in _read(Path(f"/proc/{pid}/task/{pid}/children")).split()]
 
 
 def line_text(path: Path, found: tuple[int, str] | None) -> str:
