@@ -161,9 +161,9 @@ def run_forked(
     job: Callable[[int], object], count: int, scratch: Path, limit: float | None = None
 ) -> Iterator[tuple[int, str]]:
     """Runs `job(0)` to `job(count - 1)` on all cores, a forked child each; yields each number with what it printed,
-    as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`, is killed.
+    as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`, is killed, and its text says so last.
     """
-    workers, waiting = usable_cores(), list(range(count))
+    workers, waiting, seconds = usable_cores(), list(range(count)), limit or TIME_LIMIT
     outputs = [scratch / f"output-{index}" for index in range(count)]
     running: dict[int, tuple[Child, float]] = {}
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
@@ -172,14 +172,15 @@ def run_forked(
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
                 child = Child.fork(functools.partial(_do, job, index), Setting(output=outputs[index]))
-                running[index] = (child, time.monotonic() + (limit or TIME_LIMIT))
+                running[index] = (child, time.monotonic() + seconds)
             for index, (child, deadline) in list(running.items()):
                 if child.poll():
                     if time.monotonic() > deadline:
                         child.kill()
                     continue
                 del running[index]
-                text = child.output
+                late = child.code == -signal.SIGKILL and time.monotonic() > deadline
+                text = child.output + f"\nended at its limit of {seconds:g} s\n" * late
                 outputs[index].unlink(missing_ok=True)
                 yield index, text
             time.sleep(0.01)
