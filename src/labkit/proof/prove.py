@@ -128,11 +128,14 @@ class Choice:
         return Job(answer, seed, tuple(first), until_lost=True)
 
     def cheapest(self, answer: Answer, seed: int) -> Job:
-        """The cheapest test that a mistake is known to lose; for an alternative or a new mistake, its step's tests."""
+        """The cheapest test that a mistake is known to lose, one in which it waits for its limit only if there is no
+        other; for an alternative or a new mistake, its step's tests.
+        """
         if answer.kind == "alternative":
             return Job(answer, seed, self.own(answer))
         known = [test for test in self.own(answer) if test in self.fails.get(answer.name, ())]
-        cheapest = sorted(known, key=self.seconds.__getitem__)[:1]
+        hangs = {test for test, how in self.fails.get(answer.name, {}).items() if "no answer" in how}
+        cheapest = sorted(known, key=lambda test: (test in hangs, self.seconds[test]))[:1]
         return Job(answer, seed, tuple(cheapest)) if cheapest else self.until_lost(answer, seed)
 
 
