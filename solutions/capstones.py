@@ -291,8 +291,8 @@ def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torc
     pads. Decoding stops when all rows have ended, or at `max_length` tokens: the result is as wide as its longest row,
     and the model runs once for each column of it.
 
-    The model runs in eval mode, without gradients, under autocast in `dtype` (float32 without). Afterwards each of its
-    modules is in the mode that it was in before, also after an error.
+    The model runs in eval mode, without gradients, under autocast in `dtype` (float32 without). Afterwards autocast and
+    gradients are as they were, and each module of the model is in the mode that it was in before, also after an error.
 
     Args:
         model: called as `model(source, target)`, gives logits (N, T, V). The logits at a position depend on nothing

@@ -171,7 +171,7 @@ def sequence_loss(logits: Tensor, targets: Tensor, pad: int = PAD) -> Tensor:
     Raises:
         ValueError: there are no targets, or all of them are pads.
     """
-    # TODO: [write: what sequence_loss has to do, in one line]
+    # TODO: refuse targets without tokens; the float32 mean over all that are not pad
     raise NotImplementedError("Step 2: sequence_loss")
 
 
@@ -206,7 +206,7 @@ def train_step(
     Raises:
         ValueError: the targets have nothing after their first tokens but pads; no parameter has changed.
     """
-    # TODO: [write: what train_step has to do, in one line]
+    # TODO: forward and loss, scaled backward, unscale, clip, step or skip, update; the scheduler after a step
     raise NotImplementedError("Step 2: train_step")
 
 
@@ -220,8 +220,8 @@ def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torc
     pads. Decoding stops when all rows have ended, or at `max_length` tokens: the result is as wide as its longest row,
     and the model runs once for each column of it.
 
-    The model runs in eval mode, without gradients, under autocast in `dtype` (float32 without). Afterwards each of its
-    modules is in the mode that it was in before, also after an error.
+    The model runs in eval mode, without gradients, under autocast in `dtype` (float32 without). Afterwards autocast and
+    gradients are as they were, and each module of the model is in the mode that it was in before, also after an error.
 
     Args:
         model: called as `model(source, target)`, gives logits (N, T, V). The logits at a position depend on nothing
@@ -233,7 +233,7 @@ def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torc
     Raises:
         ValueError: the source has no rows, or max_length is below 1.
     """
-    # TODO: [write: what greedy_decode has to do, in one line]
+    # TODO: eval mode, no gradients, autocast; append the likeliest token until all rows have ended; put the modes back
     raise NotImplementedError("Step 3: greedy_decode")
 
 
@@ -250,7 +250,7 @@ def exact_match(decoded: Tensor, targets: Tensor) -> float:
     Raises:
         ValueError: there are no rows, or not as many of one as of the other.
     """
-    # TODO: [write: what exact_match has to do, in one line]
+    # TODO: refuse no rows; the share of rows that are right up to and including <eos>
     raise NotImplementedError("Step 3: exact_match")
 
 
