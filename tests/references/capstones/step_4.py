@@ -111,8 +111,8 @@ def drawn_batches(draw: Draw, sizes: Iterable[int], classes: int = 3) -> list[li
 
 
 def tags(batches: list[list[Tensor]]) -> list[float]:
-    """The first number of each batch's images, by which the scenario's models know it."""
-    return [images.flatten()[0].item() for images, _ in batches]
+    """The first number of each batch's inputs, by which the scenarios' models know it."""
+    return [float(inputs.flatten()[0]) for inputs, _ in batches]
 
 
 def drawn_table(draw: Draw, batches: list[list[Tensor]], classes: int = 3) -> list[list[Tensor]]:

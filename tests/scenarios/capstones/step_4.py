@@ -108,7 +108,7 @@ def train(
         "history": history,
         "runs": selected(model.runs, list(runs)),
         "moved": moved(model),
-        "state": {name: value for name, value in model.state_dict().items() if "num_batches" not in name},
+        "state": _state(model),
         "training": [module.training for module in model.modules()],
         "lr": optimizer.param_groups[0]["lr"],
     }
@@ -134,7 +134,7 @@ def refused(lab: Submission, weights: dict, old: list, train: list, test: list, 
         seen.append(
             {
                 "raised": raised,
-                "state": {name: value for name, value in model.state_dict().items() if "num_batches" not in name},
+                "state": {name: value.clone() for name, value in _state(model).items()},
                 "gradients": [None if one.grad is None else one.grad.clone() for one in model.parameters()],
                 "training": model.training,
                 "runs": len(model.runs),
@@ -143,6 +143,11 @@ def refused(lab: Submission, weights: dict, old: list, train: list, test: list, 
             }
         )
     return seen
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    """Its state without the norms' counters of batches."""
+    return {name: value for name, value in model.state_dict().items() if not name.endswith("num_batches_tracked")}
 
 
 def _pairs(batches: list) -> list[tuple[Tensor, Tensor]]:

@@ -265,10 +265,13 @@ def test_images_overflow_skips_its_step(observe, draw):
         bad = [list(of_batch) for of_batch in zip(*patterns, strict=True)]
         spoils = [[tag, [draw.integer(1, 3) if one else 0 for one in of_batch]]
                   for tag, of_batch in zip(tags(train), bad, strict=True)]  # fmt: skip
+        # a network of drawn weights may overflow in float16 by itself; logits of a table do not
+        known = dtype == torch.float16
+        model = {"table": drawn_table(draw, [*train, *test])} if known else {"weights": weights}
         rates = [0.3] * (epochs + 1)
         seen = observe(
-            scenarios.train, weights=weights, train=train, test=test, rates=rates, dtype=dtype, spoils=spoils,
-            report=["history", "moved", "state"],
+            scenarios.train, train=train, test=test, rates=rates, dtype=dtype, spoils=spoils,
+            report=["history", "moved", "state"], **model,
         )  # fmt: skip
         why = "look for inf and nan in the gradients, also without a loss scale, and leave out that step alone"
         expected = [[tag, not one] for one_epoch in patterns for tag, one in zip(tags(train), one_epoch, strict=True)]
@@ -276,8 +279,9 @@ def test_images_overflow_skips_its_step(observe, draw):
         run = Run(weights, train, test, rates, bad)
         for one, pattern, loss in zip(seen["history"], patterns, run.losses, strict=True):
             expect(one["skipped"], f"skipped, {dtype}").close_to(pattern.count(True), EXACT, why)
-            tolerance = FLOAT32 if dtype == torch.float32 else BFLOAT16
-            expect(one["loss"], f"loss, {dtype}").close_to(loss, tolerance, "skipped steps count in the loss too")
+            if not known:
+                tolerance = FLOAT32 if dtype == torch.float32 else BFLOAT16
+                expect(one["loss"], f"loss, {dtype}").close_to(loss, tolerance, "skipped steps count in the loss too")
         if dtype == torch.float32:
             expect_state(seen["state"], run.states[-1], "after training", why, FLOAT32)
 
