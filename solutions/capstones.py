@@ -373,8 +373,8 @@ def train_images(
     """Trains a network on images, and measures it on others after each epoch.
 
     Parameters of four dimensions, and all images that the model is given, are in channels_last memory format. The model
-    runs under autocast in `dtype` (float32 without), in training and in measuring, and stays float32 itself: parameters
-    and batch norm's statistics. The loss is cross entropy in float32, also of half logits.
+    runs under autocast in `dtype` (float32 without), in training and in measuring. Images, parameters and batch norm's
+    statistics stay float32 themselves. The loss is cross entropy in float32, also of half logits.
 
     Each batch of `train` is a step, in order. All modules are in train mode, and gradients that were there before have
     no part. A step whose gradients have an inf or nan is skipped, in every dtype. float16 trains with a loss scale: a
@@ -404,7 +404,7 @@ def train_images(
         raise ValueError("train and test need at least one batch each")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, not {epochs}")
-    model.to(memory_format=torch.channels_last)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
     scaler = GradScaler(train[0][0].device.type, enabled=dtype == torch.float16)
     history = []
     for _ in range(epochs):
