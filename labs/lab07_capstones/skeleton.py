@@ -258,32 +258,38 @@ def exact_match(decoded: Tensor, targets: Tensor) -> float:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, each with batch norm, and a way around them: (N, in, H, W) -> (N, out, H/stride, W/stride).
+    """Two 3x3 convolutions, each with batch norm, and a shortcut: (N, in, H, W) -> (N, out, H / stride, W / stride).
 
-    relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut(x)). The first convolution has the stride. The shortcut is x
-    itself where the shapes agree, else a 1x1 convolution with the stride, and a batch norm. No convolution has a bias.
+    It computes relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut(x)). `conv1` has the stride; both 3x3 convolutions
+    pad with one row of zeros on each side, so that an odd size divided by the stride is rounded up. The shortcut is x
+    itself if stride is 1 and the numbers of channels are equal; else it is a 1x1 convolution with the stride, and a
+    batch norm. No convolution has a bias. Batch norms are those of nn.BatchNorm2d, with its defaults.
+
+    Weights have these names in the state dict: conv1.weight, norm1.weight, norm1.bias, norm1.running_mean, and so on;
+    in the shortcut, shortcut.0 is the convolution and shortcut.1 the batch norm.
 
     Source: https://arxiv.org/abs/1512.03385, section 3
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         """A block with these channels and this stride."""
-        # TODO: [write: what ResidualBlock.__init__ has to do, in one line]
+        # TODO: two 3x3 convolutions, two norms, and a shortcut that changes shapes where it has to
         raise NotImplementedError("Step 4: ResidualBlock.__init__")
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's output for `x` (N, in_channels, H, W)."""
-        # TODO: [write: what ResidualBlock.forward has to do, in one line]
+        # TODO: two convolutions with their norms, plus the shortcut, then relu
         raise NotImplementedError("Step 4: ResidualBlock.forward")
 
 
 def small_resnet(width: int = 16, classes: int = 10) -> nn.Module:
-    """A residual network: images (N, 1, H, W) -> logits (N, classes).
+    """A residual network: images (N, 1, H, W) of any height and width -> logits (N, classes).
 
-    A 3x3 convolution without bias to `width` channels, batch norm and relu; blocks with `width` channels, 2 x `width`
-    and stride 2, 4 x `width` and stride 2; the mean over all positions; a linear layer.
+    In this order: a 3x3 convolution to `width` channels with padding 1 and without bias, batch norm, relu; three
+    `ResidualBlock`s, to `width` channels with stride 1, to 2 x `width` with stride 2, to 4 x `width` with stride 2; the
+    mean over all positions of each channel; a linear layer with bias. How its own layers are called is up to you.
     """
-    # TODO: [write: what small_resnet has to do, in one line]
+    # TODO: stem, three blocks, mean over positions, linear layer
     raise NotImplementedError("Step 4: small_resnet")
 
 
@@ -298,12 +304,16 @@ def train_images(
 ) -> list[dict[str, float]]:
     """Trains a network on images, and measures it on others after each epoch.
 
-    Model and images are in channels_last memory format. Forward and loss run under autocast in `dtype` (float32
-    without), in training and in measuring; parameters and batch norm's statistics stay float32. float16 trains with a
-    loss scale, which begins at 65536; a step whose gradients are inf or nan is skipped.
+    Parameters of four dimensions, and all images that the model is given, are in channels_last memory format. The model
+    runs under autocast in `dtype` (float32 without), in training and in measuring. Images, parameters and batch norm's
+    statistics stay float32 themselves. The loss is cross entropy in float32, also of half logits.
 
-    The scheduler moves once an epoch, after the last step of the epoch. Measuring is done in eval mode and without
-    gradients, and leaves nothing behind: the next epoch trains in train mode again, and so does what follows the last.
+    Each batch of `train` is a step, in order. All modules are in train mode, and gradients that were there before have
+    no part. A step whose gradients have an inf or nan is skipped, in every dtype. float16 trains with a loss scale: a
+    GradScaler as PyTorch makes it, one for all epochs, whose scale begins at 65536. Other dtypes have none.
+
+    The scheduler moves once an epoch, after the last batch, also if steps were skipped. Then `test` is measured, in
+    eval mode and without gradients. All modules are in train mode when the function returns.
 
     Args:
         model: on the device of the images, with float32 parameters.
@@ -312,16 +322,17 @@ def train_images(
         optimizer: over the model's parameters.
         scheduler: of the optimizer's learning rate.
         dtype: torch.float32, torch.bfloat16 or torch.float16.
-        epochs: how many times it goes through `train`.
+        epochs: how many times it goes through `train`, at least 1.
 
     Returns:
-        For each epoch: loss, the mean over its samples of the training loss; accuracy, the share of all test images
-        whose largest logit is that of their label; lr, with which it trained; skipped, how many steps were skipped.
+        A dict for each epoch, of Python numbers: "loss", the mean training loss over all samples, those of skipped
+        steps too; "accuracy", from 0 to 1, the share of all test images whose largest logit is that of their label;
+        "lr", the learning rate of the optimizer's first group in this epoch; "skipped", how many steps were skipped.
 
     Raises:
-        ValueError: train or test has no batches.
+        ValueError: train or test has no batches, or epochs is below 1; nothing has changed then.
     """
-    # TODO: [write: what train_images has to do, in one line]
+    # TODO: each epoch: train under autocast in channels_last, move the scheduler, measure in eval mode, note it all
     raise NotImplementedError("Step 4: train_images")
 
 
@@ -331,32 +342,33 @@ def train_images(
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """The parameters to train, as two groups for an optimizer: first those with weight decay, then those without.
 
-    A matrix, or any tensor of two or more dimensions, decays; biases, and the weights of norms, have one dimension and
-    do not. Frozen parameters (requires_grad False) are in neither group, and tied ones are in a group once.
+    Each group is a dict with "params", a list, and "weight_decay". There are always two, also if one has no parameters.
+    A parameter of two or more dimensions decays; biases and the weights of norms have one dimension and do not.
+    Frozen parameters (requires_grad False) are in neither group, and one that several modules share is there once.
 
     Args:
         model: any module.
         weight_decay: of the first group; the second has 0.0.
     """
-    # TODO: [write: what parameter_groups has to do, in one line]
+    # TODO: two groups of the trained parameters: two or more dimensions decay, the others do not
     raise NotImplementedError("Step 5: parameter_groups")
 
 
 def warmup_linear(step: int, warmup: int, total: int) -> float:
-    """The share of the highest learning rate at `step`: up in a straight line to 1, then down in another to 0.
+    """The factor of the learning rate at `step`: up in a straight line to 1, then down in another to 0.
 
-    The smaller one of (step + 1) / warmup and (total - step) / (total - warmup + 1): the first step has a rate above 0,
-    step warmup - 1 has all of it, and the last step, total - 1, still has some. From step total on it is 0.
+    It is the smaller one of (step + 1) / warmup and (total - step) / (total - warmup + 1): step 0 has a factor above 0,
+    step warmup - 1 has all of it, and the last step, total - 1, has some. From step total on it is 0.
 
     Args:
         step: from 0.
-        warmup: how many steps it takes to the highest rate; 0 is the same as 1.
-        total: how many steps there are.
+        warmup: how many steps it takes to the highest rate, from 0 to total; 0 gives the same factors as 1.
+        total: how many steps there are, at least 1.
 
     Raises:
-        ValueError: step is below 0, or warmup is not from 0 to total.
+        ValueError: step is below 0, total below 1, or warmup not from 0 to total.
     """
-    # TODO: [write: what warmup_linear has to do, in one line]
+    # TODO: the smaller one of two straight lines, and 0 from step total on
     raise NotImplementedError("Step 5: warmup_linear")
 
 
@@ -370,31 +382,36 @@ def fine_tune(
     max_grad_norm: float = 1.0,
     frozen: Sequence[str] = (),
 ) -> list[float]:
-    """Fine-tunes a classifier with AdamW, once through `batches`; gives the loss of each.
+    """Fine-tunes a classifier with AdamW, once through `batches`; gives the loss of each, as a Python number.
 
-    The parameters are those of `parameter_groups`, the learning rate is `lr` times `warmup_linear` over as many steps
-    as there are batches. Each batch is a step: train mode, fresh gradients, forward and cross entropy under autocast in
-    `dtype` (float32 without; the loss is float32), true gradients clipped to the global 2-norm `max_grad_norm`.
-    float16 trains with a loss scale, which begins at 65536. A step whose gradients are inf or nan is skipped, in every
-    dtype, and the learning rate stays where it is.
+    AdamW has the groups of `parameter_groups` and PyTorch's defaults. Its learning rate is `lr` times `warmup_linear`,
+    with as many steps in total as there are batches.
+
+    Each batch is a step, in order. All modules are in train mode, and gradients that were there before have no part.
+    The model runs under autocast in `dtype` (float32 without) and keeps its parameters in float32; the loss is cross
+    entropy in float32, also of half logits. The true gradients of all trained parameters together are clipped to the
+    2-norm `max_grad_norm`. A step whose gradients have an inf or nan is skipped, in every dtype: weights and learning
+    rate stay as they are, and its loss is in the result. float16 trains with a loss scale: a GradScaler as PyTorch
+    makes it, whose scale begins at 65536. Other dtypes have none.
 
     Args:
         model: called as `model(inputs)`, gives logits (n, classes); float32 parameters.
         batches: inputs and labels (n,) each, on the device of the model.
         dtype: torch.float32, torch.bfloat16 or torch.float16.
         lr: the highest learning rate.
-        warmup: in steps.
+        warmup: in steps, from 0 to the number of batches.
         weight_decay: of the parameters that decay.
         max_grad_norm: the limit.
-        frozen: dotted names of modules. Their parameters, and those of all modules in them, are not trained, and
-            require no gradient from then on.
+        frozen: names of modules, as in `model.named_modules()`. Their parameters, and those of all modules in them, are
+            not trained, and have requires_grad False from then on. Parameters that were frozen before stay frozen.
 
     Raises:
-        ValueError: there are no batches, or the model has no module of a name in `frozen`; nothing has changed.
+        ValueError: there are no batches, the model has no module of a name in `frozen`, warmup is below 0 or above the
+            number of batches, or no parameter is left to train; nothing has changed then.
 
     Source: https://arxiv.org/abs/1810.04805, appendix A.3
     """
-    # TODO: [write: what fine_tune has to do, in one line]
+    # TODO: check, freeze, AdamW over the groups; a step for each batch, and a scheduler that moves with the steps taken
     raise NotImplementedError("Step 5: fine_tune")
 
 
