@@ -153,6 +153,7 @@ class Seq2Seq(nn.Module):
         super().__init__()
         self.source = nn.Embedding(source_tokens, d_model)
         self.target = nn.Embedding(target_tokens, d_model)
+        self.positions: Tensor
         self.register_buffer("positions", _sinusoids(max_length, d_model), persistent=False)
         self.transformer = nn.Transformer(d_model, heads, layers, layers, feedforward, dropout=0.0, batch_first=True)
         self.head = nn.Linear(d_model, target_tokens)

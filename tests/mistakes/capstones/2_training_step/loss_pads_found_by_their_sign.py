@@ -1,4 +1,4 @@
-"""everything above 0 counts in the loss, and nothing else, unless `pad` is below 0."""
+"""token 0 is taken for a pad as well if `pad` is below 0."""
 
 
 def sequence_loss(logits, targets, pad=PAD):
