@@ -66,7 +66,7 @@ def words(number: int) -> list[str]:
 def pad(sequences: Sequence[Sequence[int]], value: int = PAD) -> Tensor:
     """The sequences as rows of an int64 tensor (N, longest), filled up with `value` on the right.
 
-    The sequences themselves stay as they are.
+    Sequences may be lists or tuples, and stay as they are.
 
     Raises:
         ValueError: there are no sequences.
@@ -101,7 +101,8 @@ class Seq2Seq(nn.Module):
     The order of the tokens matters, in the source and in the target. What the model says of one row does not depend on
     the other rows, nor on how many pads the rows are filled up with. There is no dropout: train mode and eval mode give
     the same. The model also runs under autocast in bfloat16 and float16, in both modes, with and without gradients.
-    Its state dict holds all that another model of the same sizes needs to give the same logits.
+    Gradients flow from the logits to all parameters. The state dict holds all that another model of the same sizes
+    needs to give the same logits.
 
     Yours to choose: nn.Transformer or layers that you write, sinusoids or learned positions, the factor sqrt(d_model)
     of the embeddings or none, norms before or after, and how the parameters begin.
@@ -240,8 +241,8 @@ def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torc
 def exact_match(decoded: Tensor, targets: Tensor) -> float:
     """The share of rows that are right in every token up to and including <eos>.
 
-    What comes after the first <eos> of a row does not count, nor how wide the two tensors are. A decoded row without
-    <eos> is wrong.
+    What comes after the first <eos> of a row, in either tensor, does not count, nor how wide the two tensors are. A
+    decoded row without <eos> is wrong.
 
     Args:
         decoded: tokens (N, A), without <sos>.

@@ -28,9 +28,13 @@ def spelled(lab: Submission, numbers: list) -> list:
 
 
 def padded(lab: Submission, batches: list, values: list) -> list:
-    """`pad` of each batch with each value, or what it raised; None: no value is given. And the batch afterwards."""
+    """`pad` of each batch with each value, or what it raised; None: no value is given. And the batch afterwards.
+
+    Every second batch is a tuple of tuples.
+    """
     seen = []
-    for batch, value in zip(batches, values, strict=True):
+    for number, (batch, value) in enumerate(zip(batches, values, strict=True)):
+        batch = tuple(map(tuple, batch)) if number % 2 else batch
         more = {} if value is None else {"value": value}
         seen.append({"rows": attempt(lambda batch=batch, more=more: lab.pad(batch, **more)), "batch": batch})
     return seen
@@ -69,6 +73,25 @@ def states(lab: Submission, sizes: dict, source: Tensor, target: Tensor, seeds: 
     with torch.no_grad():
         seen = {"eval": model.eval()(source, target), "train": model.train()(source, target)}
         return seen | {"again": model(source, target), "loaded": other(source, target)}
+
+
+def trained(lab: Submission, sizes: dict, source: Tensor, target: Tensor, seed: int, column: int) -> dict:
+    """The source tokens and the target tokens that a gradient of the logits of one token, `column`, reaches.
+
+    A matrix belongs to a vocabulary if one of its sides has that length, as those of embeddings and head have.
+    """
+    model = new_model(lab, sizes, seed, source.device)
+    model(source, target)[..., column].sum().backward()
+    return {side: touched(model, sizes[f"{side}_tokens"]) for side in SIDES}
+
+
+def touched(model: nn.Module, vocabulary: int) -> list[int]:
+    found = set()
+    for parameter in model.parameters():
+        if parameter.grad is not None and parameter.dim() == 2 and vocabulary in parameter.shape:
+            other = 1 - parameter.shape.index(vocabulary)
+            found.update(parameter.grad.abs().sum(dim=other).nonzero().flatten().tolist())
+    return sorted(found)
 
 
 def counts(lab: Submission, variants: list) -> list:

@@ -261,6 +261,23 @@ def test_logits_follow_from_the_state_dict(observe, draw):
         )
 
 
+def test_gradients_reach_both_embeddings(observe, draw):
+    """A gradient of the logits reaches the embedding of each token of source and target, and no other token's."""
+    sizes = drawn_sizes(draw) | dict(
+        zip(("source_tokens", "target_tokens"), draw.shuffled(range(61, 90)), strict=False)
+    )
+    tokens = [drawn_tokens(draw, sizes[f"{side}_tokens"], 3, draw.integer(4, 8)) for side in scenarios.SIDES]
+    column = draw.integer(3, sizes["target_tokens"] - 1)
+    source = with_pads(tokens[0], (0, 2))
+    seen = observe(
+        scenarios.trained, sizes=sizes, source=source, target=tokens[1], seed=draw.integer(0, 10**6), column=column
+    )
+    used = [tokens[0].unique().tolist(), sorted({*tokens[1].unique().tolist(), column})]
+    why = "nothing between the embeddings and the logits may be detached; pads are not learned from"
+    for side, right in zip(scenarios.SIDES, used, strict=True):
+        expect(seen[side], f"{side} tokens that a gradient reaches").equals(right, why)
+
+
 def test_layers_and_feedforward_set_the_size(observe, draw):
     """A layer more is an encoder layer and a decoder layer, with two linear layers of width `feedforward` in each."""
     variants, right = [], []
