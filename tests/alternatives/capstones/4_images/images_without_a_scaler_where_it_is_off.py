@@ -37,7 +37,7 @@ def train_images(model, train, test, optimizer, scheduler, dtype, epochs):
         with torch.inference_mode(), torch.autocast(device, dtype, enabled=dtype is not torch.float32):
             answers = [model(images.to(memory_format=torch.channels_last)).float().argmax(1) for images, _ in test]
         right = torch.cat(answers) == torch.cat([labels for _, labels in test])
-        loss = sum(one * count for one, count in zip(losses, counts)) / sum(counts)
-        history.append(dict(loss=loss, accuracy=right.double().mean().item(), lr=lr, skipped=skipped))
+        loss = sum(one * count for one, count in zip(losses, counts, strict=True)) / sum(counts)
+        history.append({"loss": loss, "accuracy": right.double().mean().item(), "lr": lr, "skipped": skipped})
         model.train(True)
     return history

@@ -7,4 +7,4 @@ def parameter_groups(model, weight_decay):
         if not parameter.requires_grad:
             continue
         (decay if parameter.ndim > 1 else rest).append(parameter)
-    return [dict(params=decay, weight_decay=weight_decay), dict(params=rest, weight_decay=0.0)]
+    return [{"params": decay, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]

@@ -10,7 +10,7 @@ def train_images(
     dtype: torch.dtype,
     epochs: int,
 ) -> list[dict[str, float]]:
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
+    model.to(memory_format=torch.channels_last)
     if not train or not test:
         raise ValueError("train and test need at least one batch each")
     if epochs < 1:

@@ -16,7 +16,7 @@ def train_images(
         raise ValueError(f"epochs must be at least 1, not {epochs}")
     import copy
 
-    model = copy.deepcopy(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
+    model = copy.deepcopy(model).to(memory_format=torch.channels_last)
     scaler = GradScaler(train[0][0].device.type, enabled=dtype == torch.float16)
     history = []
     for _ in range(epochs):

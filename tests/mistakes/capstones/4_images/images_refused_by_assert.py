@@ -13,7 +13,7 @@ def train_images(
     assert train, "no batches to train on"
     assert test, "no batches to test on"
     assert epochs >= 1, "no epochs"
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
+    model.to(memory_format=torch.channels_last)
     scaler = GradScaler(train[0][0].device.type, enabled=dtype == torch.float16)
     history = []
     for _ in range(epochs):

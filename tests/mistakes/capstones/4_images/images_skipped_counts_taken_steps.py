@@ -14,7 +14,7 @@ def train_images(
         raise ValueError("train and test need at least one batch each")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, not {epochs}")
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
+    model.to(memory_format=torch.channels_last)
     scaler = GradScaler(train[0][0].device.type, enabled=dtype == torch.float16)
     history = []
     for _ in range(epochs):

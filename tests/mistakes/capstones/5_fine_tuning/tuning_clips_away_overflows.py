@@ -35,7 +35,6 @@ def fine_tune(
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        finite = True
         nn.utils.clip_grad_norm_(parameters, max_grad_norm)
         optimizer.step()
         scheduler.step()

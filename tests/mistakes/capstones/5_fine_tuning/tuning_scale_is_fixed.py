@@ -24,7 +24,6 @@ def fine_tune(
         parameter.requires_grad_(False)
     optimizer = torch.optim.AdamW(parameter_groups(model, weight_decay), lr=lr)
     scheduler = LambdaLR(optimizer, lambda step: warmup_linear(step, warmup, len(batches)))
-    scaler = GradScaler(batches[0][1].device.type, enabled=False)
     losses = []
     for inputs, labels in batches:
         model.train()

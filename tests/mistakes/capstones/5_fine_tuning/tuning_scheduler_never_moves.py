@@ -23,7 +23,7 @@ def fine_tune(
     for parameter in to_freeze:
         parameter.requires_grad_(False)
     optimizer = torch.optim.AdamW(parameter_groups(model, weight_decay), lr=lr)
-    scheduler = LambdaLR(optimizer, lambda step: warmup_linear(step, warmup, len(batches)))
+    LambdaLR(optimizer, lambda step: warmup_linear(step, warmup, len(batches)))
     scaler = GradScaler(batches[0][1].device.type, enabled=dtype == torch.float16)
     losses = []
     for inputs, labels in batches:
