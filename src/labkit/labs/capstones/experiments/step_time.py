@@ -1,7 +1,6 @@
 """When bf16 is slower: the time of a step of each job's model beside the size of its products."""
 
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from labkit.experiments.style import FORMATS
-from labkit.labs.capstones.images import Images
+from labkit.labs.capstones.images import BATCH
 from labkit.labs.capstones.minilm import Bert
 from labkit.labs.capstones.pretrained import Classifier
 from labkit.labs.capstones.words import Words
@@ -23,12 +22,13 @@ TITLE = "A training step of each job's model in fp32 and in bf16, on one thread"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 REPEATS = 5
 # Two of MiniLM's six layers, with drawn weights: nothing is downloaded for a time.
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536, "num_hidden_layers": 2,
     "vocab_size": 1000, "max_position_embeddings": 16, "type_vocab_size": 2, "hidden_dropout_prob": 0.1,
     "hidden_act": "gelu", "layer_norm_eps": 1e-12,
 }  # fmt: skip
 ROWS, LENGTH = 32, 8  # words of a batch, tokens of a word
+SIDE = 28  # pixels, as MNIST has them
 
 
 class _Counted(TorchDispatchMode):
@@ -46,7 +46,7 @@ class _Counted(TorchDispatchMode):
 
 def measure(lab: ModuleType) -> dict[str, Any]:
     """For each job: milliseconds of a step, products and casts in it, and the mean size of a product."""
-    makers = {"words": Words().one_step, "images": Images(Path(), "digits").one_step, "bert": _bert_step}
+    makers = {"words": Words().one_step, "images": _image_step, "bert": _bert_step}
     data: dict[str, Any] = {"native": check_amp_available(torch.bfloat16, "cpu"), "jobs": {}}
     with one_thread():
         for name, maker in makers.items():
@@ -62,6 +62,15 @@ def measure(lab: ModuleType) -> dict[str, Any]:
                 "megaflops": flops.get_total_flops() / counted.products / 1e6,
             }
     return data
+
+
+def _image_step(lab: ModuleType, dtype: torch.dtype) -> Callable[[], object]:
+    torch.manual_seed(0)
+    model = lab.small_resnet()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    train, test = [(torch.rand(n, 1, SIDE, SIDE), torch.randint(10, (n,))) for n in (BATCH, 1)]
+    return lambda: lab.train_images(model, [train], [test], optimizer, scheduler, dtype, 1)
 
 
 def _bert_step(lab: ModuleType, dtype: torch.dtype) -> Callable[[], object]:
@@ -96,14 +105,15 @@ def notice(data: dict[str, Any]) -> str:
     jobs = data["jobs"]
     gains = ", ".join(f"{_gain(job):.2f} for {name}" for name, job in jobs.items())
     small, large = (pick(jobs, key=lambda name: jobs[name]["megaflops"]) for pick in (min, max))
-    has = (
-        "has bf16 instructions" if data["native"] else "has no bf16 instructions: PyTorch computes such products slowly"
-    )
+    if data["native"]:
+        why = "Casts are the price, and large products in 16 bits pay it back."
+    else:
+        why = "This CPU has no bf16 instructions: products are slow too, and nothing pays the casts back."
     return (
-        f"This CPU {has}. The time in fp32 over the time in bf16 is {gains}: below 1 bf16 is the slower one. A product "
+        f"The time in fp32 over the time in bf16 is {gains}: below 1 bf16 is the slower one. A product "
         f"has {jobs[small]['megaflops']:.0f} million operations in {small} and {jobs[large]['megaflops']:.0f} million "
         f"in {large}; the step of {small} casts {jobs[small]['casts']} tensors for {jobs[small]['products']} products. "
-        "Casts are the price, and only large products that the hardware computes in 16 bits pay it back."
+        f"{why}"
     )
 
 
@@ -119,13 +129,13 @@ def draw(data: dict[str, Any]) -> Figure:
     left.yaxis.set_major_formatter("{x:g}")
     left.set_xticks(range(len(jobs)), jobs)
     left.grid(axis="x", visible=False)
-    for name, job in jobs.items():
-        right.plot([job["megaflops"]], [_gain(job)], "o", color=FORMATS["bf16"], markersize=11)
-        right.annotate(name, (job["megaflops"], _gain(job)), (10, 6), textcoords="offset points")
+    gains = [_gain(job) for job in jobs.values()]
+    bars = right.bar(range(len(jobs)), gains, 0.5, color=FORMATS["bf16"])
+    right.bar_label(bars, [f"{gain:.2f}" for gain in gains])
     right.axhline(1, color=pyplot.rcParams["text.color"], linewidth=1)
-    right.set(title="What bf16 gains, against the size of a product", ylabel="time in fp32 / time in bf16")
-    right.set(xlabel="million operations of a product", xscale="log", ylim=(0, None))
-    right.xaxis.set_major_formatter("{x:g}")
-    right.margins(x=0.25)
+    right.set(title="What bf16 gains", ylabel="time in fp32 / time in bf16", ylim=(0, max(1.1, 1.15 * max(gains))))
+    labels = [f"{name}\n{job['megaflops']:.0f} million operations\nin a product" for name, job in jobs.items()]
+    right.set_xticks(range(len(jobs)), labels, fontsize=12)
+    right.grid(axis="x", visible=False)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
