@@ -72,11 +72,8 @@ class Polarity:
         self.device = device
         self._words = lexicon(downloads)
         self._encoder: Encoder = of_transformers(pretrained) if pretrained else of_wheel(downloads)
+        self.steps = math.ceil(TRAIN / BATCH)
         self.sources = [VADER.line, self._encoder.source]
-
-    @property
-    def steps(self) -> int:
-        return -(-min(TRAIN, len(split(self._words, 0)[0])) // BATCH)
 
     def train(self, lab: ModuleType, seed: int, run: Run, advance: Advance) -> None:
         train, test = split(self._words, seed)

@@ -1,6 +1,7 @@
 """The job "images": a residual network learns handwritten digits, of MNIST or the course's own."""
 
 import gzip
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -63,11 +64,8 @@ class Images:
         self._images, self._labels = mnist(downloads) if data == "mnist" else small_digits()
         self.sources = [MNIST.line if data == "mnist" else DIGITS_LINE]
         self._tested = round(TEST_SHARE * len(self._labels))
+        self.steps = EPOCHS * math.ceil((len(self._labels) - self._tested) / BATCH)
         self.metric = f"accuracy on {self._tested} unseen images of {data}"
-
-    @property
-    def steps(self) -> int:
-        return EPOCHS * -(-(len(self._labels) - self._tested) // BATCH)
 
     def train(self, lab: ModuleType, seed: int, run: Run, advance: Advance) -> None:
         order = torch.randperm(len(self._labels), generator=torch.Generator().manual_seed(seed))
@@ -94,8 +92,7 @@ class Images:
     def _model(self, lab: ModuleType, seed: int) -> tuple[torch.nn.Module, SGD, StepLR]:
         torch.manual_seed(seed)
         model = lab.small_resnet().to(self.device)
-        settings = {"momentum": MOMENTUM, "weight_decay": WEIGHT_DECAY, "nesterov": True}
-        optimizer = SGD(model.parameters(), lr=LEARNING_RATE, **settings)
+        optimizer = SGD(model.parameters(), LEARNING_RATE, MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True)
         return model, optimizer, StepLR(optimizer, LOWERED_AFTER)
 
     def _batches(self, picks: Tensor, size: int) -> Batches:

@@ -1,6 +1,6 @@
 """The pictures of the jobs: learning curves of each format with their spread over seeds, and some read images."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib import pyplot
@@ -20,18 +20,19 @@ def curves(data: dict[str, Any]) -> Figure:
     """The picture of a job's runs, from their JSON; also of runs that Ctrl-C cut short."""
     images = data["runs"][-1]["samples"] if data["job"] == "images" else []
     figure = pyplot.figure(figsize=(12, 7.6 if images else 5.5))
-    parts = figure.subfigures(2, 1, height_ratios=(5, 1.7)) if images else [figure]
-    left, right = parts[0].subplots(1, 2)
+    upper: Any = figure
+    if images:
+        upper, lower = cast(Any, figure.subfigures(2, 1, height_ratios=(5, 1.7)))
+        _show_images(lower, images)
+    left, right = upper.subplots(1, 2)
     for dtype in dict.fromkeys(run["dtype"] for run in data["runs"]):
         runs = [run for run in data["runs"] if run["dtype"] == dtype]
         band(left, dtype, [_means(run["losses"]) for run in runs])
         band(right, dtype, [run["scores"] for run in runs])
-    left.set(title="Training loss", xlabel="step", ylabel="cross entropy (nats)", yscale="log")
+    left.set(title="Training loss", xlabel="step", ylabel="cross entropy (nats)", ylim=(0, None))
     right.set(title=data["metric"].capitalize(), xlabel="step", ylim=(0, 1.02))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
-    parts[0].legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    if images:
-        _show_images(parts[1], images)
+    upper.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

@@ -57,11 +57,7 @@ class Job(Protocol):
     title: str
     metric: str  # what a score is the share of
     sources: list[str]  # of data and weights, with licence and checksum
-
-    @property
-    def steps(self) -> int:
-        """The optimizer steps of a training."""
-        ...
+    steps: int  # optimizer steps of a training
 
     def train(self, lab: ModuleType, seed: int, run: Run, advance: Advance) -> None:
         """Trains in the run's format from the seed's weights, and fills `run` as it goes."""

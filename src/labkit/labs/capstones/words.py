@@ -54,14 +54,13 @@ class Words:
     name = "words"
     title = "A Transformer spells numbers"
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str = "cpu", steps: int = STEPS, measured: int = MEASURED) -> None:
+        """A training of `steps`, with a look at the unseen numbers after every `measured` of them."""
         self.device = device
+        self.steps = steps
+        self._measured = measured
         self.sources = ["numbers from 0 to 9999, generated"]
         self.metric = f"exact match on {TEST} unseen numbers"
-
-    @property
-    def steps(self) -> int:
-        return STEPS
 
     def train(self, lab: ModuleType, seed: int, run: Run, advance: Advance) -> None:
         language = Language(lab)
@@ -69,13 +68,13 @@ class Words:
         train, unseen = order[:TRAIN], order[TRAIN : TRAIN + TEST]
         one_step, model = self._trainer(lab, language, DTYPES[run.dtype], seed)
         source, target = language.batch(unseen, self.device)
-        for step in range(1, STEPS + 1):
+        for step in range(1, self.steps + 1):
             picks = torch.randperm(len(train))[:BATCH].tolist()
             loss, stepped = one_step(language.batch([train[pick] for pick in picks], self.device))
             run.losses.append((step, loss))
             run.skipped += not stepped
             advance()
-            if step % MEASURED == 0 or step == STEPS:
+            if step % self._measured == 0 or step == self.steps:
                 decoded = lab.greedy_decode(model, source, target.shape[1], DTYPES[run.dtype])
                 run.scores.append((step, lab.exact_match(decoded, target[:, 1:])))
         run.samples = _samples(language, unseen, decoded, target)
