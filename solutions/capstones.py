@@ -153,6 +153,7 @@ class Seq2Seq(nn.Module):
         super().__init__()
         self.source = nn.Embedding(source_tokens, d_model)
         self.target = nn.Embedding(target_tokens, d_model)
+        self.positions: Tensor
         self.register_buffer("positions", _sinusoids(max_length, d_model), persistent=False)
         self.transformer = nn.Transformer(d_model, heads, layers, layers, feedforward, dropout=0.0, batch_first=True)
         self.head = nn.Linear(d_model, target_tokens)
@@ -325,8 +326,8 @@ def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torc
 def exact_match(decoded: Tensor, targets: Tensor) -> float:
     """The share of rows that are right in every token up to and including <eos>.
 
-    What comes after the first <eos> of a row does not count, nor how wide the two tensors are. A decoded row without
-    <eos> is wrong.
+    What comes after the first <eos> of a row, in either tensor, does not count, nor how wide the two tensors are. A
+    decoded row without <eos> is wrong.
 
     Args:
         decoded: tokens (N, A), without <sos>.

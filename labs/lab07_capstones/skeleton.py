@@ -240,8 +240,8 @@ def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torc
 def exact_match(decoded: Tensor, targets: Tensor) -> float:
     """The share of rows that are right in every token up to and including <eos>.
 
-    What comes after the first <eos> of a row does not count, nor how wide the two tensors are. A decoded row without
-    <eos> is wrong.
+    What comes after the first <eos> of a row, in either tensor, does not count, nor how wide the two tensors are. A
+    decoded row without <eos> is wrong.
 
     Args:
         decoded: tokens (N, A), without <sos>.

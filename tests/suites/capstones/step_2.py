@@ -238,11 +238,15 @@ def test_scaler_is_updated_in_each_call(observe, draw):
         batches = drawn_batches(draw, spoils)
         seen = observe(
             scenarios.train, weights=drawn_weights(draw), batches=batches, rates=[0.1] * (len(spoils) + 1),
-            scaler={"init_scale": scale, "growth_interval": interval}, report=["scale"],
+            scaler={"init_scale": scale, "growth_interval": interval}, report=["scale", "result"],
         )  # fmt: skip
-        for call, right in enumerate(scales([not spoil for spoil in spoils], scale, interval)):
+        good = [not spoil for spoil in spoils]
+        for call, right in enumerate(scales(good, scale, interval)):
             expect(seen[call]["scale"], f"scale after call {call + 1}").close_to(
                 right, EXACT, "update() once at the end of each call, also after a skipped step"
+            )
+            expect(seen[call]["result"][1], f"stepped, call {call + 1}").equals(
+                good[call], "a scale that has grown is no sign of a skipped step"
             )
 
 

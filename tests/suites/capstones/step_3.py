@@ -172,7 +172,7 @@ def expect_shares(observe, draw, kinds: list[str], after: bool, why: str) -> Non
         rows = [changed(draw, sentence, kind) for sentence, kind in zip(sentences, chosen, strict=True)]
         same = [row == sentence for row, sentence in zip(rows, sentences, strict=True)]
         decoded.append(table_of(draw, rows, after))
-        targets.append(table_of(draw, sentences, False))
+        targets.append(table_of(draw, sentences, after))
         shares.append(sum(same) / count)
     seen = observe(scenarios.matches, decoded=decoded, targets=targets)
     for one, share, target in zip(seen, shares, targets, strict=True):

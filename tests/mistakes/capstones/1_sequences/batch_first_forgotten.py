@@ -1,4 +1,4 @@
-"""nn.Transformer is built without batch_first: attention runs over the batch."""
+"""nn.Transformer is built without batch_first, as in a widely copied example: attention is over the batch."""
 
 
 class Seq2Seq(Seq2Seq):

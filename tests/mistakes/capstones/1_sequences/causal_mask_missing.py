@@ -1,4 +1,4 @@
-"""there is no causal mask: the decoder reads the answer."""
+"""there is no causal mask, as in a widely copied example: the decoder reads the answer."""
 
 
 class Seq2Seq(Seq2Seq):

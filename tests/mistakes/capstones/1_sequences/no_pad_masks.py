@@ -1,4 +1,4 @@
-"""there is no pad mask at all."""
+"""there is no pad mask at all, as in a widely copied example."""
 
 
 class Seq2Seq(Seq2Seq):

@@ -1,4 +1,4 @@
-"""`pad` stacks the rows as they are, which only works for equal lengths."""
+"""`pad` stacks the rows as a default collate function does, which only works for equal lengths."""
 
 
 def pad(sequences, value=PAD):

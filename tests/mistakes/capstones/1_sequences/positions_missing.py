@@ -1,4 +1,4 @@
-"""there are no positions: 12 and 21 are the same to the model."""
+"""there are no positions, as in a widely copied example: 12 and 21 are the same to the model."""
 
 
 class Seq2Seq(Seq2Seq):

@@ -1,4 +1,4 @@
-"""`words` has a list that ends at four, and raises IndexError from 5 on."""
+"""`words` has a list that ends at four, as a widely copied example has: from 5 on it is an IndexError."""
 
 
 def words(number):
