@@ -194,38 +194,45 @@ def safetensors(tensors: dict[str, torch.Tensor]) -> bytes:
     return struct.pack("<Q", len(text)) + text + numbers
 
 
-def packed_bert(folder: Path, sizes: dict = SIZES, tensors: dict[str, torch.Tensor] | None = None) -> Wheel:
+def pin_bert(
+    patch: pytest.MonkeyPatch, folder: Path, sizes: dict = SIZES, tensors: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Puts a tiny BERT in place of the one that the course pins."""
     files = {
         "config.json": json.dumps(sizes).encode(),
         "model.safetensors": safetensors(tensors or checkpoint(sizes)),
         "vocab.txt": "\n".join(PIECES).encode(),
     }
-    return made(folder, "bert", {f"model/{name}": content for name, content in files.items()})
+    members = {f"{minilm.FOLDER}/{name}": content for name, content in files.items()}
+    patch.setattr(minilm, "MINILM", made(folder, "bert", members))
 
 
-def test_weights_come_out_as_they_went_in(tmp_path: Path) -> None:
+def test_weights_come_out_as_they_went_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tensors = checkpoint(SIZES)
     found = minilm.tensors(safetensors(tensors))
     assert found.keys() == tensors.keys()
     assert all(torch.equal(found[name], tensors[name]) for name in tensors)
-    model, vocabulary = minilm.load(tmp_path, packed_bert(tmp_path), "model")
+    pin_bert(monkeypatch, tmp_path)
+    model, vocabulary = minilm.load(tmp_path)
     assert torch.equal(model.words.weight, tensors["embeddings.word_embeddings.weight"])
     assert vocabulary["##ness"] == 6
 
 
-def test_pads_change_nothing(tmp_path: Path) -> None:
-    model, _ = minilm.load(tmp_path, packed_bert(tmp_path), "model")
+def test_pads_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pin_bert(monkeypatch, tmp_path)
+    model, _ = minilm.load(tmp_path)
     classifier = pretrained.Classifier(model.eval(), 16, pad=0)
     tokens = torch.tensor([[2, 5, 3, 0, 0], [2, 5, 6, 8, 3]])
     with torch.no_grad():
         torch.testing.assert_close(classifier(tokens[:1, :3]), classifier(tokens)[:1])
 
 
-def test_it_computes_what_transformers_computes(tmp_path: Path) -> None:
+def test_it_computes_what_transformers_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transformers = pytest.importorskip("transformers", reason="transformers is not installed: the extra capstone")
     theirs = transformers.BertModel(transformers.BertConfig(**SIZES), add_pooling_layer=False).eval()
     theirs.load_state_dict(checkpoint(SIZES), strict=False)
-    ours, _ = minilm.load(tmp_path, packed_bert(tmp_path), "model")
+    pin_bert(monkeypatch, tmp_path)
+    ours, _ = minilm.load(tmp_path)
     tokens = torch.tensor([[2, 5, 3, 0], [2, 7, 6, 3]])
     with torch.no_grad():
         expected = theirs(tokens, attention_mask=(tokens != 0).long()).last_hidden_state
@@ -248,18 +255,16 @@ def test_a_word_is_cut_into_the_longest_pieces(word: str, pieces: list[str]) -> 
     assert [PIECES[token] for token in minilm.encode(word, vocabulary)] == ["[CLS]", *pieces, "[SEP]"]
 
 
-def test_weights_of_another_architecture_are_a_line(tmp_path: Path) -> None:
-    other = packed_bert(tmp_path / "1", SIZES | {"model_type": "gpt2"})
-    assert "holds a model of type 'gpt2': a BERT is needed" in one_line(
-        lambda: minilm.load(tmp_path / "1", other, "model")
-    )
+def test_weights_of_another_architecture_are_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pin_bert(monkeypatch, tmp_path / "1", SIZES | {"model_type": "gpt2"})
+    assert "holds a model of type 'gpt2': a BERT is needed" in one_line(lambda: minilm.load(tmp_path / "1"))
     tensors = checkpoint(SIZES)
     del tensors["encoder.layer.1.output.dense.weight"]
-    lacking = packed_bert(tmp_path / "2", SIZES, tensors)
-    line = one_line(lambda: minilm.load(tmp_path / "2", lacking, "model"))
+    pin_bert(monkeypatch, tmp_path / "2", SIZES, tensors)
+    line = one_line(lambda: minilm.load(tmp_path / "2"))
     assert "the weights are not those of its config.json ('encoder.layer.1.output.dense.weight')" in line
-    wider = packed_bert(tmp_path / "3", SIZES | {"vocab_size": 13}, checkpoint(SIZES))
-    assert "size mismatch" in one_line(lambda: minilm.load(tmp_path / "3", wider, "model"))
+    pin_bert(monkeypatch, tmp_path / "3", SIZES | {"vocab_size": 13}, checkpoint(SIZES))
+    assert "size mismatch" in one_line(lambda: minilm.load(tmp_path / "3"))
 
 
 # --pretrained -----------------------------------------------------------------------------------------------------

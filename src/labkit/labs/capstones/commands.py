@@ -131,7 +131,7 @@ def train_and_show(
     last = trained.runs[-1]
     console.print(f"Samples of {last.dtype}, seed {last.seed}:")
     for line in job.tell(last.samples):
-        console.print(f"  {line}", soft_wrap=True)
+        console.print(textwrap.fill(line, 78, initial_indent="  ", subsequent_indent=" " * 8))
     if used := [name for name in trained.emulated if name in dtypes]:
         note = f"This CPU has no instructions for {' and '.join(used)}: their products are computed in float32 and "
         console.print(textwrap.fill(f"{note}rounded. The accuracy is that of the format; the seconds are not.", 78))

