@@ -542,9 +542,10 @@ def fine_tune(
     Each batch is a step, in order. All modules are in train mode, and gradients that were there before have no part.
     The model runs under autocast in `dtype` (float32 without) and keeps its parameters in float32; the loss is cross
     entropy in float32, also of half logits. The true gradients of all trained parameters together are clipped to the
-    2-norm `max_grad_norm`. A step whose gradients have an inf or nan is skipped, in every dtype: weights and learning
-    rate stay as they are, and its loss is in the result. float16 trains with a loss scale: a GradScaler as PyTorch
-    makes it, whose scale begins at 65536. Other dtypes have none.
+    2-norm `max_grad_norm`; parameters that take no part in the loss have no gradient, and stay as they are. A step
+    whose gradients have an inf or nan is skipped, in every dtype: weights and learning rate stay as they are, and its
+    loss is in the result. float16 trains with a loss scale: a GradScaler as PyTorch makes it, whose scale begins at
+    65536. Other dtypes have none.
 
     Args:
         model: called as `model(inputs)`, gives logits (n, classes); float32 parameters.

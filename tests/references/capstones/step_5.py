@@ -23,6 +23,8 @@ def drawn_weights(draw: Draw) -> dict[str, Tensor]:
         "layer1.1.bias": draw.normal(5, scale=0.3),
         "layer10.weight": draw.normal(5, 5, scale=0.5),
         "layer10.bias": draw.normal(5, scale=0.3),
+        "pooler.weight": draw.normal(2, 2),
+        "pooler.bias": draw.normal(2),
         "head.weight": draw.away_from_zero(3, 5),
         "head.bias": draw.normal(3),
     }
@@ -70,7 +72,7 @@ class Run:
     ) -> None:
         """`frozen` are names of parameters, `logits` is the model."""
         state = {name: value.double() for name, value in weights.items()}
-        trained = [name for name in state if name not in frozen]
+        trained = [name for name in state if name not in frozen and not name.startswith("pooler")]
         first, second = ({name: torch.zeros_like(state[name]) for name in trained} for _ in range(2))
         self.losses, self.norms, taken = [], [], 0
         for index, (tokens, labels) in enumerate(batches):

@@ -57,7 +57,8 @@ def rates(lab: Submission, calls: list) -> list:
 class TinyReader(Noting):
     """Tokens (n, length) -> 3 logits: embedding, mean over tokens, two layers with tanh, linear layer.
 
-    The names of the two layers begin alike: layer1 is a linear layer and a layer norm, layer10 a linear layer.
+    The names of the two layers begin alike: layer1 is a linear layer and a layer norm, layer10 a linear layer. As in
+    BERT there is a pooler, which takes no part.
     """
 
     def __init__(self, weights: dict, spoils: list | None = None) -> None:
@@ -65,6 +66,7 @@ class TinyReader(Noting):
         self.words = nn.Embedding(*weights["words.weight"].shape)
         self.layer1 = nn.Sequential(nn.Linear(4, 5), nn.LayerNorm(5))
         self.layer10 = nn.Linear(5, 5)
+        self.pooler = nn.Linear(2, 2)
         self.head = nn.Linear(5, 3)
         self.load_state_dict(weights)
 

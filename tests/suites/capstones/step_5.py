@@ -16,13 +16,14 @@ ONE_SUM = Tolerance("float32 rounding of one small sum", rtol=1e-5, atol=1e-5)
 HALF = Tolerance("float16 rounding of the logits' gradient", rtol=2e-3, atol=2e-3)
 BFLOAT16 = Tolerance("bfloat16 rounding of the logits' gradient", rtol=2e-2, atol=2e-2)
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-READER = 11  # modules of the scenarios' TinyReader
+READER = 12  # modules of the scenarios' TinyReader
 NO_LIMIT = 1e6
 PARTS = {  # the parameters of the modules of a TinyReader that may be frozen
     "words": ["words.weight"],
     "layer1": ["layer1.0.bias", "layer1.0.weight", "layer1.1.bias", "layer1.1.weight"],
     "layer1.0": ["layer1.0.bias", "layer1.0.weight"],
     "layer10": ["layer10.bias", "layer10.weight"],
+    "pooler": ["pooler.bias", "pooler.weight"],
     "inner": [],
 }
 
@@ -32,6 +33,10 @@ def expect_state(seen: object, expected: dict[str, Tensor], what: str, why: str,
     expect(sorted(seen) if isinstance(seen, dict) else seen, f"{what}: names").equals(sorted(expected), why)
     for name, value in expected.items():
         expect(seen[name], f"{what}: {name}").close_to(value, tolerance, why, torch.float32)
+
+
+def expect_as_many(losses: object, batches: list, what: str, why: str) -> None:
+    expect(len(losses) if isinstance(losses, list) else losses, what).equals(len(batches), why)
 
 
 # parameter_groups
@@ -145,7 +150,7 @@ def test_fine_tuning_steps_are_those_of_adamw(observe, draw):
     run = Run(weights, batches, 0.05, 0, decay, NO_LIMIT)
     why = "AdamW over parameter_groups(model, weight_decay), one step a batch, in order"
     expect_state(seen["state"], run.state, "after training", why, FLOAT32)
-    expect(len(seen["losses"]), "number of losses").equals(len(batches), "one loss for each batch, in their order")
+    expect_as_many(seen["losses"], batches, "number of losses", "one loss for each batch, in their order")
     for index, (loss, expected) in enumerate(zip(seen["losses"], run.losses, strict=True)):
         expect(loss, f"loss of batch {index}").close_to(expected, FLOAT32, "the mean loss of each batch, in order")
 
@@ -173,17 +178,17 @@ def test_fine_tuning_has_its_defaults(observe, draw):
 
 def test_fine_tuning_clips_the_norm_of_all_gradients(observe, draw):
     """The 2-norm of all gradients together is limited to max_grad_norm; gradients below the limit stay as they are."""
-    for share in draw.shuffled((draw.number(0.05, 0.2), 0.8, 1.5)):
+    for share in draw.shuffled((draw.number(0.05, 0.2), 0.8, 1.5, 0.0)):
         weights, batches = drawn_weights(draw), drawn_batches(draw, 6, low=1, high=2)
         # what clipping does to AdamW shows where norms differ from step to step
         norms = sorted(Run(weights, batches, 0.1, 0, 0.0, NO_LIMIT).norms)
-        limit = share * (norms[3] if share > 0.5 else norms[0])
+        limit = share * norms[3 if share > 0.5 else 0]
         seen = observe(
             scenarios.tune, weights=weights, batches=batches, lr=0.1, warmup=0,
             settings={"weight_decay": 0.0, "max_grad_norm": limit}, report=["state"],
         )  # fmt: skip
         run = Run(weights, batches, 0.1, 0, 0.0, limit)
-        why = "one norm over all parameters; a longer gradient is shortened, a shorter one stays"
+        why = "one norm over all parameters; a longer gradient is shortened, a shorter one stays; 0.0 is a limit too"
         expect_state(seen["state"], run.state, f"after training with max_grad_norm={limit:.3g}", why, FLOAT32)
 
 
@@ -203,7 +208,7 @@ def test_fine_tuning_begins_without_old_gradients(observe, draw):
 
 def test_fine_tuning_freezes_modules(observe, draw):
     """The parameters of the modules in frozen, and those frozen before, stay as they are; all others are trained."""
-    for names in draw.shuffled((["layer1"], ["words", "layer10"], ["layer1.0", "words"], ["inner"])):
+    for names in draw.shuffled((["layer1"], ["words", "layer10"], ["layer1.0", "pooler"], ["inner"])):
         weights, batches = drawn_weights(draw), drawn_batches(draw, 4)
         before = draw.choice((["head.bias"], ["layer1.1.weight", "head.weight"], []))
         fixed = tuple(sorted({*before, *(parameter for name in names for parameter in PARTS[name])}))
@@ -229,7 +234,7 @@ def test_fine_tuning_runs_under_autocast(observe, draw):
         )  # fmt: skip
         found = [[tag, autocast, grad, inputs[0], [one[0] for one in parameters]]
                  for tag, autocast, grad, inputs, parameters in seen["runs"]]  # fmt: skip
-        expected = [[tag, dtype, True, torch.int64, [torch.float32] * 9] for tag in tags(batches)]
+        expected = [[tag, dtype, True, torch.int64, [torch.float32] * 11] for tag in tags(batches)]
         why = "the forward is under torch.autocast(..., dtype=dtype), except for float32"
         expect(found, "runs: [first token, autocast, gradients?, tokens, parameters]").equals(expected, why)
 
@@ -252,7 +257,7 @@ def test_fine_tuning_losses_are_float32(observe, draw):
         batches = drawn_batches(draw, 5, low=3, high=8)
         table = drawn_table(draw, batches)
         seen = observe(scenarios.tune, table=table, batches=batches, dtype=dtype, report=["losses"])
-        expect(len(seen["losses"]), "number of losses").equals(len(batches), "one loss for each batch")
+        expect_as_many(seen["losses"], batches, "number of losses", "one loss for each batch")
         for loss, (_, logits), (_, labels) in zip(seen["losses"], table, batches, strict=True):
             why = "logits.float() before the cross entropy; what is reported is not scaled"
             expect(loss, f"loss, {dtype}").close_to(table_loss(logits, labels) / len(labels), ONE_SUM, why)
@@ -272,7 +277,7 @@ def test_fine_tuning_overflow_skips_its_step(observe, draw):
         why = "look for inf and nan in the gradients, also without a loss scale, and leave out that step alone"
         expected = [[tag, not one] for tag, one in zip(tags(batches), bad, strict=True)]
         expect(seen["moved"], f"steps, {dtype}: [first token, weights moved?]").equals(expected, why)
-        expect(len(seen["losses"]), f"number of losses, {dtype}").equals(len(batches), "those of skipped steps too")
+        expect_as_many(seen["losses"], batches, f"number of losses, {dtype}", "those of skipped steps too")
         if dtype == torch.float32:
             run = Run(weights, batches, 0.1, 3, 0.0, NO_LIMIT, skipped=bad)
             why = "after a skipped step the next one has the learning rate that the skipped one would have had"
@@ -330,11 +335,11 @@ def test_fine_tuning_refuses_what_cannot_be_trained(observe, draw):
     """No batches, an unknown name, an impossible warmup or nothing to train: a ValueError, before any change."""
     weights, batches = drawn_weights(draw), drawn_batches(draw, 5)
     old = {name: draw.normal(*value.shape) for name, value in weights.items()}
-    every = ["words", "layer1", "layer10", "head"]
-    before = ["head.bias"]
+    every = ["words", "layer1", "layer10", "pooler", "head"]
+    before = ["head.bias", "head.weight"]
     calls = [[0, 0, []], [5, 0, ["layer2"]], [5, 1, ["layer1", "layer"]], [5, 0, draw.shuffled(["words", "word"])],
              [5, 0, ["words.weight"]], [5, 6, ["words"]], [3, 4, ["layer1"]], [5, -1, ["layer10"]],
-             [5, 0, draw.shuffled(every)], [5, 1, [""]]]  # fmt: skip
+             [5, 0, draw.shuffled(every)], [5, 0, draw.shuffled(every[:4])], [5, 1, [""]]]  # fmt: skip
     calls = draw.shuffled(calls)
     seen = observe(
         scenarios.refused, weights=weights, old=old, already_frozen=before, batches=batches, calls=calls

@@ -1,0 +1,9 @@
+"""no parameter decays."""
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]

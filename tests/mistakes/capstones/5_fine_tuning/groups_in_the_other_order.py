@@ -1,0 +1,13 @@
+"""the group without decay comes first."""
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return list(
+        reversed(
+            [
+                {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
+                {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+            ]
+        )
+    )

@@ -1,0 +1,11 @@
+"""a step after the last is a ValueError."""
+
+
+def warmup_linear(step: int, warmup: int, total: int) -> float:
+    if step < 0:
+        raise ValueError(f"step must be at least 0, not {step}")
+    _check_schedule(warmup, total)
+    warmup = max(warmup, 1)
+    if step > total:
+        raise ValueError(f"there are {total} steps")
+    return min((step + 1) / warmup, max(total - step, 0) / (total - warmup + 1))
