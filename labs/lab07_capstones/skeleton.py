@@ -187,9 +187,11 @@ def train_step(
 ) -> tuple[float, bool]:
     """One training step of a sequence model; gives the loss as a number, and whether the optimizer stepped.
 
-    The whole model is in train mode, and begins without gradients. It sees each target without its last token, and
+    The whole model is in train mode, and begins without gradients: a parameter that has no part in the loss stays as it
+    is, also with weight decay. The model sees each target without its last token, and
     learns to say the token after each one that it sees; the loss is `sequence_loss`, where PAD does not count. The
-    forward pass runs under autocast in `dtype`, float32 without; after the call autocast is as it was.
+    forward pass runs under autocast in `dtype`, float32 without, also in a region of the caller's; after the call
+    autocast is as it was.
 
     The true gradients are clipped to the global 2-norm `max_grad_norm`, all parameters together. If one of them is inf
     or nan, the step is skipped, also by a scaler that is disabled. The scheduler moves after the optimizer, once, and
@@ -221,7 +223,8 @@ def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torc
     pads. Decoding stops when all rows have ended, or at `max_length` tokens: the result is as wide as its longest row,
     and the model runs once for each column of it.
 
-    The model runs in eval mode, without gradients, under autocast in `dtype` (float32 without). Afterwards autocast and
+    The model runs in eval mode, without gradients, under autocast in `dtype` (float32 without, also in a region of the
+    caller's). Afterwards autocast and
     gradients are as they were, and each module of the model is in the mode that it was in before, also after an error.
 
     Args:
@@ -306,8 +309,9 @@ def train_images(
     """Trains a network on images, and measures it on others after each epoch.
 
     Parameters of four dimensions, and all images that the model is given, are in channels_last memory format. The model
-    runs under autocast in `dtype` (float32 without), in training and in measuring. Images, parameters and batch norm's
-    statistics stay float32 themselves. The loss is cross entropy in float32, also of half logits.
+    runs under autocast in `dtype` (float32 without, also in a region of the caller's), in training and in measuring.
+    Images, parameters and batch norm's statistics stay float32 themselves. The loss is cross entropy in float32, also
+    of half logits.
 
     Each batch of `train` is a step, in order. All modules are in train mode, and gradients that were there before have
     no part. A step whose gradients have an inf or nan is skipped, in every dtype. float16 trains with a loss scale: a
@@ -389,12 +393,12 @@ def fine_tune(
     with as many steps in total as there are batches.
 
     Each batch is a step, in order. All modules are in train mode, and gradients that were there before have no part.
-    The model runs under autocast in `dtype` (float32 without) and keeps its parameters in float32; the loss is cross
-    entropy in float32, also of half logits. The true gradients of all trained parameters together are clipped to the
-    2-norm `max_grad_norm`; parameters that take no part in the loss have no gradient, and stay as they are. A step
-    whose gradients have an inf or nan is skipped, in every dtype: weights and learning rate stay as they are, and its
-    loss is in the result. float16 trains with a loss scale: a GradScaler as PyTorch makes it, whose scale begins at
-    65536. Other dtypes have none.
+    The model runs under autocast in `dtype` (float32 without, also in a region of the caller's) and keeps its
+    parameters in float32; the loss is cross entropy in float32, also of half logits. The true gradients of all trained
+    parameters together are clipped to the 2-norm `max_grad_norm`; parameters that take no part in the loss have no
+    gradient, and stay as they are. A step whose gradients have an inf or nan is skipped, in every dtype: weights and
+    learning rate stay as they are, and its loss is in the result. float16 trains with a loss scale: a GradScaler as
+    PyTorch makes it, whose scale begins at 65536. Other dtypes have none.
 
     Args:
         model: called as `model(inputs)`, gives logits (n, classes); float32 parameters.

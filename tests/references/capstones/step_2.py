@@ -50,7 +50,13 @@ class Run:
     """SGD over batches: after each, weights and rate; its loss, its norm, and whether it was a step."""
 
     def __init__(
-        self, weights: list[Tensor], batches: list, rates: list[float], limit: float = 1e9, momentum: float = 0.0
+        self,
+        weights: list[Tensor],
+        batches: list,
+        rates: list[float],
+        limit: float = 1e9,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
     ) -> None:
         now = [weight.double() for weight in weights]
         speed = [torch.zeros_like(weight) for weight in now]
@@ -65,7 +71,8 @@ class Run:
             if is_step:
                 rate = rates[sum(self.stepped)]
                 scale = min(1.0, limit / norm)
-                speed = [momentum * v + scale * g for v, g in zip(speed, gradients, strict=True)]
+                decay = [weight_decay * leaf.detach() for leaf in leaves] + [torch.zeros_like(now[3])]
+                speed = [momentum * v + scale * g + d for v, g, d in zip(speed, gradients, decay, strict=True)]
                 now = [weight - rate * v for weight, v in zip(now, speed, strict=True)]
             self.stepped.append(is_step)
             self.weights.append(now)

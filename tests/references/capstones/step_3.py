@@ -67,6 +67,7 @@ def changed(draw: Draw, sentence: list[int], kind: str) -> list[int]:
         "never ends": [*sentence[:-1], PAD, PAD],
         "goes on instead": [*sentence[:-1], other, other],
         "begins with sos": [SOS, *sentence],
+        "pad inside": [*sentence[:place], PAD, *sentence[place:]],
         "swapped": [*sentence[:-1][::-1], EOS],
     }
     return rows[kind]

@@ -93,20 +93,24 @@ def train(
     limit: float = 1e9,
     rates: list | None = None,
     momentum: float = 0.0,
+    weight_decay: float = 0.0,
     old: list | None = None,
     modes: list | None = None,
+    regions: list | None = None,
 ) -> list:
     """One call of `train_step` for each batch: SGD with a parameter group for each parameter, and a scheduler that
     gives step i the rate rates[i].
 
     `scaler` has the settings of an enabled GradScaler; without them it is disabled. `old` are gradients that the
-    parameters hold before each call, `modes[call]` says which modules are in train mode then, or none are. What is
-    reported of a call has the items that `report` names.
+    parameters hold before each call, `modes[call]` says which modules are in train mode then, or none are.
+    `regions[call]` is the dtype of a region of autocast around the call, float32: without one. What is reported of a
+    call has the items that `report` names.
     """
     device = weights[0].device
     rates = rates or [1.0] * (len(batches) + 1)
     model = Bigram(weights)
-    optimizer = torch.optim.SGD([{"params": [one]} for one in model.parameters()], lr=1.0, momentum=momentum)
+    settings = {"momentum": momentum, "weight_decay": weight_decay}
+    optimizer = torch.optim.SGD([{"params": [one]} for one in model.parameters()], lr=1.0, **settings)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rates[step])
     grad_scaler = torch.amp.GradScaler(device.type, enabled=scaler is not None, **(scaler or {}))
     seen = []
@@ -117,18 +121,21 @@ def train(
         for parameter, gradient in zip(model.parameters(), old or [None] * len(weights), strict=True):
             parameter.grad = None if gradient is None else gradient.clone()
         dtype, start = dtypes[call] if dtypes else torch.float32, len(model.calls)
-        result = attempt(
-            lambda batch=batch, dtype=dtype: list(
-                lab.train_step(model, tuple(batch), optimizer, scheduler, grad_scaler, dtype, limit)
+        around = regions[call] if regions else torch.float32
+        with torch.autocast(device.type, dtype=around, enabled=around != torch.float32):
+            result = attempt(
+                lambda batch=batch, dtype=dtype: list(
+                    lab.train_step(model, tuple(batch), optimizer, scheduler, grad_scaler, dtype, limit)
+                )
             )
-        )
+            after = product_dtype(device)
         everything = {
             "result": result,
             "weights": [parameter.detach().clone() for parameter in model.parameters()],
             "rate": optimizer.param_groups[0]["lr"],
             "scale": grad_scaler.get_scale(),
             "calls": model.calls[start:],
-            "after": product_dtype(device),
+            "after": after,
         }
         seen.append({name: everything[name] for name in report})
     return seen

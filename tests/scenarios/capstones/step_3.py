@@ -18,6 +18,7 @@ class Automaton(nn.Module):
         super().__init__()
         self.table = nn.Parameter(table)
         self.drop = nn.Sequential(nn.Dropout(0.0), nn.Dropout(0.0))
+        self.again = nn.Sequential(self.drop[1])  # a module that two others share
         self.fails_at = fails_at
         self.calls: list[dict] = []
 
@@ -48,16 +49,29 @@ def decoded(lab: Submission, table: Tensor, sources: list, longest: list, report
     return seen
 
 
-def decoded_in(lab: Submission, table: Tensor, source: Tensor, dtypes: list, modes: list, fails_at: list) -> list:
+def decoded_in(
+    lab: Submission,
+    table: Tensor,
+    source: Tensor,
+    dtypes: list,
+    modes: list,
+    fails_at: list,
+    regions: list | None = None,
+) -> list:
     """`greedy_decode` in each dtype, of a model whose modules are in train mode where `modes[call]` says so: what it
-    gave or raised, how the model ran in each pass, and how things are afterwards."""
+    gave or raised, how the model ran in each pass, and how things are afterwards.
+
+    `regions[call]` is the dtype of a region of autocast around the call, float32: without one.
+    """
     seen = []
-    for dtype, before, failing in zip(dtypes, modes, fails_at, strict=True):
+    regions = regions or [torch.float32] * len(dtypes)
+    for dtype, before, failing, around in zip(dtypes, modes, fails_at, regions, strict=True):
         model = Automaton(table, failing)
         for module, trains in zip(model.modules(), before, strict=True):
             module.training = trains
-        result = attempt(lambda model=model, dtype=dtype: lab.greedy_decode(model, source, 12, dtype))
-        after = {"gradients": torch.is_grad_enabled(), "dtype": product_dtype(source.device)}
+        with torch.autocast(source.device.type, dtype=around, enabled=around != torch.float32):
+            result = attempt(lambda model=model, dtype=dtype: lab.greedy_decode(model, source, 12, dtype))
+            after = {"gradients": torch.is_grad_enabled(), "dtype": product_dtype(source.device)}
         torch.set_grad_enabled(True)
         modes_after = [module.training for module in model.modules()]
         seen.append({"result": result, "calls": model.calls, "modes": modes_after, "after": after})

@@ -73,7 +73,8 @@ def test_numbers_out_of_range_are_refused(observe, draw):
 def test_pad_fills_rows_up_on_the_right(observe, draw):
     """pad gives an int64 tensor as wide as the longest sequence; pads are on the right; the sequences stay."""
     batches = [drawn_sequences(draw, draw.integer(2, 5)) for _ in range(3)] + [drawn_sequences(draw, 2)[:1]]
-    values = [None, *draw.shuffled((draw.integer(90, 99), -draw.integer(1, 99), 0))]
+    batches += [[[] for _ in range(draw.integer(1, 9))]]  # all empty: a row for each all the same, and int64
+    values = [None, *draw.shuffled((draw.integer(90, 99), -draw.integer(1, 99), 0)), None]
     seen = observe(scenarios.padded, batches=batches, values=values)
     for one, batch, value in zip(seen, batches, values, strict=True):
         what = "pad" if value is None else f"pad with value={value}"

@@ -58,9 +58,8 @@ def test_loss_is_the_mean_over_tokens(observe, draw):
 
 def test_loss_is_float32_from_half_logits(observe, draw):
     """sequence_loss computes in float32, from logits of any dtype, also inside an autocast region."""
-    cases = draw.shuffled(
-        [*itertools.product((*HALVES, torch.float32), HALVES), *((one, torch.float32) for one in HALVES)]
-    )
+    regions = (*HALVES, torch.float32)
+    cases = draw.shuffled([*itertools.product((*HALVES, torch.float32, torch.float64), regions)])
     targets = [drawn_targets(draw, 0, TOKENS) for _ in cases]
     logits = [draw.normal(*target.shape, TOKENS, scale=20.0).to(case[0])
               for target, case in zip(targets, cases, strict=True)]  # fmt: skip
@@ -132,12 +131,17 @@ def test_model_learns_the_next_token(observe, draw):
 
 
 def test_step_begins_without_old_gradients(observe, draw):
-    """Gradients that were there before the call, finite or not, have no part in the step."""
+    """Gradients that were there before the call, finite or not, have no part in the step: not even as zeros."""
     weights, batches = drawn_weights(draw), drawn_batches(draw, [0] * 3)
     old = [draw.away_from_zero(*weight.shape) for weight in weights]
     old[draw.integer(0, 3)].view(-1)[0] = draw.choice(scenarios.SPOILS)
-    seen = observe(scenarios.train, weights=weights, batches=batches, old=old, report=["result", "weights"])
-    expect_run(seen, Run(weights, batches, [1.0] * 4), "zero_grad comes before backward, in each step")
+    settings = {"momentum": draw.number(0.3, 0.9), "weight_decay": draw.number(0.1, 0.3)}
+    seen = observe(
+        scenarios.train, weights=weights, batches=batches, old=old, rates=[0.5] * 4, report=["result", "weights"],
+        **settings,
+    )  # fmt: skip
+    why = "zero_grad comes before backward, in each step; with a gradient of zeros, weight decay moves a weight too"
+    expect_run(seen, Run(weights, batches, [0.5] * 4, **settings), why)
 
 
 def test_trains_in_train_mode(observe, draw):
@@ -153,21 +157,21 @@ def test_trains_in_train_mode(observe, draw):
 
 
 def test_forward_runs_under_autocast(observe, draw):
-    """The forward pass runs under autocast in `dtype`, in float32 without; after the call autocast is off again."""
-    dtypes = draw.shuffled((torch.float32, *HALVES) * 3)
+    """The forward pass runs under autocast in `dtype`, in float32 without, whatever is around the call."""
+    cases = draw.shuffled([*itertools.product((torch.float32, *HALVES), repeat=2)])
+    dtypes, regions = [case[0] for case in cases], [case[1] for case in cases]
     weights, batches = drawn_weights(draw), drawn_batches(draw, [0] * len(dtypes))
     seen = observe(
         scenarios.train, weights=weights, batches=batches, dtypes=dtypes, scaler={"init_scale": 2.0**6},
-        report=["calls", "after", "result"], rates=[0.0] * (len(dtypes) + 1),
+        regions=regions, report=["calls", "after", "result"], rates=[0.0] * (len(dtypes) + 1),
     )  # fmt: skip
     run = Run(weights, batches, [0.0] * (len(dtypes) + 1))
-    for one, dtype, loss in zip(seen, dtypes, run.losses, strict=True):
-        expect(one["calls"][0]["dtype"], f"product of float32 matrices in the model, dtype={dtype}").equals(
-            dtype, "the region is around the call of the model, and has the dtype that was asked for"
+    for one, dtype, region, loss in zip(seen, dtypes, regions, run.losses, strict=True):
+        what = f"product of float32 matrices in the model, dtype={dtype}, called under autocast in {region}"
+        expect(one["calls"][0]["dtype"], what).equals(
+            dtype, "a region of your own, also for float32: autocast(..., enabled=False) switches one around it off"
         )
-        expect(one["after"], "product of float32 matrices after the call").equals(
-            torch.float32, "the region has an end"
-        )
+        expect(one["after"], "product of float32 matrices after the call").equals(region, "the region has an end")
         expect(one["result"][0], f"loss in {dtype}").close_to(loss, LOSS16, "only products are computed in 16 bits")
 
 

@@ -19,7 +19,7 @@ from scenarios.capstones import step_3 as scenarios
 
 EXACT = Tolerance("one division", rtol=1e-6)
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-MODES = [*itertools.product((True, False), repeat=4)]  # of the model, a module, and two in it
+MODES = [*itertools.product((True, False), repeat=5)]  # of the model, a module, two in it, another with one of these
 
 
 def drawn_lengths(draw) -> list[int]:
@@ -86,7 +86,7 @@ def test_decodes_in_eval_mode_without_gradients(observe, draw):
     right = answers(table, source, 12)
     for one, before in zip(seen, modes, strict=True):
         expect([call["modes"] for call in one["calls"]], f"modes in each pass, which were {before}").equals(
-            [[False] * 4] * right.shape[1], "model.eval() comes before the first pass"
+            [[False] * 5] * right.shape[1], "model.eval() comes before the first pass"
         )
         expect([call["gradients"] for call in one["calls"]], "gradients are on, in each pass").equals(
             [False] * right.shape[1], "torch.no_grad() saves the memory of all passes"
@@ -128,18 +128,21 @@ def expect_modes(observe, draw, fails_at: list) -> None:
 
 
 def test_decodes_under_autocast(observe, draw):
-    """The model runs under autocast in `dtype`, in float32 without; after the call autocast is off again."""
-    dtypes, table = draw.shuffled(DTYPES * 3), drawn_table(draw)
+    """The model runs under autocast in `dtype`, in float32 without, whatever is around; then all is as it was."""
+    cases, table = draw.shuffled([*itertools.product(DTYPES, repeat=2)]), drawn_table(draw)
+    dtypes, regions = [case[0] for case in cases], [case[1] for case in cases]
     source = drawn_source(draw, table, drawn_lengths(draw))
     seen = observe(
-        scenarios.decoded_in, table=table, source=source, dtypes=dtypes, modes=[[False] * 4] * 9, fails_at=[None] * 9
-    )
+        scenarios.decoded_in, table=table, source=source, dtypes=dtypes, modes=[[False] * 5] * 9, fails_at=[None] * 9,
+        regions=regions,
+    )  # fmt: skip
     right = answers(table, source, 12)
-    for one, dtype in zip(seen, dtypes, strict=True):
-        expect([call["dtype"] for call in one["calls"]], f"product of float32 matrices in each pass, {dtype}").equals(
-            [dtype] * right.shape[1], "the model is judged in the format that it will run in"
+    for one, (dtype, region) in zip(seen, cases, strict=True):
+        what = f"product of float32 matrices in each pass, {dtype}, called under autocast in {region}"
+        expect([call["dtype"] for call in one["calls"]], what).equals(
+            [dtype] * right.shape[1], "the model is judged in the format that it will run in: open a region in any case"
         )
-        expect(one["after"]["dtype"], "product of float32 matrices afterwards").equals(torch.float32, "the region ends")
+        expect(one["after"]["dtype"], "product of float32 matrices afterwards").equals(region, "the region ends")
         expect(one["result"], f"tokens in {dtype}").equals(right, "tokens are int64 in every dtype")
 
 
@@ -181,7 +184,7 @@ def expect_shares(observe, draw, kinds: list[str], after: bool, why: str) -> Non
 
 def test_share_of_rows_that_are_right(observe, draw):
     """exact_match is the share of rows without a wrong token, <eos> included."""
-    kinds = ["another token", "another last token", "too early", "too late", "begins with sos", "swapped"]
+    kinds = ["another token", "another last token", "too early", "too late", "begins with sos", "swapped", "pad inside"]
     expect_shares(observe, draw, kinds, False, "a row counts 1 if all of its tokens are right, else 0")
 
 
@@ -191,8 +194,22 @@ def test_rest_of_a_row_does_not_count(observe, draw):
 
 
 def test_row_without_end_is_wrong(observe, draw):
-    """A decoded row that never says <eos> is wrong, whatever its tokens are."""
-    expect_shares(observe, draw, ["never ends", "goes on instead"], False, "a row cut at max_length has no end")
+    """A decoded row that never says <eos> is wrong, whatever its tokens are, also if it is cut just before."""
+    why = "a row cut at max_length has no end"
+    expect_shares(observe, draw, ["never ends", "goes on instead"], False, why)
+    decoded, targets, shares = [], [], []
+    for _ in range(6):
+        sentences = [drawn_sentence(draw, draw.integer(2, 7)) for _ in range(draw.integer(4, 9))]
+        width = draw.integer(2, 7)
+        targets.append(table_of(draw, sentences, False))
+        decoded.append(targets[-1][:, :width])
+        shares.append(sum(len(one) <= width for one in sentences) / len(sentences))
+    for one, share, cut in zip(
+        observe(scenarios.matches, decoded=decoded, targets=targets), shares, decoded, strict=True
+    ):
+        expect(one, f"share of {len(cut)} right rows that are cut after {cut.shape[1]} tokens").close_to(
+            share, EXACT, why
+        )
 
 
 def test_matches_of_nothing_are_refused(observe, draw):

@@ -152,25 +152,27 @@ def test_images_scheduler_moves_once_an_epoch(observe, draw):
     expect(seen["lr"], "learning rate after the last epoch").equals(rates[-1], why)
 
 
-def _runs(observe, draw, dtype: torch.dtype, items: list) -> tuple[list, list, dict]:
+def _runs(
+    observe, draw, dtype: torch.dtype, items: list, around: torch.dtype = torch.float32
+) -> tuple[list, list, dict]:
     """Two epochs on two batches, measured on two; the tags of all of them."""
     weights = drawn_weights(draw)
     train, test = (drawn_batches(draw, drawn_sizes(draw, 2, low=3)) for _ in range(2))
     seen = observe(
         scenarios.train, weights=weights, train=train, test=test, rates=[0.001] * 3, dtype=dtype, runs=items,
-        modes=draw.pattern(NETWORK, share=0.5), report=["runs", "training"],
+        modes=draw.pattern(NETWORK, share=0.5), around=around, report=["runs", "training"],
     )  # fmt: skip
     return tags(train), tags(test), seen
 
 
 def test_images_run_under_autocast(observe, draw):
     """Training and measuring run under autocast in dtype, float32 without; images and parameters stay float32."""
-    for dtype in draw.shuffled(DTYPES):
-        train, test, seen = _runs(observe, draw, dtype, ["autocast", "inputs", "parameters"])
+    for dtype, around in zip(draw.shuffled(DTYPES), draw.shuffled(DTYPES[1:] * 2), strict=False):
+        train, test, seen = _runs(observe, draw, dtype, ["autocast", "inputs", "parameters"], around)
         found = [[tag, autocast, inputs[0], [one[0] for one in parameters]]
                  for tag, autocast, inputs, parameters in seen["runs"]]  # fmt: skip
         expected = [[tag, dtype, torch.float32, [torch.float32] * 5] for tag in (train + test) * 2]
-        why = "every run of the model is under torch.autocast(..., dtype=dtype), except for float32"
+        why = "every run of the model is in a region of its own: for float32 a disabled one, also inside of another"
         expect(found, "runs: [first pixel, autocast, images, parameters]").equals(expected, why)
 
 
