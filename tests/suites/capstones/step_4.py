@@ -152,13 +152,16 @@ def test_images_scheduler_moves_once_an_epoch(observe, draw):
     expect(seen["lr"], "learning rate after the last epoch").equals(rates[-1], why)
 
 
-def _runs(observe, draw, dtype: torch.dtype, items: list) -> tuple[list, list, dict]:
-    """Two epochs on two batches, measured on two; the tags of all of them."""
+def _runs(observe, draw, dtype: torch.dtype, items: list, of_model: bool = False) -> tuple[list, list, dict]:
+    """Two epochs on two batches, measured on two; the tags of all of them.
+
+    `of_model` is whether the model itself is in train mode before; for its modules that is drawn.
+    """
     weights = drawn_weights(draw)
     train, test = (drawn_batches(draw, drawn_sizes(draw, 2, low=3)) for _ in range(2))
     seen = observe(
         scenarios.train, weights=weights, train=train, test=test, rates=[0.001] * 3, dtype=dtype, runs=items,
-        modes=draw.pattern(NETWORK, share=0.5), report=["runs", "training"],
+        modes=[of_model, *draw.pattern(NETWORK - 1, share=0.5)], report=["runs", "training"],
     )  # fmt: skip
     return tags(train), tags(test), seen
 
@@ -187,8 +190,8 @@ def test_images_are_channels_last(observe, draw):
 
 def test_images_train_in_train_mode_and_measure_in_eval_mode(observe, draw):
     """All modules are in train mode in training and at the end, in eval mode and without gradients in measuring."""
-    for dtype in draw.shuffled(DTYPES[:2]):
-        train, test, seen = _runs(observe, draw, dtype, ["training", "grad"])
+    for dtype, of_model in zip(DTYPES[:2], draw.shuffled((True, False)), strict=True):
+        train, test, seen = _runs(observe, draw, dtype, ["training", "grad"], of_model)
         epoch = [[tag, [True] * NETWORK, True] for tag in train] + [[tag, [False] * NETWORK, False] for tag in test]
         why = "model.train() before the batches of every epoch, model.eval() and no_grad before measuring"
         expect(seen["runs"], "runs: [first pixel, training, gradients?]").equals(epoch * 2, why)
