@@ -255,11 +255,11 @@ def test_fine_tuning_runs_under_autocast(observe, draw):
 
 def test_fine_tuning_runs_in_train_mode(observe, draw):
     """All modules are in train mode in every step, whatever their modes were before."""
-    for dtype in draw.shuffled(DTYPES[:2]):
+    for dtype, of_model in zip(DTYPES[:2], draw.shuffled((True, False)), strict=True):
         weights, batches = drawn_weights(draw), drawn_batches(draw, 6)
         seen = observe(
             scenarios.tune, weights=weights, batches=batches, lr=1e-4, warmup=1, dtype=dtype, runs=["training"],
-            modes=[draw.choice((True, False)), *draw.pattern(READER - 1, share=0.5)], report=["runs"],
+            modes=[of_model, *draw.pattern(READER - 1, share=0.5)], report=["runs"],
         )  # fmt: skip
         expected = [[tag, [True] * READER] for tag in tags(batches)]
         expect(seen["runs"], "runs: [first token, training]").equals(expected, "model.train(), whatever it was before")
