@@ -193,7 +193,7 @@ def test_images_are_channels_last(observe, draw):
 def test_images_train_in_train_mode_and_measure_in_eval_mode(observe, draw):
     """All modules are in train mode in training and at the end, in eval mode and without gradients in measuring."""
     for dtype, of_model in zip(DTYPES[:2], draw.shuffled((True, False)), strict=True):
-        train, test, seen = _runs(observe, draw, dtype, ["training", "grad"], of_model)
+        train, test, seen = _runs(observe, draw, dtype, ["training", "grad"], of_model=of_model)
         epoch = [[tag, [True] * NETWORK, True] for tag in train] + [[tag, [False] * NETWORK, False] for tag in test]
         why = "model.train() before the batches of every epoch, model.eval() and no_grad before measuring"
         expect(seen["runs"], "runs: [first pixel, training, gradients?]").equals(epoch * 2, why)
