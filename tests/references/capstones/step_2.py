@@ -15,12 +15,17 @@ def mean_loss(logits: Tensor, targets: Tensor, pad: int) -> Tensor:
 
 
 def drawn_targets(draw: Draw, pad: int, vocabulary: int) -> Tensor:
-    """(N, T), each row with pads on the right, and as many as no other row; a row without; the pad nowhere else."""
+    """(N, T), each row with pads on the right, and as many as no other row; the pad is nowhere else.
+
+    One row has no pads. Where 0 is not the pad, that row has a 0, which is a token then.
+    """
     length, rows = draw.integer(5, 7), draw.integer(3, 4)
     others = [token for token in range(vocabulary) if token != pad]
     targets = torch.tensor(others)[draw.integers(rows, length, high=len(others))]
     for row, count in zip(targets, draw.shuffled([0, *draw.shuffled(range(1, length))[: rows - 1]]), strict=True):
         row[length - count :] = pad
+        if count == 0 and pad != 0:
+            row[draw.integer(0, length - 1)] = 0
     return targets
 
 
