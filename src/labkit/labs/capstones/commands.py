@@ -115,7 +115,7 @@ def train_and_show(
     """
     console.print(f"{job.title}.")
     for source in job.sources:
-        console.print(textwrap.fill(f"Data: {source}.", 78, subsequent_indent="  "))
+        console.print(textwrap.fill(f"Data: {source}.", 78, subsequent_indent="  ", break_on_hyphens=False))
     trained = Trained(job, device)
     try:
         with one_thread():

@@ -4,6 +4,6 @@ from labkit.report.parts import Kind, Part
 
 PARTS = (
     Part("causal-mask", Kind.FIGURE, (1, 2, 3)),
-    Part("seeds", Kind.FIGURE, (1, 2, 3)),
+    Part("seeds", Kind.FIGURE, (4,)),
     Part("step-time", Kind.FIGURE, (1, 2, 4, 5)),
 )
