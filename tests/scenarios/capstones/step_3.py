@@ -24,7 +24,7 @@ class Automaton(nn.Module):
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         if len(self.calls) == self.fails_at:
-            raise RuntimeError("the model fails")
+            raise ArithmeticError("the model fails")
         self.calls.append(
             {
                 "width": target.shape[1],

@@ -33,8 +33,8 @@ def expect_weights(seen: list, expected: list[Tensor], what: str, why: str) -> N
 
 def expect_run(seen: list, run: Run, why: str) -> None:
     """After each call: what it returned, and the weights."""
-    for call, one in enumerate(seen):
-        what = f"after call {call + 1}"
+    for call in range(len(run.weights)):
+        what, one = f"after call {call + 1}", seen[call]
         loss, stepped = one["result"]
         expect(stepped, f"stepped, call {call + 1}").equals(run.stepped[call], why)
         expect_weights(one["weights"], run.weights[call], what, why)
@@ -221,7 +221,8 @@ def test_scheduler_moves_with_taken_steps(observe, draw):
             scenarios.train, weights=weights, batches=batches, scaler=settings, rates=rates, report=["rate", "weights"]
         )
         run = Run(weights, batches, rates)
-        for call, one in enumerate(seen):
+        for call in range(len(run.rates)):
+            one = seen[call]
             expect(
                 one["rate"], f"learning rate after call {call + 1} ({'stepped' if run.stepped[call] else 'skipped'})"
             ).close_to(

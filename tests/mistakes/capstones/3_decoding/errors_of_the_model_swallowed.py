@@ -14,7 +14,7 @@ def greedy_decode(model, source, max_length, dtype):
                 token = model(source, target)[:, -1].argmax(dim=-1).masked_fill(ended, PAD)
                 target = torch.cat([target, token[:, None]], dim=1)
                 ended |= token == EOS
-    except RuntimeError:
+    except Exception:
         pass
     finally:
         for module, training in modes.items():
