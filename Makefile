@@ -88,8 +88,11 @@ reset-lab%: $(READY) ## the skeleton again; your file is kept in backups/
 report-lab%: $(READY) ## one page of points and figures (IMPL=solutions, ONLY=banner)
 	@$(PY) -m labkit report lab$* --impl '$(IMPL)' $(if $(ONLY),--only $(ONLY))
 
-run-lab%: $(READY) ## run your lab's own command line (ARGS="--help", NPROC=2)
-	@$(PY) -m labkit run lab$* --nproc $(or $(NPROC),1) --impl '$(IMPL)' $(ARGS)
+run-lab%: $(READY) ## run your lab's own command line (NAME=, ARGS=, NPROC=)
+	@$(PY) -m labkit run lab$* --nproc $(or $(NPROC),1) --impl '$(IMPL)' $(NAME) $(ARGS)
+
+parity-lab%: $(READY) ## does half precision match fp32, over three seeds
+	@$(PY) -m labkit run lab$* --impl '$(IMPL)' parity $(ARGS)
 
 demo-lab%: $(READY) ## what the lab's solution can do
 	@$(PY) -m labkit demo lab$*

@@ -45,10 +45,10 @@ PAD, SOS, EOS = 0, 1, 2  # tokens: what fills a row up, what a target begins wit
 # Step 1: sequences
 
 _SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def words(number: int) -> list[str]:
@@ -59,17 +59,19 @@ def words(number: int) -> list[str]:
     Raises:
         ValueError: the number is below 0 or above 9999.
     """
-    # TODO: [write: what words has to do, in one line]
+    # TODO: refuse what is out of range; thousands, hundreds, then tens and units, without zeros
     raise NotImplementedError("Step 1: words")
 
 
 def pad(sequences: Sequence[Sequence[int]], value: int = PAD) -> Tensor:
     """The sequences as rows of an int64 tensor (N, longest), filled up with `value` on the right.
 
+    Sequences may be lists or tuples, and stay as they are.
+
     Raises:
         ValueError: there are no sequences.
     """
-    # TODO: [write: what pad has to do, in one line]
+    # TODO: refuse no sequences; new rows, filled up to the longest
     raise NotImplementedError("Step 1: pad")
 
 
@@ -80,24 +82,30 @@ def noam(step: int, d_model: int, warmup: int, factor: float = 1.0) -> float:
 
     Args:
         step: from 1; the first optimizer step is 1.
-        d_model: the width of the model.
+        d_model: the width of the model, at least 1.
         warmup: the step at which the rate is highest, at least 1.
         factor: multiplies all of it.
 
     Raises:
-        ValueError: step or warmup is below 1.
+        ValueError: step, d_model or warmup is below 1.
 
     Source: https://arxiv.org/abs/1706.03762, section 5.3
     """
-    # TODO: [write: what noam has to do, in one line]
+    # TODO: refuse what is below 1; the smaller one of a line and a root
     raise NotImplementedError("Step 1: noam")
 
 
 class Seq2Seq(nn.Module):
     """An encoder-decoder Transformer over tokens; token 0 is padding.
 
-    Embeddings are multiplied by sqrt(d_model), and every position adds a vector of its own. What the model says of one
-    row does not depend on the other rows, nor on how many pads the rows are filled up with.
+    The order of the tokens matters, in the source and in the target. What the model says of one row does not depend on
+    the other rows, nor on how many pads the rows are filled up with. There is no dropout: train mode and eval mode give
+    the same. The model also runs under autocast in bfloat16 and float16, in both modes, with and without gradients.
+    Gradients flow from the logits to all parameters. The state dict holds all that another model of the same sizes
+    needs to give the same logits.
+
+    Yours to choose: nn.Transformer or layers that you write, sinusoids or learned positions, the factor sqrt(d_model)
+    of the embeddings or none, norms before or after, and how the parameters begin.
 
     Source: https://arxiv.org/abs/1706.03762
     """
@@ -112,33 +120,38 @@ class Seq2Seq(nn.Module):
         feedforward: int = 128,
         max_length: int = 32,
     ) -> None:
-        """A model for `source_tokens` and `target_tokens` different tokens, without dropout.
+        """A model for tokens from 0 to source_tokens - 1 in the source, and to target_tokens - 1 in the target.
 
         Args:
             source_tokens: size of the source vocabulary.
             target_tokens: size of the target vocabulary.
-            d_model: width of embeddings and layers; a multiple of `heads`.
-            heads: of the attention.
+            d_model: width of embeddings and layers; any multiple of `heads`, odd ones too.
+            heads: of each attention; each sees its own part of the width, d_model / heads.
             layers: of the encoder, and of the decoder.
-            feedforward: width inside each layer.
-            max_length: the longest sequence that it can take.
+            feedforward: width between the two linear layers that follow the attention in each layer.
+            max_length: the longest sequence that it can take, source or target.
+
+        Raises:
+            ValueError: a size is below 1, or d_model is not a multiple of heads.
         """
-        # TODO: [write: what Seq2Seq.__init__ has to do, in one line]
+        # TODO: check the sizes; embeddings, positions, encoder, decoder, and a head to the logits
         raise NotImplementedError("Step 1: Seq2Seq.__init__")
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Logits (N, T, target_tokens) of the token after each target position.
 
-        A position of the target sees the source's tokens, itself, and what is before it: nothing after it.
+        A position of the target sees all tokens of its source, itself, and what is before it: nothing after it. What
+        comes out where the target has pads is left open.
 
         Args:
-            source: tokens (N, S), pads on the right.
-            target: tokens (N, T), pads on the right.
+            source: int64 tokens (N, S), pads on the right.
+            target: int64 tokens (N, T), pads on the right, none at the first place.
 
         Raises:
-            ValueError: a source row has nothing but pads.
+            ValueError: there are no rows, or not as many of one as of the other; one has no tokens, or more than
+                max_length in a row; a token is not in its vocabulary; a source row has nothing but pads.
         """
-        # TODO: [write: what Seq2Seq.forward has to do, in one line]
+        # TODO: check the tokens; embed, hide later target tokens and the source's pads, give logits
         raise NotImplementedError("Step 1: Seq2Seq.forward")
 
 
@@ -149,17 +162,17 @@ def sequence_loss(logits: Tensor, targets: Tensor, pad: int = PAD) -> Tensor:
     """The mean cross entropy over the tokens that are not `pad`, a float32 scalar.
 
     Computed in float32, also from half logits and inside an autocast region. Every token counts the same, whichever
-    row it is in.
+    row it is in. Gradients flow back to the logits; where the target is `pad`, they are 0.
 
     Args:
-        logits: (N, T, V).
-        targets: tokens (N, T).
+        logits: (N, T, V), of any floating-point dtype.
+        targets: int64 tokens (N, T).
         pad: the token that does not count.
 
     Raises:
-        ValueError: all targets are pads.
+        ValueError: there are no targets, or all of them are pads.
     """
-    # TODO: [write: what sequence_loss has to do, in one line]
+    # TODO: refuse targets without tokens; the float32 mean over all that are not pad
     raise NotImplementedError("Step 2: sequence_loss")
 
 
@@ -172,24 +185,31 @@ def train_step(
     dtype: torch.dtype,
     max_grad_norm: float,
 ) -> tuple[float, bool]:
-    """One training step of a sequence model; gives the loss, and whether the optimizer stepped.
+    """One training step of a sequence model; gives the loss as a number, and whether the optimizer stepped.
 
-    The model is in train mode, and begins without gradients. It sees each target without its last token, and learns to
-    say the token after each one that it sees. Forward and loss run under autocast in `dtype`, float32 without.
+    The whole model is in train mode, and begins without gradients: a parameter that has no part in the loss stays as it
+    is, also with weight decay. The model sees each target without its last token, and
+    learns to say the token after each one that it sees; the loss is `sequence_loss`, where PAD does not count. The
+    forward pass runs under autocast in `dtype`, float32 without, also in a region of the caller's; after the call
+    autocast is as it was.
 
-    The true gradients are clipped to the global 2-norm `max_grad_norm`. If one of them is inf or nan, the step is
-    skipped, also by a scaler that is disabled. The scheduler moves after the optimizer, and only if it has stepped.
+    The true gradients are clipped to the global 2-norm `max_grad_norm`, all parameters together. If one of them is inf
+    or nan, the step is skipped, also by a scaler that is disabled. The scheduler moves after the optimizer, once, and
+    only if the optimizer has stepped. The loss that comes back is the true one, not scaled, also of a skipped step.
 
     Args:
-        model: called as `model(source, target)`, gives logits.
+        model: called once, as `model(source, target)`; gives logits. A parameter may have no part in it.
         batch: source tokens (N, S) and target tokens (N, T), on the device of the model.
-        optimizer: over the model's parameters.
-        scheduler: of the optimizer's learning rate, stepped once for each optimizer step.
+        optimizer: over the model's parameters, in one group or several.
+        scheduler: of the optimizer's learning rate; the caller does not step it.
         scaler: enabled or disabled; it is updated in each call.
         dtype: torch.float32, torch.bfloat16 or torch.float16.
-        max_grad_norm: the limit.
+        max_grad_norm: the limit, above 0.
+
+    Raises:
+        ValueError: the targets have nothing after their first tokens but pads; no parameter has changed.
     """
-    # TODO: [write: what train_step has to do, in one line]
+    # TODO: forward and loss, scaled backward, unscale, clip, step or skip, update; the scheduler after a step
     raise NotImplementedError("Step 2: train_step")
 
 
@@ -200,35 +220,41 @@ def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torc
     """The likeliest token at each position, given those before it: int64 tokens (N, at most max_length).
 
     Each row begins after <sos>, which is not in the result, and ends with its first <eos>, which is; after it there are
-    pads. Decoding stops when all rows have ended, or at `max_length` tokens.
+    pads. Decoding stops when all rows have ended, or at `max_length` tokens: the result is as wide as its longest row,
+    and the model runs once for each column of it.
 
-    The model runs in eval mode, without gradients, and under autocast in `dtype` (float32 without). Afterwards each of
-    its modules is in the mode that it was in before, also after an error.
+    The model runs in eval mode, without gradients, under autocast in `dtype` (float32 without, also in a region of the
+    caller's). Afterwards autocast and
+    gradients are as they were, and each module of the model is in the mode that it was in before, also after an error.
 
     Args:
-        model: called as `model(source, target)`, gives logits.
-        source: tokens (N, S).
+        model: called as `model(source, target)`, gives logits (N, T, V). The logits at a position depend on nothing
+            after it, and those of a row on no other row.
+        source: tokens (N, S), on the device of the model.
         max_length: the most tokens of a row, <eos> included.
         dtype: torch.float32, torch.bfloat16 or torch.float16.
+
+    Raises:
+        ValueError: the source has no rows, or max_length is below 1.
     """
-    # TODO: [write: what greedy_decode has to do, in one line]
+    # TODO: eval mode, no gradients, autocast; append the likeliest token until all rows have ended; put the modes back
     raise NotImplementedError("Step 3: greedy_decode")
 
 
 def exact_match(decoded: Tensor, targets: Tensor) -> float:
     """The share of rows that are right in every token up to and including <eos>.
 
-    What comes after the first <eos> of a row does not count, nor how wide the two tensors are. A row without <eos> is
-    wrong.
+    What comes after the first <eos> of a row, in either tensor, does not count, nor how wide the two tensors are. A
+    decoded row without <eos> is wrong.
 
     Args:
         decoded: tokens (N, A), without <sos>.
-        targets: tokens (N, B), without <sos>, each with an <eos>.
+        targets: tokens (N, B), without <sos>, each row with an <eos>.
 
     Raises:
         ValueError: there are no rows, or not as many of one as of the other.
     """
-    # TODO: [write: what exact_match has to do, in one line]
+    # TODO: refuse no rows; the share of rows that are right up to and including <eos>
     raise NotImplementedError("Step 3: exact_match")
 
 
@@ -283,8 +309,9 @@ def train_images(
     """Trains a network on images, and measures it on others after each epoch.
 
     Parameters of four dimensions, and all images that the model is given, are in channels_last memory format. The model
-    runs under autocast in `dtype` (float32 without), in training and in measuring. Images, parameters and batch norm's
-    statistics stay float32 themselves. The loss is cross entropy in float32, also of half logits.
+    runs under autocast in `dtype` (float32 without, also in a region of the caller's), in training and in measuring.
+    Images, parameters and batch norm's statistics stay float32 themselves. The loss is cross entropy in float32, also
+    of half logits.
 
     Each batch of `train` is a step, in order. All modules are in train mode, and gradients that were there before have
     no part. A step whose gradients have an inf or nan is skipped, in every dtype. float16 trains with a loss scale: a
@@ -366,12 +393,12 @@ def fine_tune(
     with as many steps in total as there are batches.
 
     Each batch is a step, in order. All modules are in train mode, and gradients that were there before have no part.
-    The model runs under autocast in `dtype` (float32 without) and keeps its parameters in float32; the loss is cross
-    entropy in float32, also of half logits. The true gradients of all trained parameters together are clipped to the
-    2-norm `max_grad_norm`; parameters that take no part in the loss have no gradient, and stay as they are. A step
-    whose gradients have an inf or nan is skipped, in every dtype: weights and learning rate stay as they are, and its
-    loss is in the result. float16 trains with a loss scale: a GradScaler as PyTorch makes it, whose scale begins at
-    65536. Other dtypes have none.
+    The model runs under autocast in `dtype` (float32 without, also in a region of the caller's) and keeps its
+    parameters in float32; the loss is cross entropy in float32, also of half logits. The true gradients of all trained
+    parameters together are clipped to the 2-norm `max_grad_norm`; parameters that take no part in the loss have no
+    gradient, and stay as they are. A step whose gradients have an inf or nan is skipped, in every dtype: weights and
+    learning rate stay as they are, and its loss is in the result. float16 trains with a loss scale: a GradScaler as
+    PyTorch makes it, whose scale begins at 65536. Other dtypes have none.
 
     Args:
         model: called as `model(inputs)`, gives logits (n, classes); float32 parameters.

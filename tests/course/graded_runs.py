@@ -1,4 +1,4 @@
-"""Runs the graded suite of Lab 04 as a person would, in processes forked from one that has imported everything.
+"""Runs graded suites, by default Lab 04's, as a person would, in processes forked from one that has imported all.
 
 `python graded_runs.py` reads a request a line and answers each with a line: so a run costs what its tests cost, and not
 the seconds that importing torch takes.
@@ -44,16 +44,17 @@ class Grader:
     def __call__(
         self,
         *options: object,
+        suite: Path = SUITE,
         tests: tuple[str, ...] = (),
         timeout: float | None = None,
         loading: float | None = None,
     ) -> Ran:
-        """pytest with `options` on the suite, or on some of its `tests`.
+        """pytest with `options` on a suite, or on some of its `tests`.
 
         `timeout` (s) replaces the lab's limits of a test, `loading` (s) that of importing a lab file.
         """
-        suite = [f"{SUITE}::{test}" for test in tests] or [str(SUITE)]
-        request = {"arguments": [*OPTIONS, *suite, *map(str, options)], "timeout": timeout, "loading": loading}
+        chosen = [f"{suite}::{test}" for test in tests] or [str(suite)]
+        request = {"arguments": [*OPTIONS, *chosen, *map(str, options)], "timeout": timeout, "loading": loading}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return Ran(**json.loads(self.process.stdout.readline()))
@@ -75,7 +76,9 @@ def serve() -> None:
     from labkit.course.manifest import Lab
     from labkit.judge import graded
     from labkit.observe.child import run_forked
+    from labkit.observe.ranks import import_for_ranks
 
+    import_for_ranks()  # torch imports it late: with the first optimizer, with the first sharded layer
     with TemporaryDirectory(prefix="labkit-graded-runs-") as folder:
         scratch = Path(folder)
         for line in sys.stdin:

@@ -110,8 +110,10 @@ def start_another(and_then: Callable[[], object]) -> Callable[[int], None]:
 def test_job_over_the_limit_is_killed_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "TIME_LIMIT", 3.0)
     seen = outputs(start_another(lambda: time.sleep(600)), 1, tmp_path)
-    assert len(seen[0].split()) == 2
-    assert all(ends(int(pid)) for pid in seen[0].split())
+    pids, _, says = seen[0].partition("\n")
+    assert says == "ended at its limit of 3 s\n"
+    assert len(pids.split()) == 2
+    assert all(ends(int(pid)) for pid in pids.split())
 
 
 def test_job_that_ignores_signals_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +124,7 @@ def test_job_that_ignores_signals_is_killed(tmp_path: Path, monkeypatch: pytest.
             time.sleep(1)
 
     monkeypatch.setattr(child, "TIME_LIMIT", 0.3)
-    assert outputs(job, 1, tmp_path) == {0: ""}
+    assert outputs(job, 1, tmp_path) == {0: "\nended at its limit of 0.3 s\n"}
 
 
 def test_job_that_ends_leaves_no_process_behind(tmp_path: Path) -> None:

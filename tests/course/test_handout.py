@@ -11,9 +11,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from graded_runs import Grader, grader
 from msgspec import structs
 from page_checks import ENVIRONMENT, ROOT, Block, load
 from small_course import small_course
@@ -43,13 +45,19 @@ def test_table_of_steps_is_up_to_date(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("lab", "block"), RUNS, ids=lambda part: f"line {part.line}" if type(part) is Block else part.name
 )
-def test_shown_run_is_true(lab: Lab, block: Block, tmp_path: Path) -> None:
+def test_shown_run_is_true(lab: Lab, block: Block, tmp_path: Path, grade: Grader) -> None:
     command, _, shown = block.text.partition("\n")
-    printed = run(lab, command.removeprefix("$ "), block.mark, tmp_path)
+    printed = run(lab, command.removeprefix("$ "), block.mark, tmp_path, grade)
     assert alike(shown, printed), f"line {block.line} shows\n{shown}\nbut this was printed\n{printed}"
 
 
-def run(lab: Lab, command: str, author: str, folder: Path) -> str:
+@pytest.fixture(scope="module")
+def grade() -> Iterator[Grader]:
+    with grader() as running:
+        yield running
+
+
+def run(lab: Lab, command: str, author: str, folder: Path, grade: Grader) -> str:
     """What `command` of a handout prints with the file of `author` in the place of the student's, here in `folder`."""
     source = lab.paths.skeleton if author == "skeleton" else lab.paths.solution
     file = folder / f"{lab.stem}.py"
@@ -57,29 +65,22 @@ def run(lab: Lab, command: str, author: str, folder: Path) -> str:
     program, *words = shlex.split(command)
     if program == "make":
         assert words[0] == f"test-{lab.name}"
-        arguments = [
-            "-m",
-            "pytest",
-            "-q",
-            "--no-header",
-            "-p",
-            "no:cacheprovider",
-            str(lab.paths.suite.relative_to(ROOT)),
-        ]
-        arguments += ["--impl", str(folder)]
+        options: list[object] = ["--impl", folder]
         if author not in ("skeleton", "solutions"):
             (mistake,) = lab.paths.mistakes.glob(f"*/{author}.py")
-            arguments += ["--overlay", str(mistake)]
+            options += ["--overlay", mistake]
         for word in words[1:]:
             name, _, value = word.partition("=")
-            arguments += [f"--{name.lower()}", value]
+            options += [f"--{name.lower()}", value]
+        printed = grade(*options, suite=lab.paths.suite).out
     else:
         assert (program, words[0]) == ("python", f"src/{lab.stem}.py")
-        arguments = [str(file), *words[1:]]
-    ran = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=100
-    )
-    return (ran.stdout + ran.stderr).replace(str(file), f"src/{lab.stem}.py").replace(f" IMPL={folder}", "")
+        ran = subprocess.run(
+            [sys.executable, str(file), *words[1:]],
+            capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=100,
+        )  # fmt: skip
+        printed = ran.stdout + ran.stderr
+    return printed.replace(str(file), f"src/{lab.stem}.py").replace(f" IMPL={folder}", "")
 
 
 def alike(shown: str, printed: str) -> bool:

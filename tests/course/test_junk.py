@@ -3,6 +3,7 @@
 import torch
 
 from labkit.observe import values
+from labkit.observe.values import Raised
 from labkit.proof import junk
 
 REPLY = values.encode([{"a": [1.0, None], "b": torch.ones(2)}, 3])
@@ -35,3 +36,5 @@ def test_two_dozen_kinds_of_junk_cross() -> None:
     assert len(junk.encoded(junk.WHOLE)) >= 24
     assert set(junk.IN_A_LEAF) <= junk.WHOLE.keys()
     assert junk._same(*[junk.encoded({"nan": float("nan")})] * 2)
+    one, *others = junk.encoded({text: Raised(*text.split(":")) for text in ("A:x", "A:y", "B:x")}).values()
+    assert [junk._same(one, other) for other in others] == [True, False]

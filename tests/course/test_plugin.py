@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -321,6 +322,18 @@ def test_ways_to_end_python(grade: Grader, student, tmp_path: Path, body: str, s
     records = {record["id"]: record for record in json.loads(path.read_text())["records"]}
     assert f"1 {records[one]['state']}" == state and records[other]["state"] == "passed"
     assert shown in records[one]["got"] or shown in ran.out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which processes a child has left")
+@pytest.mark.parametrize("after", ["while True: pass", "return 1.0"], ids=["hangs", "returns"])
+def test_what_the_code_starts_ends_with_it(grade: Grader, student, tmp_path: Path, after: str) -> None:
+    """Also what has left its session."""
+    started = tmp_path / "started"
+    body = "import pathlib, subprocess\n    left = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+    body += f"    pathlib.Path({str(started)!r}).write_text(str(left.pid))\n    {after}"
+    grade("--impl", student(softmax_that(body)), tests=ONE_TEST[:1], timeout=1.0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
 
 
 @pytest.mark.parametrize("line", ["while True: pass", ETERNAL])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from page_checks import ENVIRONMENT
 from small_course import BOTH_STEPS, Course, small_course
 
@@ -199,6 +200,10 @@ def test_the_cheapest_known_test_is_chosen(tiny: Lab) -> None:
     assert choice.cheapest(Answer("new", "mistake", step=2), 0) == Job(
         Answer("new", "mistake", step=2), 0, (HALVE,), until_lost=True
     )
+    waits = Misconception("waits", "says", (1,), {DOUBLE: "x = 1", HALVE: "rank # gave no answer within # s"})
+    one_step = structs.replace(tiny, behaviours=tuple(structs.replace(one, step=1) for one in tiny.behaviours))
+    slow_but_ends = Choice(one_step, graded(SOLUTION), (), [waits]).cheapest(Answer("waits", "mistake", step=1), 0)
+    assert slow_but_ends.tests == (DOUBLE,)
     assert choice.whole(Answer("right", "alternative", step=1), 0).tests == (DOUBLE, HALVE)
     assert choice.whole(Answer("wrong", "mistake", step=1), 0).tests == (DOUBLE,)
 

@@ -1,5 +1,6 @@
 """Reads `labs/*/lab.toml`, the one place that has a lab's steps, points, hints and reading."""
 
+import functools
 import tomllib
 from pathlib import Path
 
@@ -68,6 +69,12 @@ def find(name: str, root: Path = ROOT) -> Lab:
     raise LabError(f"there is no lab {name!r}; there is {', '.join(names) or 'none'}")
 
 
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str) -> dict[str, object]:
+    """Nobody may change it. A proof grades a thousand answers, and asks for the lab each time."""
+    return tomllib.loads(text)
+
+
 def manifests(root: Path) -> list[Path]:
     """Where the manifests of all labs below `root` are; none is read."""
     return sorted(root.glob("labs/*/lab.toml"))
@@ -75,7 +82,7 @@ def manifests(root: Path) -> list[Path]:
 
 def _parse(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LabError(f"{path}: cannot be read ({error.strerror}); make the file, or its permissions, right") from None
     except tomllib.TOMLDecodeError as error:

@@ -40,7 +40,7 @@ class GradedSuite:
         self.labs: dict[str, Lab] = {}
         self.paths: dict[str, Path] = {}
         self.ranks: dict[str, Shape] = {}  # of labs that need some: those that are needed first
-        self.fingerprints: dict[str, progress.Fingerprint] = {}
+        self.fingerprints: dict[str, progress.Fingerprint] = {}  # of labs whose student's file is tested
         self.observers: dict[str, Observer] = {}
         self.servers: dict[str, RankServer] = {}
         self.cases: Counter[str] = Counter()  # behaviour -> its tests that have been chosen
@@ -59,7 +59,8 @@ class GradedSuite:
         """Takes the lab up, whose tests are `chosen`; its file is not read yet. Raises LabError if there is none."""
         causes.of_lab(lab)  # a file of causes that is wrong is said before anything runs
         path = implementation_path(self.option.impl, lab.stem, ROOT)
-        self.fingerprints[lab.stem] = progress.fingerprint(lab)
+        if path == lab.paths.student.resolve():
+            self.fingerprints[lab.stem] = progress.fingerprint(lab)
         self.labs[lab.stem], self.paths[lab.stem] = lab, path
         self.cases.update(item.stash[BEHAVIOUR].id for item in chosen)
         steps = [lab.step(number) for number in sorted({item.stash[BEHAVIOUR].step for item in chosen})]
@@ -139,7 +140,7 @@ class GradedSuite:
         if option.seed != "0" or option.device != "cpu" or option.overlay or self.replayed is not None:
             return
         for lab in self.labs.values():
-            if self.paths[lab.stem] == lab.paths.student.resolve():
+            if lab.stem in self.fingerprints:
                 own = [record for record in self.records if record.lab == lab.name]
                 verdicts = [record for record in own if record.state != State.GRADER_ERROR]
                 progress.remember(lab, self.fingerprints[lab.stem], verdicts)

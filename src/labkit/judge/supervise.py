@@ -6,6 +6,7 @@ submission itself.
 """
 
 import json
+import os
 import signal
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from labkit.course.errors import LabError
+from labkit.course.processes import adopt_orphans, children_of, end_children
 from labkit.course.records import Record, State
 from labkit.judge import graded, verdicts
 from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite, labs_that_run
@@ -55,6 +57,7 @@ class Supervisor:
         """Raises LabError if a lab file cannot be imported, and what pytest's own loop raises to stop."""
         if self.suite.ranks:
             import_for_ranks()  # here, not in the child and in its server of ranks
+        adopt_orphans()
         with TemporaryDirectory(prefix="labkit-run-") as folder:
             while self.left:
                 self._one_child(Path(folder, "stack"))
@@ -62,6 +65,7 @@ class Supervisor:
     def _one_child(self, stack: Path) -> None:
         """One child: for all tests that are left, or until one of them ends it, or none of its step need be run."""
         stack.unlink(missing_ok=True)
+        before = children_of(os.getpid())
         ours, theirs = Channel.pair(LONGEST)
         close = (ours.fileno(),)
         setting = Setting(stack=stack, signal=self.where, group=False, bound=signal.SIGKILL, close=close)
@@ -77,6 +81,7 @@ class Supervisor:
         finally:
             child.kill()
             ours.close()
+            end_children(kept=before)  # what the code under test had started
 
     def _events(self, channel: Channel, child: Child) -> Iterator[dict]:
         """What the child says, until it has no more to say or is ended."""

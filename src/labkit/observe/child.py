@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.course.loading import line_in_stack
-from labkit.course.processes import end_with, kill_group, usable_cores
+from labkit.course.processes import children_of, end_with, kill_group, usable_cores
 
 TIME_LIMIT = 300.0  # seconds for one job of `run_forked`
 WHERE = 3.0  # seconds for a child to write down where it is
@@ -102,7 +102,7 @@ class Child:
         """Whether it still runs after `seconds` at most."""
         end = time.monotonic() + seconds
         while self.poll() and time.monotonic() < end:
-            time.sleep(0.01)
+            time.sleep(0.001)
         return self.code is None
 
     def kill(self) -> None:
@@ -122,7 +122,7 @@ class Child:
         """
         if self.code is not None or self.setting.stack is None or not self.setting.stack.exists():
             return None
-        for pid in (_children(self.pid) if below else []) or [self.pid]:
+        for pid in (children_of(self.pid) if below else []) or [self.pid]:
             with suppress(ProcessLookupError):
                 os.kill(pid, self.setting.signal)
         end = time.monotonic() + WHERE
@@ -144,11 +144,6 @@ class Child:
             kill_group(self.pid)
 
 
-def _children(pid: int) -> list[int]:
-    """Its children, where the system says so (Linux)."""
-    return [int(child) for child in _read(Path(f"/proc/{pid}/task/{pid}/children")).split()]
-
-
 def line_text(path: Path, found: tuple[int, str] | None) -> str:
     """A place as `Answer.where` has it: "line 12: text"; "" for None."""
     return f"line {found[0]}: {linecache.getline(str(path), found[0]).strip()}" if found else ""
@@ -166,9 +161,9 @@ def run_forked(
     job: Callable[[int], object], count: int, scratch: Path, limit: float | None = None
 ) -> Iterator[tuple[int, str]]:
     """Runs `job(0)` to `job(count - 1)` on all cores, a forked child each; yields each number with what it printed,
-    as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`, is killed.
+    as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`, is killed, and its text says so last.
     """
-    workers, waiting = usable_cores(), list(range(count))
+    workers, waiting, seconds = usable_cores(), list(range(count)), limit or TIME_LIMIT
     outputs = [scratch / f"output-{index}" for index in range(count)]
     running: dict[int, tuple[Child, float]] = {}
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
@@ -177,14 +172,15 @@ def run_forked(
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
                 child = Child.fork(functools.partial(_do, job, index), Setting(output=outputs[index]))
-                running[index] = (child, time.monotonic() + (limit or TIME_LIMIT))
+                running[index] = (child, time.monotonic() + seconds)
             for index, (child, deadline) in list(running.items()):
                 if child.poll():
                     if time.monotonic() > deadline:
                         child.kill()
                     continue
                 del running[index]
-                text = child.output
+                late = child.code == -signal.SIGKILL and time.monotonic() > deadline
+                text = child.output + f"\nended at its limit of {seconds:g} s\n" * late
                 outputs[index].unlink(missing_ok=True)
                 yield index, text
             time.sleep(0.01)

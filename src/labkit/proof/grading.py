@@ -173,6 +173,9 @@ def _run(session: pytest.Session, items: list[pytest.Item], job: Job, report: Pa
     try:
         with contextlib.suppress(session.Failed):  # of `until_lost`
             config.hook.pytest_runtestloop(session=session)
-        config.hook.pytest_sessionfinish(session=session, exitstatus=0)
+        # The terminal, which has nobody to show it to, would also make the summary.
+        without = [config.pluginmanager.get_plugin("terminalreporter")]
+        finish = config.pluginmanager.subset_hook_caller("pytest_sessionfinish", without)
+        finish(session=session, exitstatus=0)
     except pytest.UsageError as error:  # its file cannot be loaded
         write_json(report, {"error": str(error)})

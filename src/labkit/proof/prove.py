@@ -38,9 +38,9 @@ def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda g
     """Grades the solution, the stub, a replay, junk and the bank, in parallel on all cores.
 
     Under the first seed a mistake meets the tests of its step, an alternative those of its step and of later ones,
-    whose functions may call it. Under later seeds the first test that a mistake fails is enough. A quick `check` puts
-    to each mistake the cheapest test that is known to catch it, and to an alternative those of its own step; it feeds
-    no junk.
+    whose functions may call it. Under later seeds the first test that a mistake fails is enough, and an alternative
+    meets the tests of its own step. So it does in a quick `check`, which puts to each mistake the cheapest test that is
+    known to catch it; it feeds no junk.
     """
     bank, written, first = read_bank(lab), _written(lab, check), seeds[0]
     every = tuple(behaviour.id for behaviour in lab.behaviours)
@@ -120,19 +120,22 @@ class Choice:
         return Job(answer, seed, later if right else self.own(answer))
 
     def until_lost(self, answer: Answer, seed: int) -> Job:
-        """A mistake meets those tests first that it is known to lose, the cheap ones before the dear."""
+        """A mistake meets those tests first that it is known to lose, the cheap ones before the dear; an alternative
+        all of its step.
+        """
         if answer.kind == "alternative":
-            return self.whole(answer, seed)
+            return Job(answer, seed, self.own(answer))
         known = self.fails.get(answer.name, ())
         first = sorted(self.own(answer), key=lambda test: (test not in known, self.seconds[test]))
         return Job(answer, seed, tuple(first), until_lost=True)
 
     def cheapest(self, answer: Answer, seed: int) -> Job:
-        """The cheapest test that a mistake is known to lose; for an alternative or a new mistake, its step's tests."""
-        if answer.kind == "alternative":
-            return Job(answer, seed, self.own(answer))
-        known = [test for test in self.own(answer) if test in self.fails.get(answer.name, ())]
-        cheapest = sorted(known, key=self.seconds.__getitem__)[:1]
+        """The cheapest test that a mistake is known to lose, one in which it waits for its limit only if there is no
+        other; for an alternative or a new mistake, its step's tests.
+        """
+        fails = self.fails.get(answer.name, {})
+        known = [test for test in self.own(answer) if test in fails]
+        cheapest = sorted(known, key=lambda test: ("no answer" in fails[test], self.seconds[test]))[:1]
         return Job(answer, seed, tuple(cheapest)) if cheapest else self.until_lost(answer, seed)
 
 

@@ -91,7 +91,7 @@ def write_report(
     path = folder / (f"{lab.name}.html" if file == lab.paths.student else f"{lab.name}-{file.parent.name}.html")
     make_folder(folder, "--out")
     check_writable(path, "--out")
-    say(f"testing {shown(file, ROOT)}")
+    say(f"testing {shown(file, ROOT)}{', then measuring: some minutes in all' if parts else ''}")
     records = graded(lab, file)
     if failure:
         say(failure)

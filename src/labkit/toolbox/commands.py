@@ -26,7 +26,7 @@ def run(lab: str, nproc: int, impl: str, port: int | None, options: tuple[str, .
     if kit(found, "commands") is None:
         raise LabError(f"{found.name} has no command line; make test-{found.name} tests it")
     if nproc == 1 and port is None and "--strategy" not in " ".join(options):
-        sys.exit(subprocess.run([sys.executable, str(file), *options]).returncode)
+        sys.exit(_ended([sys.executable, str(file), *options]))
     from labkit.toolbox.launch import launch
 
     try:
@@ -35,6 +35,16 @@ def run(lab: str, nproc: int, impl: str, port: int | None, options: tuple[str, .
         if str(error):
             click.echo(str(error), err=True)
         sys.exit(error.exit_code)
+
+
+def _ended(command: list[str]) -> int:
+    """Runs a command to its end. Ctrl-C reaches it too: it may have something to save, and ends by itself."""
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 @click.command()

@@ -86,13 +86,14 @@ def train(
     old: list | None = None,
     modes: list | None = None,
     second: float = 1.0,
+    around: torch.dtype = torch.float32,
 ) -> dict:
     """`train_images` on a TinyNetwork with these weights, or on a model that gives the logits of `table`.
 
     SGD; `rates` has the learning rate of each epoch, and one more for after the last; all parameters but the first are
     in a second group, whose rate is `second` times as high. `old` are gradients that the parameters have before,
-    `modes` the modes of the modules before. The report has what `report` names; "runs" is what `runs` names of each run
-    of the model.
+    `modes` the modes of the modules before, `around` the dtype of a region of autocast around the call. The report has
+    what `report` names; "runs" is what `runs` names of each run of the model.
     """
     model: Noting = TinyNetwork(weights, spoils) if table is None else Given(table, spoils)
     parameters = list(model.parameters())
@@ -103,7 +104,8 @@ def train(
         parameter.grad = gradient.clone()
     for module, mode in zip(model.modules(), modes or (), strict=bool(modes)):
         module.training = mode
-    history = lab.train_images(model, _pairs(train), _pairs(test), optimizer, scheduler, dtype, len(rates) - 1)
+    with torch.autocast(train[0][1].device.type, dtype=around, enabled=around != torch.float32):
+        history = lab.train_images(model, _pairs(train), _pairs(test), optimizer, scheduler, dtype, len(rates) - 1)
     everything = {
         "history": history,
         "runs": selected(model.runs, list(runs)),

@@ -92,24 +92,31 @@ def tune(
     frozen: list | None = None,
     already_frozen: tuple = (),
     settings: dict | None = None,
+    tied: str | None = None,
+    around: torch.dtype = torch.float32,
 ) -> dict:
     """`fine_tune` on a TinyReader with these weights, or on a model that gives the logits of `table`.
 
     `old` are gradients that parameters have before, by name, `modes` the modes of the modules before; the parameters
-    named in `already_frozen` require no gradient. `settings` are other arguments. The report has what `report` names;
-    "runs" is what `runs` names of each run of the model.
+    named in `already_frozen` require no gradient. `settings` are other arguments. A module called "tied" has the
+    parameter of the name `tied` too. `around` is the dtype of a region of autocast around the call, float32: without
+    one. The report has what `report` names; "runs" is what `runs` names of each run of the model.
     """
     model: Noting = TinyReader(weights, spoils) if table is None else Given(table, spoils)
     _prepare(model, old or {}, already_frozen)
     for module, mode in zip(model.modules(), modes or (), strict=bool(modes)):
         module.training = mode
     given = (settings or {}) | ({} if frozen is None else {"frozen": tuple(frozen)})
-    losses = lab.fine_tune(model, [(inputs, labels) for inputs, labels in batches], dtype, lr, warmup, **given)
+    if tied is not None:
+        model.tied = nn.Module()
+        model.tied.weight = model.get_parameter(tied)
+    with torch.autocast(batches[0][1].device.type, dtype=around, enabled=around != torch.float32):
+        losses = lab.fine_tune(model, [(inputs, labels) for inputs, labels in batches], dtype, lr, warmup, **given)
     everything = {
         "losses": losses,
         "runs": selected(model.runs, list(runs)),
         "moved": moved(model),
-        "state": dict(model.state_dict()),
+        "state": {name: value for name, value in model.state_dict().items() if not name.startswith("tied")},
         "trained": sorted(name for name, parameter in model.named_parameters() if parameter.requires_grad),
     }
     return {name: everything[name] for name in report}

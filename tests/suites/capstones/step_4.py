@@ -152,8 +152,10 @@ def test_images_scheduler_moves_once_an_epoch(observe, draw):
     expect(seen["lr"], "learning rate after the last epoch").equals(rates[-1], why)
 
 
-def _runs(observe, draw, dtype: torch.dtype, items: list, of_model: bool = False) -> tuple[list, list, dict]:
-    """Two epochs on two batches, measured on two; the tags of all of them.
+def _runs(
+    observe, draw, dtype: torch.dtype, items: list, around: torch.dtype = torch.float32, of_model: bool = False
+) -> tuple[list, list, dict]:
+    """Two epochs on two batches, measured on two, in a region of autocast; the tags of all of them.
 
     `of_model` is whether the model itself is in train mode before; for its modules that is drawn.
     """
@@ -161,19 +163,19 @@ def _runs(observe, draw, dtype: torch.dtype, items: list, of_model: bool = False
     train, test = (drawn_batches(draw, drawn_sizes(draw, 2, low=3)) for _ in range(2))
     seen = observe(
         scenarios.train, weights=weights, train=train, test=test, rates=[0.001] * 3, dtype=dtype, runs=items,
-        modes=[of_model, *draw.pattern(NETWORK - 1, share=0.5)], report=["runs", "training"],
+        modes=[of_model, *draw.pattern(NETWORK - 1, share=0.5)], around=around, report=["runs", "training"],
     )  # fmt: skip
     return tags(train), tags(test), seen
 
 
 def test_images_run_under_autocast(observe, draw):
     """Training and measuring run under autocast in dtype, float32 without; images and parameters stay float32."""
-    for dtype in draw.shuffled(DTYPES):
-        train, test, seen = _runs(observe, draw, dtype, ["autocast", "inputs", "parameters"])
+    for dtype, around in zip(draw.shuffled(DTYPES), draw.shuffled(DTYPES[1:] * 2), strict=False):
+        train, test, seen = _runs(observe, draw, dtype, ["autocast", "inputs", "parameters"], around)
         found = [[tag, autocast, inputs[0], [one[0] for one in parameters]]
                  for tag, autocast, inputs, parameters in seen["runs"]]  # fmt: skip
         expected = [[tag, dtype, torch.float32, [torch.float32] * 5] for tag in (train + test) * 2]
-        why = "every run of the model is under torch.autocast(..., dtype=dtype), except for float32"
+        why = "every run of the model is in a region of its own: for float32 a disabled one, also inside of another"
         expect(found, "runs: [first pixel, autocast, images, parameters]").equals(expected, why)
 
 
@@ -191,7 +193,7 @@ def test_images_are_channels_last(observe, draw):
 def test_images_train_in_train_mode_and_measure_in_eval_mode(observe, draw):
     """All modules are in train mode in training and at the end, in eval mode and without gradients in measuring."""
     for dtype, of_model in zip(DTYPES[:2], draw.shuffled((True, False)), strict=True):
-        train, test, seen = _runs(observe, draw, dtype, ["training", "grad"], of_model)
+        train, test, seen = _runs(observe, draw, dtype, ["training", "grad"], of_model=of_model)
         epoch = [[tag, [True] * NETWORK, True] for tag in train] + [[tag, [False] * NETWORK, False] for tag in test]
         why = "model.train() before the batches of every epoch, model.eval() and no_grad before measuring"
         expect(seen["runs"], "runs: [first pixel, training, gradients?]").equals(epoch * 2, why)
@@ -268,8 +270,8 @@ def test_images_overflow_skips_its_step(observe, draw):
         bad = [list(of_batch) for of_batch in zip(*patterns, strict=True)]
         spoils = [[tag, [draw.integer(1, 3) if one else 0 for one in of_batch]]
                   for tag, of_batch in zip(tags(train), bad, strict=True)]  # fmt: skip
-        # a network of drawn weights may overflow in float16 by itself; logits of a table do not
-        known = dtype == torch.float16
+        # In 16 bits a network of drawn weights may overflow by itself, and batch norm of few numbers goes its own way.
+        known = dtype != torch.float32
         model = {"table": drawn_table(draw, [*train, *test])} if known else {"weights": weights}
         rates = [0.3] * (epochs + 1)
         seen = observe(
@@ -283,8 +285,7 @@ def test_images_overflow_skips_its_step(observe, draw):
         for one, pattern, loss in zip(seen["history"], patterns, run.losses, strict=True):
             expect(one["skipped"], f"skipped, {dtype}").close_to(pattern.count(True), EXACT, why)
             if not known:
-                tolerance = FLOAT32 if dtype == torch.float32 else BFLOAT16
-                expect(one["loss"], f"loss, {dtype}").close_to(loss, tolerance, "skipped steps count in the loss too")
+                expect(one["loss"], f"loss, {dtype}").close_to(loss, FLOAT32, "skipped steps count in the loss too")
         if dtype == torch.float32:
             expect_state(seen["state"], run.states[-1], "after training", why, FLOAT32)
 

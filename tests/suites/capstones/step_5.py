@@ -224,18 +224,32 @@ def test_fine_tuning_freezes_modules(observe, draw):
         expect_state(seen["state"], run.state, f"after training {what}", why, FLOAT32)
 
 
+def test_fine_tuning_freezes_shared_parameters(observe, draw):
+    """A parameter that a module in frozen shares with another module stays as it is."""
+    for name in draw.shuffled(("words.weight", "layer1.0.weight", "layer10.weight", "head.weight")):
+        weights, batches = drawn_weights(draw), drawn_batches(draw, 3)
+        seen = observe(
+            scenarios.tune, weights=weights, batches=batches, lr=0.1, warmup=1, frozen=["tied"], tied=name,
+            report=["state", "trained"],
+        )  # fmt: skip
+        run, what = Run(weights, batches, 0.1, 1, frozen=(name,)), f"with {name} also that of a frozen module"
+        why = "named_parameters() has a shared parameter under its first name only: go through the module's own"
+        expect(seen["trained"], f"parameters with requires_grad {what}").equals(sorted(set(weights) - {name}), why)
+        expect_state(seen["state"], run.state, f"after training {what}", why, FLOAT32)
+
+
 def test_fine_tuning_runs_under_autocast(observe, draw):
     """Each batch runs through the model once, under autocast in dtype, float32 without; parameters stay float32."""
-    for dtype in draw.shuffled(DTYPES):
+    for dtype, around in zip(draw.shuffled(DTYPES), draw.shuffled(DTYPES[1:] * 2), strict=False):
         weights, batches = drawn_weights(draw), drawn_batches(draw, 6)
         seen = observe(
-            scenarios.tune, weights=weights, batches=batches, lr=1e-4, warmup=1, dtype=dtype,
+            scenarios.tune, weights=weights, batches=batches, lr=1e-4, warmup=1, dtype=dtype, around=around,
             runs=["autocast", "grad", "inputs", "parameters"], report=["runs", "state"],
         )  # fmt: skip
         found = [[tag, autocast, grad, inputs[0], [one[0] for one in parameters]]
                  for tag, autocast, grad, inputs, parameters in seen["runs"]]  # fmt: skip
         expected = [[tag, dtype, True, torch.int64, [torch.float32] * 11] for tag in tags(batches)]
-        why = "the forward is under torch.autocast(..., dtype=dtype), except for float32"
+        why = "the forward is in a region of its own: for float32 a disabled one, also inside of another"
         expect(found, "runs: [first token, autocast, gradients?, tokens, parameters]").equals(expected, why)
 
 

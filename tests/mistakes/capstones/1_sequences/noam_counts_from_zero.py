@@ -1,0 +1,7 @@
+"""`noam` takes the first step for number 0, and adds 1."""
+
+
+def noam(step, d_model, warmup, factor=1.0):
+    if min(step, d_model, warmup) < 1:
+        raise ValueError("step, d_model and warmup must be at least 1")
+    return factor * d_model**-0.5 * min((step + 1) ** -0.5, (step + 1) * warmup**-1.5)

@@ -1,0 +1,7 @@
+"""`noam` leaves out d_model."""
+
+
+def noam(step, d_model, warmup, factor=1.0):
+    if min(step, d_model, warmup) < 1:
+        raise ValueError("step, d_model and warmup must be at least 1")
+    return factor * min(step**-0.5, step * warmup**-1.5)

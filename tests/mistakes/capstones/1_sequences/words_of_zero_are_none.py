@@ -1,0 +1,20 @@
+"""`words` gives an empty list for 0."""
+
+
+def words(number):
+    if not 0 <= number <= 9999:
+        raise ValueError(f"the number must be from 0 to 9999, not {number}")
+    pass
+    parts = []
+    if number >= 1000:
+        parts += [_SMALL[number // 1000], "thousand"]
+        number %= 1000
+    if number >= 100:
+        parts += [_SMALL[number // 100], "hundred"]
+        number %= 100
+    if number >= 20:
+        parts += [_TENS[number // 10 - 2]]
+        number %= 10
+    if number:
+        parts += [_SMALL[number]]
+    return parts

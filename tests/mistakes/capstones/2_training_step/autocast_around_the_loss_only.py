@@ -1,0 +1,14 @@
+"""the region is around the loss, and the model runs outside of it."""
+
+
+def train_step(model, batch, optimizer, scheduler, scaler, dtype, max_grad_norm):
+    source, target = batch
+    model.train()
+    optimizer.zero_grad()
+    logits = model(source, target[:, :-1])
+    with torch.autocast(source.device.type, dtype=dtype, enabled=dtype != torch.float32):
+        loss = sequence_loss(logits, target[:, 1:])
+    stepped = _backward_and_step(loss, optimizer, scaler, max_grad_norm)
+    if stepped:
+        scheduler.step()
+    return loss.item(), stepped

@@ -1,0 +1,14 @@
+"""the region is on whenever the scaler is enabled."""
+
+
+def train_step(model, batch, optimizer, scheduler, scaler, dtype, max_grad_norm):
+    source, target = batch
+    model.train()
+    optimizer.zero_grad()
+    half = dtype if dtype != torch.float32 else torch.bfloat16
+    with torch.autocast(source.device.type, dtype=half, enabled=scaler.is_enabled()):
+        loss = sequence_loss(model(source, target[:, :-1]), target[:, 1:])
+    stepped = _backward_and_step(loss, optimizer, scaler, max_grad_norm)
+    if stepped:
+        scheduler.step()
+    return loss.item(), stepped

@@ -1,0 +1,14 @@
+"""a new scaler is made in each call, and the one that is passed is not used."""
+
+
+def train_step(model, batch, optimizer, scheduler, scaler, dtype, max_grad_norm):
+    source, target = batch
+    model.train()
+    optimizer.zero_grad()
+    with torch.autocast(source.device.type, dtype=dtype, enabled=dtype != torch.float32):
+        loss = sequence_loss(model(source, target[:, :-1]), target[:, 1:])
+    own = GradScaler(source.device.type, enabled=scaler.is_enabled())
+    stepped = _backward_and_step(loss, optimizer, own, max_grad_norm)
+    if stepped:
+        scheduler.step()
+    return loss.item(), stepped

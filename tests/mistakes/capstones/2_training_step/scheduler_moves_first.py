@@ -1,0 +1,12 @@
+"""the rate of the next step is set before the optimizer steps, so that the first rate is never used."""
+
+
+def train_step(model, batch, optimizer, scheduler, scaler, dtype, max_grad_norm):
+    source, target = batch
+    model.train()
+    optimizer.zero_grad()
+    with torch.autocast(source.device.type, dtype=dtype, enabled=dtype != torch.float32):
+        loss = sequence_loss(model(source, target[:, :-1]), target[:, 1:])
+    scheduler.step()
+    stepped = _backward_and_step(loss, optimizer, scaler, max_grad_norm)
+    return loss.item(), stepped

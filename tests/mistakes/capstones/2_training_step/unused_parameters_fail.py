@@ -1,0 +1,19 @@
+"""a parameter without a gradient makes the check fail."""
+
+
+def train_step(model, batch, optimizer, scheduler, scaler, dtype, max_grad_norm):
+    source, target = batch
+    model.train()
+    optimizer.zero_grad()
+    with torch.autocast(source.device.type, dtype=dtype, enabled=dtype != torch.float32):
+        loss = sequence_loss(model(source, target[:, :-1]), target[:, 1:])
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], max_grad_norm)
+    stepped = all(bool(torch.isfinite(p.grad).all()) for p in model.parameters())
+    if stepped:
+        scaler.step(optimizer)
+    scaler.update()
+    if stepped:
+        scheduler.step()
+    return loss.item(), stepped

@@ -1,0 +1,8 @@
+"""the share of wrong rows is given."""
+
+
+def exact_match(decoded, targets):
+    if len(decoded) != len(targets) or len(targets) == 0:
+        raise ValueError("as many rows are needed of both, and at least one")
+    wrong = sum(_sentence(a) != _sentence(b) for a, b in zip(decoded.tolist(), targets.tolist()))
+    return wrong / len(targets)
