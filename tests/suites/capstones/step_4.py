@@ -293,9 +293,9 @@ def test_images_overflow_skips_its_step(observe, draw):
 def test_images_scale_the_loss_in_float16_alone(observe, draw):
     """What goes backward in float16 is the loss times a scale that begins at 65536 and lives as long as training."""
     for dtype in draw.shuffled(DTYPES):
-        train = drawn_batches(draw, draw.shuffled(range(3, 9))[:3])
+        train = drawn_batches(draw, draw.shuffled(range(3, 9))[:4])
         table = drawn_table(draw, train)
-        patterns = [draw.pattern(3) for _ in range(2)]
+        patterns = [[*draw.pattern(3), False] for _ in range(2)]  # a step after each overflow shows the new scale
         spoils = [[tag, [int(one) for one in of_batch]]
                   for tag, of_batch in zip(tags(train), zip(*patterns, strict=True), strict=True)]  # fmt: skip
         seen = observe(
