@@ -33,7 +33,7 @@ QUICK = {
     "running-statistics": {"STEPS": {0.1: 10, 0.01: 10}},
     "windows": {"EPOCHS": 2},
     "causal-mask": {"STEPS": 4, "MEASURED": 2, "TEST": 8},
-    "seeds": {"SEEDS": 2},
+    "seeds": {"SEEDS": 2, "EPOCHS": 1},
     "step-time": {"REPEATS": 1, "ROWS": 2, "BATCH": 2, "SIDE": 8},
 }
 
