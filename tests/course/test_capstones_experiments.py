@@ -14,6 +14,7 @@ NAMES = running.names(LAB)
 FIGURES = ROOT / "docs" / "figures"
 # The files of the kit whose functions an experiment calls, beside its own.
 CALLED = {"causal-mask": ("words",), "seeds": ("images",), "step-time": ("words",)}
+LEFT_OUT = {"step-time": {3}}  # it times a step of words, and decodes nothing
 
 
 def test_the_report_has_every_figure_and_asks_for_the_steps_that_it_uses() -> None:
@@ -25,7 +26,7 @@ def test_the_report_has_every_figure_and_asks_for_the_steps_that_it_uses() -> No
         files += [LAB.paths.kit / f"{called}.py" for called in CALLED[name]]
         source = "".join(file.read_text(encoding="utf-8") for file in files)
         used = {owner[function] for function in re.findall(r"\blab\.([a-z]\w+|Seq2Seq)\b", source)}
-        assert used == set(declared[name].needs), name
+        assert used - LEFT_OUT.get(name, set()) == set(declared[name].needs), name
 
 
 # What they show, on what was measured for the pages ---------------------------------------------------------------

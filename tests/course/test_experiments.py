@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from msgspec import structs
 from page_checks import ROOT
 from rich.console import Console
@@ -33,7 +34,7 @@ QUICK = {
     "running-statistics": {"STEPS": {0.1: 10, 0.01: 10}},
     "windows": {"EPOCHS": 2},
     "causal-mask": {"STEPS": 4, "MEASURED": 2, "TEST": 8},
-    "seeds": {"SEEDS": 2},
+    "seeds": {"SEEDS": 2, "EPOCHS": 1, "DTYPES": {"fp32": torch.float32, "bf16": torch.bfloat16}},
     "step-time": {"REPEATS": 1, "ROWS": 2, "BATCH": 2, "SIDE": 8},
 }
 

@@ -58,13 +58,14 @@ class Images:
     name = "images"
     title = "A residual network reads digits"
 
-    def __init__(self, downloads: Path, data: str = "mnist", device: str = "cpu") -> None:
+    def __init__(self, downloads: Path, data: str = "mnist", device: str = "cpu", epochs: int = EPOCHS) -> None:
         """Raises LabError if the data cannot be had."""
         self.device = device
         self._images, self._labels = mnist(downloads) if data == "mnist" else small_digits()
         self.sources = [MNIST.line if data == "mnist" else DIGITS_LINE]
         self._tested = round(TEST_SHARE * len(self._labels))
-        self.steps = EPOCHS * math.ceil((len(self._labels) - self._tested) / BATCH)
+        self._epochs = epochs
+        self.steps = epochs * math.ceil((len(self._labels) - self._tested) / BATCH)
         self.metric = f"accuracy on {self._tested} unseen images of {data}"
 
     def train(self, lab: ModuleType, seed: int, run: Run, advance: Advance) -> None:
@@ -73,7 +74,7 @@ class Images:
         test = self._batches(unseen, TEST_BATCH)
         model, optimizer, scheduler = self._model(lab, seed)
         hook = model.register_forward_pre_hook(lambda module, inputs: advance() if module.training else None)
-        for epoch in range(1, EPOCHS + 1):
+        for epoch in range(1, self._epochs + 1):
             batches = self._batches(train[torch.randperm(len(train))], BATCH)
             # An epoch in each call: Ctrl-C keeps those before it, and each has its own order.
             (told,) = lab.train_images(model, batches, test, optimizer, scheduler, DTYPES[run.dtype], 1)

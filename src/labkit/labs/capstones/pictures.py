@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from labkit.experiments.style import FORMATS, GREEN, VERMILION
 from labkit.labs.capstones.parity import MARGIN, Difference
 
 WIDTHS = {"fp32": 5.0, "bf16": 3.0, "fp16": 1.8}  # where curves meet, the ones below stay visible
-SMOOTHED = 60  # a curve has about so many points; each is a mean
+SMOOTHED = 32  # a curve has about so many points; each is a mean
 Points = list[tuple[int, float]]
 
 
@@ -25,20 +25,27 @@ def curves(data: dict[str, Any]) -> Figure:
         upper, lower = cast(Any, figure.subfigures(2, 1, height_ratios=(5, 1.7)))
         _show_images(lower, images)
     left, right = upper.subplots(1, 2)
+    curved = any(len(run["scores"]) > 1 for run in data["runs"])
     for dtype in dict.fromkeys(run["dtype"] for run in data["runs"]):
         runs = [run for run in data["runs"] if run["dtype"] == dtype]
         band(left, dtype, [_means(run["losses"]) for run in runs])
-        band(right, dtype, [run["scores"] for run in runs])
+        if curved:
+            band(right, dtype, [run["scores"] for run in runs])
+        else:
+            ends = [score for run in runs for _, score in run["scores"]]
+            right.plot([dtype] * len(ends), ends, "o", color=FORMATS[dtype], markersize=9)
+            right.margins(x=0.4)
     left.set(title="Training loss", xlabel="step", ylabel="cross entropy (nats)", yscale="log")
+    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.yaxis.set_major_formatter("{x:g}")
     left.yaxis.set_minor_formatter(NullFormatter())
-    right.set(title=data["metric"].capitalize(), xlabel="step", ylim=(0, 1.02))
+    right.set(title=data["metric"].capitalize(), xlabel="step" if curved else "each seed", ylim=(0, 1.02))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
     upper.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
-def band(axes: Axes, dtype: str, runs: list[Points], label: str = "") -> None:
+def band(axes: Axes, dtype: str, runs: list[Points]) -> None:
     """The mean of the runs, and the range that they fill; each as far as all of them got."""
     shared = list(zip(*filter(None, runs), strict=False))
     if not shared:
@@ -46,7 +53,7 @@ def band(axes: Axes, dtype: str, runs: list[Points], label: str = "") -> None:
     steps = [points[0][0] for points in shared]
     values = np.array([[value for _, value in points] for points in shared])
     colour, count = FORMATS[dtype], values.shape[1]
-    name = label or (f"{dtype}, {count} seeds: mean and range" if count > 1 else dtype)
+    name = f"{dtype}, {count} seeds: mean and range" if count > 1 else dtype
     style: dict[str, Any] = {"color": colour, "linewidth": WIDTHS[dtype], "label": name}
     axes.plot(steps, values.mean(axis=1), marker="o" if len(steps) < 10 else "", **style)
     if count > 1:

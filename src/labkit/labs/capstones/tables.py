@@ -33,8 +33,8 @@ def results(trained: Trained) -> list[list[str]]:
 
 
 def _last_loss(run: Run, steps: int = 20) -> float:
-    """The mean of the last losses: one batch's is noise."""
-    return statistics.mean(loss for _, loss in run.losses[-steps:])
+    """The mean over the last steps: one batch's loss is noise."""
+    return statistics.mean(loss for step, loss in run.losses if step > run.steps - steps)
 
 
 def show_table(rows: list[list[str]], console: Console) -> None:

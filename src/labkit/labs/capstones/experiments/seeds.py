@@ -18,11 +18,12 @@ from labkit.toolbox.measure import one_thread
 
 TITLE = "The job images on the course's digits, from five seeds in each format"
 SEEDS = 5
+EPOCHS = 4
 
 
 def measure(lab: ModuleType) -> dict[str, Any]:
     """For each format and seed the accuracy on unseen digits after each epoch, and the skipped steps."""
-    job = Images(Path(), "digits")
+    job = Images(Path(), "digits", epochs=EPOCHS)
     runs: dict[str, list[dict[str, Any]]] = {dtype: [] for dtype in DTYPES}
     with one_thread():
         for seed in range(SEEDS):
