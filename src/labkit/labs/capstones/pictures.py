@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullFormatter, PercentFormatter
 
 from labkit.experiments.style import FORMATS, GREEN, VERMILION
 from labkit.labs.capstones.parity import MARGIN, Difference
@@ -29,7 +29,9 @@ def curves(data: dict[str, Any]) -> Figure:
         runs = [run for run in data["runs"] if run["dtype"] == dtype]
         band(left, dtype, [_means(run["losses"]) for run in runs])
         band(right, dtype, [run["scores"] for run in runs])
-    left.set(title="Training loss", xlabel="step", ylabel="cross entropy (nats)", ylim=(0, None))
+    left.set(title="Training loss", xlabel="step", ylabel="cross entropy (nats)", yscale="log")
+    left.yaxis.set_major_formatter("{x:g}")
+    left.yaxis.set_minor_formatter(NullFormatter())
     right.set(title=data["metric"].capitalize(), xlabel="step", ylim=(0, 1.02))
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
     upper.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)

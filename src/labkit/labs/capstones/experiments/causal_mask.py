@@ -17,7 +17,7 @@ from labkit.labs.capstones import words
 from labkit.toolbox.measure import one_thread
 
 TITLE = "A decoder with the causal mask and without it: what the loss says, and what it spells"
-STEPS = 400
+STEPS = 500
 MEASURED = 50  # steps from one look at the unseen numbers to the next
 TEST = 200
 WITH, WITHOUT = "with the causal mask", "without it"

@@ -127,6 +127,7 @@ def draw(data: dict[str, Any]) -> Figure:
         left.bar_label(bars, [f"{time:.0f}" for time in times])
     left.set(title="Time of a training step", ylabel="milliseconds", yscale="log")
     left.yaxis.set_major_formatter("{x:g}")
+    left.margins(y=0.12)
     left.set_xticks(range(len(jobs)), jobs)
     left.grid(axis="x", visible=False)
     gains = [_gain(job) for job in jobs.values()]
@@ -134,8 +135,8 @@ def draw(data: dict[str, Any]) -> Figure:
     right.bar_label(bars, [f"{gain:.2f}" for gain in gains])
     right.axhline(1, color=pyplot.rcParams["text.color"], linewidth=1)
     right.set(title="What bf16 gains", ylabel="time in fp32 / time in bf16", ylim=(0, max(1.1, 1.15 * max(gains))))
-    labels = [f"{name}\n{job['megaflops']:.0f} million operations\nin a product" for name, job in jobs.items()]
-    right.set_xticks(range(len(jobs)), labels, fontsize=12)
+    labels = [f"{name}\n{job['megaflops']:.0f} MFLOP\na product" for name, job in jobs.items()]
+    right.set_xticks(range(len(jobs)), labels)
     right.grid(axis="x", visible=False)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
