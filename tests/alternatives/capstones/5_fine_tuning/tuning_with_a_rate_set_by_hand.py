@@ -11,13 +11,16 @@ def fine_tune(model, batches, dtype, lr, warmup, weight_decay=0.01, max_grad_nor
         if name not in names:
             raise ValueError(f"no module {name}")
 
-    prefixes = tuple(f"{name}." for name in frozen)
-    stays = {name for name, _ in model.named_parameters() if name.startswith(prefixes) or "" in frozen}
-    if not any(p.requires_grad for name, p in model.named_parameters() if name not in stays):
+    stays = {
+        id(parameter)
+        for name, module in model.named_modules()
+        if name in frozen
+        for _, parameter in module.named_parameters()
+    }
+    if not any(p.requires_grad for p in model.parameters() if id(p) not in stays):
         raise ValueError("nothing to train")
-    for name, parameter in model.named_parameters():
-        if name in stays:
-            parameter.requires_grad = False
+    for parameter in model.parameters():
+        parameter.requires_grad = parameter.requires_grad and id(parameter) not in stays
     optimizer = torch.optim.AdamW(parameter_groups(model, weight_decay), lr=lr, foreach=False)
     trained = [p for p in model.parameters() if p.requires_grad]
     device = batches[0][1].device.type
