@@ -165,7 +165,7 @@ def sequence_loss(logits: Tensor, targets: Tensor, pad: int = PAD) -> Tensor:
     row it is in. Gradients flow back to the logits; where the target is `pad`, they are 0.
 
     Args:
-        logits: (N, T, V), of any floating-point dtype.
+        logits: (N, T, V), finite, of any floating-point dtype.
         targets: int64 tokens (N, T).
         pad: the token that does not count.
 
@@ -217,7 +217,7 @@ def train_step(
 
 
 def greedy_decode(model: nn.Module, source: Tensor, max_length: int, dtype: torch.dtype) -> Tensor:
-    """The likeliest token at each position, given those before it: int64 tokens (N, at most max_length).
+    """The likeliest token at each position, PAD too, given those before it: int64 tokens (N, at most max_length).
 
     Each row begins after <sos>, which is not in the result, and ends with its first <eos>, which is; after it there are
     pads. Decoding stops when all rows have ended, or at `max_length` tokens: the result is as wide as its longest row,
@@ -324,7 +324,7 @@ def train_images(
         model: on the device of the images, with float32 parameters.
         train: images (n, C, H, W) and labels (n,) each; n may differ.
         test: the same, of which nothing is learnt.
-        optimizer: over the model's parameters.
+        optimizer: over the model's parameters, with learning rates that are Python numbers.
         scheduler: of the optimizer's learning rate.
         dtype: torch.float32, torch.bfloat16 or torch.float16.
         epochs: how many times it goes through `train`, at least 1.

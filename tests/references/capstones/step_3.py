@@ -10,19 +10,18 @@ STATES, TOKENS = 97, 9  # of the scenario's Automaton
 
 
 def drawn_table(draw: Draw) -> Tensor:
-    """Logits of the next token in each state of the Automaton: about one state in four ends the row, and none pads."""
+    """Logits of the next token in each state of the Automaton: about one state in four ends the row."""
     table = draw.normal(STATES, TOKENS)
-    table[:, PAD] = -9.0
     table[:, EOS] = torch.where(torch.tensor(draw.pattern(STATES, share=0.25)), 9.0, -9.0)
     return table
 
 
 def said(table: Tensor, key: int, count: int) -> list[int]:
     """The first `count` tokens that the Automaton says of a source that begins with `key`, also those after <eos>."""
-    state, tokens = (key + SOS) % STATES, []
+    state, tokens = (key + SOS + 1) % STATES, []
     for place in range(2, count + 2):
         tokens.append(int(table[state].argmax()))
-        state = (state + place**2 * tokens[-1]) % STATES
+        state = (state + place**2 * (tokens[-1] + 1)) % STATES
     return tokens
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 SPOILS = (0.0, math.inf, -math.inf, math.nan)
 
@@ -54,6 +55,7 @@ class Noting(nn.Module):
                 "inputs": [inputs.dtype, _is_channels_last(inputs)],
                 "parameters": [[parameter.dtype, _is_channels_last(parameter)] for parameter in self.parameters()],
                 "weights": [parameter.detach().clone() for parameter in self.parameters()],
+                "fresh": all(_is_fresh(parameter) for parameter in self.parameters() if parameter.dim() == 2),
             }
         )
 
@@ -92,6 +94,12 @@ def moved(model: Noting) -> list[list]:
         for run, weights in zip(model.runs, after, strict=True)
         if run["grad"]
     ]
+
+
+def _is_fresh(weight: Tensor) -> bool:
+    """Whether a product with it is made of what it is now: autocast keeps casts of weights until its region ends."""
+    rows = F.linear(torch.eye(weight.shape[1], device=weight.device), weight).T
+    return torch.equal(rows, weight.to(rows.dtype))
 
 
 def _is_channels_last(tensor: Tensor) -> bool | None:

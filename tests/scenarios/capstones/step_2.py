@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt
-from scenarios.capstones.products import product_dtype
+from scenarios.capstones.products import product_dtype, region
 
 SPOILS = (0.0, math.inf, -math.inf, math.nan)
 
@@ -122,7 +122,7 @@ def train(
             parameter.grad = None if gradient is None else gradient.clone()
         dtype, start = dtypes[call] if dtypes else torch.float32, len(model.calls)
         around = regions[call] if regions else torch.float32
-        with torch.autocast(device.type, dtype=around, enabled=around != torch.float32):
+        with region(device, around):
             result = attempt(
                 lambda batch=batch, dtype=dtype: list(
                     lab.train_step(model, tuple(batch), optimizer, scheduler, grad_scaler, dtype, limit)

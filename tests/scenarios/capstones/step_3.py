@@ -4,14 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt
-from scenarios.capstones.products import product_dtype
+from scenarios.capstones.products import product_dtype, region
 
 
 class Automaton(nn.Module):
     """Says the next token from a state, which the source's first token and all target tokens so far decide.
 
-    The state is (source + sum of place squared * token) modulo the table's rows, places counted from 1. `calls` has
-    what each forward pass saw; the pass number `fails_at` raises.
+    The state is (source + sum of place squared * (token + 1)) modulo the table's rows, places counted from 1. `calls`
+    has what each forward pass saw; the pass number `fails_at` raises.
     """
 
     def __init__(self, table: Tensor, fails_at: int | None = None) -> None:
@@ -34,7 +34,7 @@ class Automaton(nn.Module):
             }
         )
         places = torch.arange(1, target.shape[1] + 1, device=target.device)
-        states = (source[:, :1] + (places**2 * target).cumsum(dim=1)) % len(self.table)
+        states = (source[:, :1] + (places**2 * (target + 1)).cumsum(dim=1)) % len(self.table)
         return self.drop(self.table[states])
 
 
@@ -69,7 +69,7 @@ def decoded_in(
         model = Automaton(table, failing)
         for module, trains in zip(model.modules(), before, strict=True):
             module.training = trains
-        with torch.autocast(source.device.type, dtype=around, enabled=around != torch.float32):
+        with region(source.device, around):
             result = attempt(lambda model=model, dtype=dtype: lab.greedy_decode(model, source, 12, dtype))
             after = {"gradients": torch.is_grad_enabled(), "dtype": product_dtype(source.device)}
         torch.set_grad_enabled(True)

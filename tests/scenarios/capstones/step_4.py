@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt
 from scenarios.capstones.probes import Given, Noting, moved, selected
+from scenarios.capstones.products import region
 
 STATISTICS = ("running_mean", "running_var")
 
@@ -104,7 +105,7 @@ def train(
         parameter.grad = gradient.clone()
     for module, mode in zip(model.modules(), modes or (), strict=bool(modes)):
         module.training = mode
-    with torch.autocast(train[0][1].device.type, dtype=around, enabled=around != torch.float32):
+    with region(train[0][1].device, around):
         history = lab.train_images(model, _pairs(train), _pairs(test), optimizer, scheduler, dtype, len(rates) - 1)
     everything = {
         "history": history,

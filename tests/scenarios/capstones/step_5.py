@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt
 from scenarios.capstones.probes import Given, Noting, moved, selected
+from scenarios.capstones.products import region
 
 
 class Parameters(nn.Module):
@@ -110,7 +111,7 @@ def tune(
     if tied is not None:
         model.tied = nn.Module()
         model.tied.weight = model.get_parameter(tied)
-    with torch.autocast(batches[0][1].device.type, dtype=around, enabled=around != torch.float32):
+    with region(batches[0][1].device, around):
         losses = lab.fine_tune(model, [(inputs, labels) for inputs, labels in batches], dtype, lr, warmup, **given)
     everything = {
         "losses": losses,

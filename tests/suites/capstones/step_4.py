@@ -112,7 +112,7 @@ def test_small_resnet_computes_its_layers(observe, draw):
     for width in draw.shuffled(range(1, 5))[:2]:
         classes = draw.choice([5, 6, 7])
         layers = drawn_resnet(draw, width, classes)
-        images = [draw.normal(2, 1, draw.integer(5, 9), draw.integer(5, 9)) for _ in range(2)]
+        images = [draw.normal(count, 1, draw.integer(5, 9), draw.integer(5, 9)) for count in (1, 2)]
         seen = observe(scenarios.resnet_outputs, width=width, classes=classes, layers=layers, images=images)
         for x, logits in zip(images, seen, strict=True):
             why = "relu after the first norm; strides 1, 2 and 2; the mean (not the maximum) over all positions"
@@ -178,6 +178,19 @@ def test_images_run_under_autocast(observe, draw):
         expected = [[tag, dtype, torch.float32, [torch.float32] * 5] for tag in (train + test) * 2]
         why = "every run of the model is in a region of its own: for float32 a disabled one, also inside of another"
         expect(found, "runs: [first pixel, autocast, images, parameters]").equals(expected, why)
+
+
+def test_images_run_with_the_weights_of_the_last_step(observe, draw):
+    """Each run of the model computes with the weights that it has then, not with what autocast kept of earlier ones."""
+    for dtype in draw.shuffled(DTYPES[1:]):
+        train, test = (drawn_batches(draw, drawn_sizes(draw, 3, low=3)) for _ in range(2))
+        seen = observe(
+            scenarios.train, weights=drawn_weights(draw), train=train, test=test, rates=[0.05] * 3, dtype=dtype,
+            runs=["fresh"], report=["runs"],
+        )  # fmt: skip
+        why = "autocast keeps the casts of weights until its region ends: a region for each run of the model"
+        expected = [[tag, True] for tag in (tags(train) + tags(test)) * 2]
+        expect(seen["runs"], f"runs, {dtype}: [first pixel, current weights?]").equals(expected, why)
 
 
 def test_images_are_channels_last(observe, draw):

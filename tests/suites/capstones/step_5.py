@@ -254,13 +254,27 @@ def test_fine_tuning_runs_under_autocast(observe, draw):
         expect(found, "runs: [first token, autocast, gradients?, tokens, parameters]").equals(expected, why)
 
 
+def test_fine_tuning_runs_with_the_weights_of_the_last_step(observe, draw):
+    """Each batch runs with the weights that the model has then, not with what autocast kept of earlier ones."""
+    for dtype in draw.shuffled(DTYPES[1:]):
+        batches = drawn_batches(draw, 6)
+        seen = observe(
+            scenarios.tune, weights=drawn_weights(draw), batches=batches, lr=0.05, warmup=1, dtype=dtype,
+            runs=["fresh"], report=["runs"],
+        )  # fmt: skip
+        why = "autocast keeps the casts of weights until its region ends: a region for each batch"
+        expected = [[tag, True] for tag in tags(batches)]
+        expect(seen["runs"], f"runs, {dtype}: [first token, current weights?]").equals(expected, why)
+
+
 def test_fine_tuning_runs_in_train_mode(observe, draw):
-    """All modules are in train mode in every step, whatever their modes were before."""
+    """All modules are in train mode in every step, frozen ones too, whatever their modes were before."""
     for dtype, of_model in zip(DTYPES[:2], draw.shuffled((True, False)), strict=True):
         weights, batches = drawn_weights(draw), drawn_batches(draw, 6)
         seen = observe(
             scenarios.tune, weights=weights, batches=batches, lr=1e-4, warmup=1, dtype=dtype, runs=["training"],
             modes=[of_model, *draw.pattern(READER - 1, share=0.5)], report=["runs"],
+            frozen=draw.choice((["layer1"], ["words", "layer1.0"], ["layer10"], ["inner"])),
         )  # fmt: skip
         expected = [[tag, [True] * READER] for tag in tags(batches)]
         expect(seen["runs"], "runs: [first token, training]").equals(expected, "model.train(), whatever it was before")
