@@ -54,8 +54,10 @@ class RoundedProducts(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        halves = {one.dtype for one in args if isinstance(one, Tensor)} & {torch.float16, torch.bfloat16}
-        if func.overloadpacket not in PRODUCTS or len(halves) != 1:
+        if func not in PRODUCTS:
+            return func(*args, **kwargs)
+        halves = {one.dtype for one in args if isinstance(one, Tensor)}
+        if halves not in ({torch.float16}, {torch.bfloat16}):
             return func(*args, **kwargs)
         (half,) = halves
         result = func(*(one.float() if isinstance(one, Tensor) else one for one in args), **kwargs)
@@ -63,4 +65,7 @@ class RoundedProducts(TorchDispatchMode):
 
 
 _aten = torch.ops.aten
-PRODUCTS = (_aten.mm, _aten.addmm, _aten.bmm, _aten.baddbmm, _aten.convolution, _aten.convolution_backward)
+PRODUCTS = {
+    one.default
+    for one in (_aten.mm, _aten.addmm, _aten.bmm, _aten.baddbmm, _aten.convolution, _aten.convolution_backward)
+}

@@ -39,7 +39,7 @@ class _Counted(TorchDispatchMode):
         self.products = self.casts = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.products += func.overloadpacket in PRODUCTS
+        self.products += func in PRODUCTS
         self.casts += func.overloadpacket == torch.ops.aten._to_copy
         return func(*args, **(kwargs or {}))
 
