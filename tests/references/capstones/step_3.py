@@ -49,8 +49,9 @@ def answers(table: Tensor, source: Tensor, longest: int) -> Tensor:
 
 
 def drawn_sentence(draw: Draw, size: int) -> list[int]:
-    """Tokens without <eos>, then <eos>."""
-    return [*draw.integers(size, low=3, high=30).tolist(), EOS]
+    """Tokens without <eos>, pads among them, then <eos>."""
+    tokens = draw.integers(size, low=3, high=30).tolist()
+    return [*(PAD if pads else token for token, pads in zip(tokens, draw.pattern(size, share=0.3), strict=True)), EOS]
 
 
 def changed(draw: Draw, sentence: list[int], kind: str) -> list[int]:
@@ -67,6 +68,7 @@ def changed(draw: Draw, sentence: list[int], kind: str) -> list[int]:
         "goes on instead": [*sentence[:-1], other, other],
         "begins with sos": [SOS, *sentence],
         "pad inside": [*sentence[:place], PAD, *sentence[place:]],
+        "pad before the end": [*sentence[:-1], PAD, EOS],
         "swapped": [*sentence[:-1][::-1], EOS],
     }
     return rows[kind]

@@ -76,13 +76,15 @@ def states(lab: Submission, sizes: dict, source: Tensor, target: Tensor, seeds: 
 
 
 def trained(lab: Submission, sizes: dict, source: Tensor, target: Tensor, seed: int, column: int) -> dict:
-    """The source tokens and the target tokens that a gradient of the logits of one token, `column`, reaches.
+    """The source and target tokens that a gradient of the logits of one token, `column`, reaches, and how many
+    parameters it does not reach.
 
     A matrix belongs to a vocabulary if one of its sides has that length, as those of embeddings and head have.
     """
     model = new_model(lab, sizes, seed, source.device)
     model(source, target)[..., column].sum().backward()
-    return {side: touched(model, sizes[f"{side}_tokens"]) for side in SIDES}
+    reached = {side: touched(model, sizes[f"{side}_tokens"]) for side in SIDES}
+    return reached | {"left out": sum(parameter.grad is None for parameter in model.parameters())}
 
 
 def touched(model: nn.Module, vocabulary: int) -> list[int]:

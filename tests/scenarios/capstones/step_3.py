@@ -57,19 +57,22 @@ def decoded_in(
     modes: list,
     fails_at: list,
     regions: list | None = None,
+    gradients: list | None = None,
 ) -> list:
     """`greedy_decode` in each dtype, of a model whose modules are in train mode where `modes[call]` says so: what it
     gave or raised, how the model ran in each pass, and how things are afterwards.
 
-    `regions[call]` is the dtype of a region of autocast around the call, float32: without one.
+    `regions[call]` is the dtype of a region of autocast around the call, float32: without one; `gradients[call]` is
+    whether gradients are on around it.
     """
     seen = []
     regions = regions or [torch.float32] * len(dtypes)
-    for dtype, before, failing, around in zip(dtypes, modes, fails_at, regions, strict=True):
+    gradients = gradients or [True] * len(dtypes)
+    for dtype, before, failing, around, grad in zip(dtypes, modes, fails_at, regions, gradients, strict=True):
         model = Automaton(table, failing)
         for module, trains in zip(model.modules(), before, strict=True):
             module.training = trains
-        with region(source.device, around):
+        with region(source.device, around), torch.set_grad_enabled(grad):
             result = attempt(lambda model=model, dtype=dtype: lab.greedy_decode(model, source, 12, dtype))
             after = {"gradients": torch.is_grad_enabled(), "dtype": product_dtype(source.device)}
         torch.set_grad_enabled(True)

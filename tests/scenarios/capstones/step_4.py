@@ -11,7 +11,9 @@ STATISTICS = ("running_mean", "running_var")
 
 
 def blocks(lab: Submission, sizes: list) -> list:
-    """For each of `sizes`, the arguments of a new block: names, dtypes and shapes in its state dict."""
+    """For each of `sizes`, the arguments of a new block: names, dtypes and shapes in its state dict; of vectors also
+    the least and the largest number.
+    """
     return [_named_shapes(lab.ResidualBlock(*size).state_dict()) for size in sizes]
 
 
@@ -31,7 +33,7 @@ def block_outputs(lab: Submission, cases: list) -> list:
 
 def _named_shapes(state: dict) -> dict:
     return {
-        name: [value.dtype, list(value.shape)]
+        name: [value.dtype, list(value.shape), *(value.aminmax() if value.dim() == 1 else ())]
         for name, value in sorted(state.items())
         if not name.endswith("num_batches_tracked")
     }

@@ -11,18 +11,19 @@ from scenarios.capstones.products import region
 class Parameters(nn.Module):
     """Modules in modules with parameters of these shapes; `trained` says which of them require gradients.
 
+    Every second one is called "bias": a name says nothing.
+
     Parameter number i is also that of a second module if `shared` has an i.
     """
 
     def __init__(self, shapes: list, trained: list, shared: list) -> None:
         super().__init__()
         self.rows = nn.ModuleList()
-        for shape, trains in zip(shapes, trained, strict=True):
+        self.values = [nn.Parameter(torch.zeros(shape), requires_grad=one)
+                       for shape, one in zip(shapes, trained, strict=True)]  # fmt: skip
+        for index in (*range(len(shapes)), *shared):
             self.rows.append(nn.Module())
-            self.rows[-1].value = nn.Parameter(torch.zeros(shape), requires_grad=trains)
-        for index in shared:
-            self.rows.append(nn.Module())
-            self.rows[-1].again = self.rows[index].value
+            self.rows[-1].register_parameter("bias" if index % 2 else "weight", self.values[index])
 
 
 def groups(lab: Submission, shapes: list, trained: list, shared: list, weight_decay: float) -> list:
@@ -31,7 +32,7 @@ def groups(lab: Submission, shapes: list, trained: list, shared: list, weight_de
     Twice: then for all of its parameters frozen.
     """
     model = Parameters(shapes, trained, shared)
-    numbers = {id(row.value): number for number, row in enumerate(model.rows[: len(shapes)])}
+    numbers = {id(value): number for number, value in enumerate(model.values)}
     seen = []
     for _ in range(2):
         made = lab.parameter_groups(model, weight_decay)

@@ -263,7 +263,7 @@ def test_logits_follow_from_the_state_dict(observe, draw):
 
 
 def test_gradients_reach_both_embeddings(observe, draw):
-    """A gradient of the logits reaches the embedding of each token of source and target, and no other token's."""
+    """Gradients reach all parameters, the embedding of each token of source and target, and no other token's."""
     sizes = drawn_sizes(draw) | dict(
         zip(("source_tokens", "target_tokens"), draw.shuffled(range(61, 90)), strict=False)
     )
@@ -277,6 +277,7 @@ def test_gradients_reach_both_embeddings(observe, draw):
     why = "nothing between the embeddings and the logits may be detached; pads are not learned from"
     for side, right in zip(scenarios.SIDES, used, strict=True):
         expect(seen[side], f"{side} tokens that a gradient reaches").equals(right, why)
+    expect(seen["left out"], "parameters that no gradient reaches").equals(0, "what has no part is never trained")
 
 
 def test_layers_and_feedforward_set_the_size(observe, draw):

