@@ -7,7 +7,7 @@ def greedy_decode(model, source, max_length, dtype):
         raise ValueError("nothing to decode")
     modes = [module.training for module in model.modules()]
     model.eval()
-    tokens = source.new_full((len(source), max_length + 1), PAD)
+    tokens = torch.full((len(source), max_length + 1), PAD, device=source.device)
     tokens[:, 0] = SOS
     going = source.new_ones(len(source), dtype=torch.bool)
     try:
