@@ -34,13 +34,16 @@ def skeletons() -> None:
 @click.option("--seeds", default=1, type=click.IntRange(1), help="How many seeds to prove it under, from 0 on.")
 @click.option("--mutants", is_flag=True, help="Also grade single-change mutants of the solution: minutes more.")
 @click.option("--check", is_flag=True, help="Quicker: write nothing, fail if what it wrote is not true any more.")
-def proof(lab: str, seeds: int, mutants: bool, check: bool) -> None:
+@click.option("--one-in", default=1, type=click.IntRange(1), help="With --check: only one in N of the bank.  [1]")
+def proof(lab: str, seeds: int, mutants: bool, check: bool, one_in: int) -> None:
     """Grade every known mistake and alternative of LAB and show which test catches what."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the forked children compute, one on each core
     from labkit.proof import pages, picture, problems, prove
 
+    if one_in > 1 and not check:
+        raise click.UsageError("--one-in is for --check: what a proof writes is about the whole bank")
     found, progress = manifest.find(lab), _progress()
-    proven = prove.prove(found, list(range(seeds)), check, progress)
+    proven = prove.prove(found, list(range(seeds)), check, progress, one_in)
     wrong = problems.problems(found, proven)
     if mutants:
         wrong += _grade_mutants(found, progress)

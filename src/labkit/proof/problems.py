@@ -30,7 +30,7 @@ def out_of_date(proof: Proof) -> list[str]:
     """What a quick check shows to differ from what the last proof wrote; a line each."""
     written = {one.name: one for one in proof.misconceptions}
     mistakes = [graded for graded in proof.first_seed if graded.answer.kind == "mistake"]
-    names = {graded.answer.name for graded in mistakes}
+    names = {graded.answer.name for graded in mistakes} | proof.left_out
     found = [f"{name} is new" for name in sorted(names - written.keys())]
     found += [f"{name} is gone" for name in sorted(written.keys() - names)]
     alike = []

@@ -27,6 +27,7 @@ class Proof:
     misconceptions: list[Misconception]
     skipped: tuple[str, ...]  # tests that this machine cannot run
     accepted_junk: list[str] = field(default_factory=list)  # or junk that breaks a test; a line each
+    left_out: frozenset[str] = frozenset()  # mistakes of the bank that a sample does not have
 
     @property
     def first_seed(self) -> list[Graded]:
@@ -34,15 +35,18 @@ class Proof:
         return [graded for graded in self.results if graded.job.seed == seed]
 
 
-def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda graded: None) -> Proof:
+def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda graded: None, one_in: int = 1) -> Proof:
     """Grades the solution, the stub, a replay, junk and the bank, in parallel on all cores.
 
     Under the first seed a mistake meets the tests of its step, an alternative those of its step and of later ones,
     whose functions may call it. Under later seeds the first test that a mistake fails is enough, and an alternative
     meets the tests of its own step. So it does in a quick `check`, which puts to each mistake the cheapest test that is
-    known to catch it; it feeds no junk.
+    known to catch it; it feeds no junk. Of the bank it grades one in `one_in`, and every mistake that is new.
     """
-    bank, written, first = read_bank(lab), _written(lab, check), seeds[0]
+    whole, written, first = read_bank(lab), _written(lab, check), seeds[0]
+    known = {one.name for one in written}
+    bank = [one for index, one in enumerate(whole)
+            if index % one_in == 0 or (one.kind == "mistake" and one.name not in known)]  # fmt: skip
     every = tuple(behaviour.id for behaviour in lab.behaviours)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:
         scratch = Path(folder)
@@ -61,7 +65,8 @@ def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda g
             jobs += [choice.whole(one, seed) if seed == first and not check else chosen(one, seed) for one in bank]
         results += _with_second_look(lab, choice, grade(lab, jobs, progress), progress)
         if check:
-            return Proof(results, written, skipped)
+            left_out = {one.name for one in whole if one.kind == "mistake"} - {one.name for one in bank}
+            return Proof(results, written, skipped, left_out=frozenset(left_out))
         fed = junk.feed(lab, own[first], choice.every, first, progress)
     return Proof(results, found_misconceptions(lab, results, first), skipped, fed)
 

@@ -1,4 +1,4 @@
-"""the region is entered and never left."""
+"""the region of decoding is entered and never left."""
 
 
 def greedy_decode(model, source, max_length, dtype):

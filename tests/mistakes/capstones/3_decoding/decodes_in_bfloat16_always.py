@@ -1,4 +1,4 @@
-"""the region is always bfloat16, the default of a CPU."""
+"""decoding is always in bfloat16, the default of a CPU's region."""
 
 
 def greedy_decode(model, source, max_length, dtype):

@@ -1,4 +1,4 @@
-"""the region is on for float16 only."""
+"""decoding opens a region for float16 only."""
 
 
 def greedy_decode(model, source, max_length, dtype):

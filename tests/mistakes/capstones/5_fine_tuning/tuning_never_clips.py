@@ -1,4 +1,4 @@
-"""gradients are not clipped."""
+"""the gradients of fine-tuning are not clipped."""
 
 
 def fine_tune(
