@@ -266,7 +266,9 @@ def test_ctrl_c_in_fine_tuning_keeps_its_losses(
 def test_make_waits_for_what_ctrl_c_saves(tmp_path: Path) -> None:
     """`labkit run` is between make and the lab file, and must not end it before it has written its curve."""
     (tmp_path / "capstones.py").write_text(
-        "import sys, time\nprint('ready', flush=True)\ntry:\n    time.sleep(60)\n"
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where the tests run in the background
+        "print('ready', flush=True)\ntry:\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n    time.sleep(1)\n    print('saved')\n    sys.exit(130)\n"
     )
     command = [sys.executable, "-m", "labkit", "run", "lab07", "--impl", str(tmp_path), "words"]
