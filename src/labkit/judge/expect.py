@@ -128,6 +128,12 @@ class Expectation:
         raise Unexpected(got, expected, _cause_of_kind(seen, wanted) or why, raised)
 
 
+def expect_error(seen: object, what: str, type_name: str, why: str) -> None:
+    """An exception of this type came back, and no value."""
+    got = seen.type if isinstance(seen, Raised) else "no exception"
+    expect(got, f"{what}: exception").equals(type_name, why)
+
+
 def _cause_of_kind(seen: object, wanted: object) -> str:
     """The cause where a value of another kind came back, or an exception; else ""."""
     if isinstance(seen, Raised):

@@ -2,7 +2,7 @@
 
 import torch
 
-from labkit.judge.expect import Tolerance, expect
+from labkit.judge.expect import Tolerance, expect, expect_error
 from references.build_amp.common import INF, NAN, scales_after, sgd, spoil
 from references.build_amp.step_1 import (
     drawn_gradients,
@@ -10,7 +10,6 @@ from references.build_amp.step_1 import (
     runs,
 )
 from scenarios.build_amp import step_1 as scenarios
-from suites.build_amp.common import expect_error
 
 KINDS = ("static", "dynamic")
 EXACT = Tolerance("a power of two is exact", atol=0.0)

@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor
 
-from labkit.judge.expect import Tolerance, expect
+from labkit.judge.expect import Tolerance, expect, expect_error
 from references.build_amp.common import HALVES, INF, NAN, sgd, spoil
 from references.build_amp.step_2 import clipped, drawn_halves, followed
 from scenarios.build_amp import step_2 as scenarios
-from suites.build_amp.common import expect_error
 
 EXACT = Tolerance("nothing is rounded on the way", atol=0.0)
 MASTER = Tolerance("float32 rounding over a dozen steps", rtol=1e-5, atol=2e-5)

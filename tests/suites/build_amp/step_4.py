@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from labkit.judge.expect import Tolerance, expect
+from labkit.judge.expect import Tolerance, expect, expect_error
 from references.build_amp.common import HALVES, scales_after
 from references.build_amp.step_4 import (
     Run,
@@ -19,7 +19,6 @@ from references.build_amp.step_4 import (
     over_batch,
 )
 from scenarios.build_amp import step_4 as scenarios
-from suites.build_amp.common import expect_error
 
 EXACT = Tolerance("nothing is rounded on the way", atol=0.0)
 FLOAT32 = Tolerance("float32 rounding over a few small steps", rtol=1e-5, atol=1e-5)

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from labkit.judge.expect import Tolerance, expect
+from labkit.judge.expect import Tolerance, expect, expect_error
 from references.build_amp.common import INF, NAN
 from references.build_amp.step_5 import (
     drawn_names,
@@ -16,7 +16,6 @@ from references.build_amp.step_5 import (
     with_entries,
 )
 from scenarios.build_amp import step_5 as scenarios
-from suites.build_amp.common import expect_error
 
 SUMS = Tolerance("float32 rounding of a few sums", rtol=1e-5)
 

@@ -5,7 +5,6 @@ from torch import Tensor
 from torch.nn.functional import pad as with_pads
 
 from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
 from references.capstones.step_1 import (
     drawn_sequences,
     drawn_sizes,
@@ -16,17 +15,13 @@ from references.capstones.step_1 import (
     spelled,
 )
 from scenarios.capstones import step_1 as scenarios
+from suites.capstones.common import or_its_type
 
 FLOAT64 = Tolerance("a few operations in float64", rtol=1e-9)
 SAME = Tolerance("float32 rounding in two layers; the same sums may be added in another order", rtol=1e-4, atol=1e-4)
 UNSEEN = Tolerance("float32 rounding; what is not seen has no effect at all", atol=1e-5)
 SEEN = 1e-6  # what attention hides has no effect at all, and what it sees has one of 1e-5 at least
 DIFFERENT = 1e-4  # far above what rounding makes of the same sums in another order
-
-
-def kinds(seen: list) -> list:
-    """The answers, with the type of each exception in the exception's place."""
-    return [one.type if isinstance(one, Raised) else one for one in seen]
 
 
 def expect_effect(seen: Tensor, first: int, length: int, what: str, why: str) -> None:
@@ -64,7 +59,7 @@ def test_numbers_out_of_range_are_refused(observe, draw):
     inside = [0, 9999, *(draw.integer(1, 9998) for _ in range(4))]
     outside = [-1, 10_000, -draw.integer(2, 99), draw.integer(10_001, 99_999), draw.integer(10**6, 10**9)]
     numbers = draw.shuffled(inside + outside)
-    seen = kinds(observe(scenarios.spelled, numbers=numbers))
+    seen = [or_its_type(one) for one in observe(scenarios.spelled, numbers=numbers)]
     for one, number in zip(seen, numbers, strict=True):
         right = spelled(number) if number in inside else "ValueError"
         expect(one, f"words({number})").equals(right, "0 and 9999 are the ends, and both belong to the range")
@@ -88,7 +83,7 @@ def test_no_sequences_are_refused(observe, draw):
     empty = draw.pattern(6)
     batches = [[] if none else drawn_sequences(draw, draw.integer(2, 4)) for none in empty]
     seen = observe(scenarios.padded, batches=batches, values=[None] * 6)
-    rows = kinds([one["rows"] for one in seen])
+    rows = [or_its_type(one["rows"]) for one in seen]
     for one, batch in zip(rows, batches, strict=True):
         right = padded(batch, 0) if batch else "ValueError"
         expect(one, f"pad of {len(batch)} sequences").equals(right, "an empty batch has no longest sequence")
@@ -118,7 +113,7 @@ def test_impossible_rates_are_refused(observe, draw):
     bad = [{name: draw.integer(1, 99) for name in ("step", "d_model", "warmup")} | {name: value}
            for name in ("step", "d_model", "warmup") for value in (0, -draw.integer(1, 9))]  # fmt: skip
     cases = draw.shuffled(good + bad)
-    seen = kinds(observe(scenarios.rates, arguments=cases))
+    seen = [or_its_type(one) for one in observe(scenarios.rates, arguments=cases)]
     for one, case in zip(seen, cases, strict=True):
         what = f"noam({', '.join(f'{name}={value}' for name, value in case.items())})"
         if case in bad:
@@ -366,7 +361,7 @@ def test_bad_tokens_are_refused(observe, draw):
     pads[0][draw.integer(0, rows - 1)] = 0
     names = draw.shuffled(list(cases))
     sources, targets = zip(*(cases[name] for name in names), strict=True)
-    seen = kinds(observe(scenarios.shapes, sizes=sizes, sources=sources, targets=targets))
+    seen = [or_its_type(one) for one in observe(scenarios.shapes, sizes=sizes, sources=sources, targets=targets)]
     for one, name, target in zip(seen, names, targets, strict=True):
         right = [*target.shape, sizes["target_tokens"]] if name.startswith("fine") else "ValueError"
         expect(one, f"{name}: shape of the logits").equals(
@@ -382,7 +377,7 @@ def test_bad_sizes_are_refused(observe, draw):
     bad = [drawn_sizes(draw) | {name: draw.choice((0, -1))} for name in good[0]]
     bad += [drawn_sizes(draw, heads=3, d_model=3 * draw.integer(3, 6) + draw.integer(1, 2))]
     cases = draw.shuffled(good + bad)
-    seen = kinds(observe(scenarios.built, variants=cases, source=source, target=target))
+    seen = [or_its_type(one) for one in observe(scenarios.built, variants=cases, source=source, target=target)]
     for one, sizes in zip(seen, cases, strict=True):
         right = [*shape, sizes["target_tokens"]] if sizes in good else "ValueError"
         says = ", ".join(f"{name} {value}" for name, value in sizes.items())

@@ -5,7 +5,6 @@ import itertools
 import torch
 
 from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
 from references.capstones.step_3 import (
     EOS,
     answers,
@@ -16,6 +15,7 @@ from references.capstones.step_3 import (
     table_of,
 )
 from scenarios.capstones import step_3 as scenarios
+from suites.capstones.common import or_its_type
 
 EXACT = Tolerance("one division", rtol=1e-6)
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -123,8 +123,9 @@ def expect_modes(observe, draw, fails_at: list) -> None:
         if failing is None:
             expect(one["result"], "tokens").equals(right, "the modes do not change what is said")
         else:
-            got = one["result"].type if isinstance(one["result"], Raised) else one["result"]
-            expect(got, "exception").equals("ArithmeticError", "the caller has to know that the model failed")
+            expect(or_its_type(one["result"]), "exception").equals(
+                "ArithmeticError", "the caller has to know that the model failed"
+            )
             expect(len(one["calls"]), "passes before the failing one").equals(failing, "one pass for each column")
 
 
@@ -156,9 +157,8 @@ def test_decoding_of_nothing_is_refused(observe, draw):
     longest = [next(none) if kind == "no length" else draw.integer(1, 12) for kind in kinds]
     seen = observe(scenarios.decoded, table=table, sources=sources, longest=longest, report=["tokens"])
     for one, source, limit, kind in zip(seen, sources, longest, kinds, strict=True):
-        got = one["tokens"].type if isinstance(one["tokens"], Raised) else one["tokens"]
         right = answers(table, source, limit) if kind == "fine" else "ValueError"
-        expect(got, f"tokens of {len(source)} rows, max_length {limit}").equals(
+        expect(or_its_type(one["tokens"]), f"tokens of {len(source)} rows, max_length {limit}").equals(
             right, "say what is wrong with the call"
         )
 
@@ -244,5 +244,4 @@ def test_matches_of_nothing_are_refused(observe, draw):
         if kind == "fine":
             expect(one, what).close_to(share, EXACT, "these are as many")
         else:
-            got = one.type if isinstance(one, Raised) else one
-            expect(got, what).equals("ValueError", "a share of no rows, or of other rows, is no number")
+            expect(or_its_type(one), what).equals("ValueError", "a share of no rows, or of other rows, is no number")

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
+from labkit.judge.expect import Tolerance, expect, expect_error
 from references.capstones.step_4 import (
     Run,
     block,
@@ -342,8 +341,7 @@ def test_images_refuse_what_cannot_be_trained(observe, draw):
     seen = observe(scenarios.refused, weights=weights, old=old, train=train, test=test, calls=calls)
     for (trains, tests, epochs), one in zip(calls, seen, strict=True):
         what = f"train_images({'train' if trains else '[]'}, {'test' if tests else '[]'}, epochs={epochs})"
-        raised = one["raised"].type if isinstance(one["raised"], Raised) else "no exception"
-        expect(raised, f"{what}: exception").equals("ValueError", "check the arguments before anything else")
+        expect_error(one["raised"], what, "ValueError", "check the arguments before anything else")
         why = "weights, gradients, modes, memory format and learning rate stay as they were"
         expect_state(one["state"], weights, f"{what}: afterwards", why, EXACT)
         expect(one["gradients"], f"{what}: gradients").equals(old, why)

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from labkit.judge.expect import Tolerance, expect
-from labkit.observe.values import Raised
+from labkit.judge.expect import Tolerance, expect, expect_error
 from references.capstones.step_4 import drawn_table, logits_gradient, table_loss, tags
 from references.capstones.step_5 import Run, drawn_batches, drawn_weights, factor
 from scenarios.capstones import step_5 as scenarios
@@ -131,8 +130,7 @@ def test_warmup_linear_refuses_impossible_schedules(observe, draw):
     for call, seen in zip(calls, observe(scenarios.rates, calls=calls), strict=True):
         what = "warmup_linear(step={}, warmup={}, total={})".format(*call)
         if call in bad:
-            got = seen.type if isinstance(seen, Raised) else "no exception"
-            expect(got, f"{what}: exception").equals("ValueError", why)
+            expect_error(seen, what, "ValueError", why)
         else:
             expect(seen, what).close_to(factor(*call), FLOAT64, why)
 
@@ -376,8 +374,7 @@ def test_fine_tuning_refuses_what_cannot_be_trained(observe, draw):
     )  # fmt: skip
     for (count, warmup, frozen), one in zip(calls, seen, strict=True):
         what = f"fine_tune with {count} batches, warmup={warmup}, frozen={frozen}"
-        raised = one["raised"].type if isinstance(one["raised"], Raised) else "no exception"
-        expect(raised, f"{what}: exception").equals("ValueError", "check the arguments before anything else")
+        expect_error(one["raised"], what, "ValueError", "check the arguments before anything else")
         why = "weights, gradients, requires_grad and modes stay as they were"
         expect_state(one["state"], weights, f"{what}: afterwards", why, EXACT)
         expect_state(one["gradients"], old, f"{what}: gradients", why, EXACT)
