@@ -9,11 +9,11 @@ import importlib.util
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from page_checks import ENVIRONMENT, ROOT, Page
+from page_checks import ROOT, Page
+from warm_python import ENVIRONMENT, python
 
 
 def commands(page: Page) -> Iterator[list[str]]:
@@ -123,11 +123,10 @@ def check_options(words: list[str], program: tuple[str, ...]) -> Iterator[str]:
 @functools.cache
 def options_of(program: tuple[str, ...]) -> frozenset[str]:
     """Every option in the help of `python PROGRAM`; none if there is no such program."""
-    asked = [sys.executable, *program, "--help"]
-    shown = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=60)
-    if shown.returncode:
+    shown = python(*program, "--help")
+    if shown.code:
         return frozenset()
-    options = re.findall(r"(?<![\w-])(--[a-zA-Z][\w-]*|-[a-zA-Z])(?![\w-])", shown.stdout)
+    options = re.findall(r"(?<![\w-])(--[a-zA-Z][\w-]*|-[a-zA-Z])(?![\w-])", shown.out)
     return frozenset({*options, "--help", "-h"})
 
 

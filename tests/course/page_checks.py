@@ -9,25 +9,16 @@ What the info string of a fenced block means:
 
 import functools
 import json
-import os
 import re
-import subprocess
-import sys
 import urllib.parse
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from warm_python import python
 
 from labkit.course import pages
 from labkit.course.manifest import ROOT
 
 LIMIT = 400  # seconds for the blocks of a page; on an idle core they take about 10
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": str(ROOT / "src"),
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "OMP_NUM_THREADS": "1",
-    "COLUMNS": "200",
-    "NO_COLOR": "1",
-}
 
 
 # Reading a page -------------------------------------------------------------------------------------------------------
@@ -117,7 +108,8 @@ def broken_link(page: Page, target: str) -> str | None:
 
 # Reads [[source, ...], ...] (sections of blocks), writes the outputs alike; a section ends at its first error.
 RUNNER = """
-import contextlib, io, json, sys, traceback
+import contextlib, io, json, sys, traceback, warnings
+warnings.simplefilter("ignore")
 outputs = []
 for number, section in enumerate(json.load(sys.stdin)):
     names, printed = {"__name__": "__main__"}, []
@@ -141,19 +133,11 @@ def wrong_outputs(page: Page) -> list[str]:
     sections = [[block for block in section.blocks if block.language == "python"] for section in page.sections]
     if not any(sections):
         return []
-    ran = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", RUNNER],
-        input=json.dumps([[block.text for block in blocks] for blocks in sections]),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        timeout=LIMIT,
-    )
-    if ran.returncode:
-        return [f"the blocks of {page.path} ended Python: {ran.stderr[-1000:]}"]
+    ran = python("-c", RUNNER, text=json.dumps([[block.text for block in blocks] for blocks in sections]), limit=LIMIT)
+    if ran.code:
+        return [f"the blocks of {page.path} ended Python: {ran.err[-1000:]}"]
     problems = []
-    for section, blocks, results in zip(page.sections, sections, json.loads(ran.stdout), strict=True):
+    for section, blocks, results in zip(page.sections, sections, json.loads(ran.out), strict=True):
         for block, result in zip(blocks, results, strict=False):
             problem = result.get("error") or compare(block, promised(section, block), result["output"])
             problems += [f"{page.path}:{block.line}: {problem}"] if problem else []

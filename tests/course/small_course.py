@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from commandline import Finished
-from page_checks import ENVIRONMENT, ROOT
+from page_checks import ROOT
+from warm_python import ENVIRONMENT, python
 
 from labkit.course import manifest
 from labkit.course.manifest import Lab
@@ -132,15 +131,7 @@ class Course:
 
     def run(self, *arguments: str, **environment: str) -> Finished:
         """`python ARGUMENTS` in the copy."""
-        ran = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.root,
-            env=self.environment(**environment),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return Finished(ran.returncode, ran.stdout, ran.stderr)
+        return python(*arguments, cwd=self.root, environment=self.environment(**environment))
 
     def labkit(self, *arguments: str, **environment: str) -> Finished:
         """`python -m labkit ARGUMENTS`, which fails where torch is imported, unless TORCH=yes."""

@@ -6,13 +6,14 @@ that look at labs run on the copy: none may assume which labs there are.
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm_python
+from commandline import Finished
 from labs_to_add import COUNTING, GREETING, TINY
-from page_checks import ENVIRONMENT, ROOT
+from page_checks import ROOT
+from warm_python import ENVIRONMENT
 
 from labkit.author.check_lab import TESTS
 
@@ -36,27 +37,25 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = copy / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    made = python(copy, "-m", "labkit", "skeletons").stdout
+    made = python(copy, "-m", "labkit", "skeletons").out
     for folder, stem in (("lab01_tiny", "tiny"), ("lab02_greeting", "greeting"), ("lab03_counting", "counting")):
         for name in (f"labs/{folder}/skeleton.py", f"src/{stem}.py", f"labs/{folder}/README.md"):
             assert f"{name}: written" in made, made
     return copy
 
 
-def python(copy: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+def python(copy: Path, *arguments: str, code: int = 0) -> Finished:
     """Runs Python in the copy, with the copy's own labkit."""
     environment = ENVIRONMENT | {"PYTHONPATH": str(copy / "src"), "CI": "true", "COLUMNS": "80"}
-    ran = subprocess.run(
-        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, timeout=500
-    )
-    assert ran.returncode == code, ran.stdout + ran.stderr
+    ran = warm_python.python(*arguments, cwd=copy, environment=environment, limit=500.0)
+    assert ran.code == code, ran.out + ran.err
     return ran
 
 
 def test_solutions_get_every_point_that_can_be_had(copy: Path) -> None:
     """What needs a package that is missing is skipped, in words, and stops no other lab."""
     suites = [f"tests/test_{stem}.py" for stem in ("tiny", "greeting", "counting")]
-    said = python(copy, *PYTEST, *suites, "--impl", "solutions").stdout
+    said = python(copy, *PYTEST, *suites, "--impl", "solutions").out
     for title in ("Lab 01: Tiny", "Lab 02: Greeting", "Lab 03: Counting"):
         assert title in said
     assert "no-such-package" in said
@@ -64,7 +63,7 @@ def test_solutions_get_every_point_that_can_be_had(copy: Path) -> None:
 
 
 def test_stub_gets_none_and_the_first_thing_to_do_is_shown(copy: Path) -> None:
-    said = python(copy, *PYTEST, "tests/test_tiny.py", code=1).stdout
+    said = python(copy, *PYTEST, "tests/test_tiny.py", code=1).out
     assert "  0 of   3  1 todo" in said
     assert "Next: step 1, write double in src/tiny.py" in said
     assert "Read docs/01_tiny.md#doubling, then: make test-lab01 STEP=1" in said
@@ -72,35 +71,35 @@ def test_stub_gets_none_and_the_first_thing_to_do_is_shown(copy: Path) -> None:
 
 def test_mistake_is_caught(copy: Path) -> None:
     overlay = "tests/mistakes/tiny/1_doubling/squares.py"
-    said = python(copy, *PYTEST, "tests/test_tiny.py", "--impl", "solutions", "--overlay", overlay, code=1).stdout
+    said = python(copy, *PYTEST, "tests/test_tiny.py", "--impl", "solutions", "--overlay", overlay, code=1).out
     assert "  0 of   3  1 failed" in said
     assert "cause:    add x to itself" in said
 
 
 def test_status_and_doctor_know_them(copy: Path) -> None:
-    said = python(copy, "-m", "labkit", "status").stdout
+    said = python(copy, "-m", "labkit", "status").out
     labs = [line for line in said.splitlines() if line.startswith("Lab ")][:3]
     assert [line.partition("  ")[0] for line in labs] == ["Lab 01: Tiny", "Lab 02: Greeting", "Lab 03: Counting"]
     assert said.count("Next") == 1 and "Next, in lab01: step 1, write double in src/tiny.py" in said
     assert "skipped, no points lost: .venv/bin/python -m pip install no-such-package" in said
-    assert "lab03         needs no-such-package" in python(copy, "-m", "labkit", "doctor").stdout
+    assert "lab03         needs no-such-package" in python(copy, "-m", "labkit", "doctor").out
 
 
 def test_lab_without_a_command_line_says_so(copy: Path) -> None:
     for command in ("run", "demo"):
-        said = python(copy, "-m", "labkit", command, "lab01", code=1).stderr
+        said = python(copy, "-m", "labkit", command, "lab01", code=1).err
         assert said.count("\n") == 1 and "make test-lab01 tests it" in said
 
 
 def test_checks_of_the_course_take_them_up(copy: Path) -> None:
     """What looks at labs is content with these files, and knows of no lab by name."""
-    said = python(copy, *PYTEST, *CHECKED, "-k", CHOSEN).stdout
+    said = python(copy, *PYTEST, *CHECKED, "-k", CHOSEN).out
     assert re.search(r"^\d+ passed, (\d+ skipped, )?\d+ deselected", said, re.MULTILINE), said
 
 
 def test_new_lab_is_whole_but_for_its_words(copy: Path) -> None:
-    made = python(copy, "-m", "labkit", "new-lab", "--number", "9", "--stem", "small", "--steps", "2").stdout
+    made = python(copy, "-m", "labkit", "new-lab", "--number", "9", "--stem", "small", "--steps", "2").out
     assert made.endswith("Next: make check-lab09\n")
-    lines = python(copy, "-m", "labkit", "check-lab", "lab09", code=1).stdout.splitlines()
+    lines = python(copy, "-m", "labkit", "check-lab", "lab09", code=1).out.splitlines()
     assert len(lines) > 20
     assert [line for line in lines if not line.startswith("left to write: ")] == []

@@ -7,8 +7,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from page_checks import ENVIRONMENT, ROOT
+from page_checks import ROOT
 from small_course import small_course
+from warm_python import ENVIRONMENT
 
 from labkit.student import doctor, formats
 

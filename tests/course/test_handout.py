@@ -9,16 +9,14 @@ import math
 import re
 import shlex
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from graded_runs import Grader, grader
+from graded_runs import grade
 from msgspec import structs
-from page_checks import ENVIRONMENT, ROOT, Block, load
+from page_checks import Block, load
 from small_course import small_course
+from warm_python import python
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
@@ -45,19 +43,13 @@ def test_table_of_steps_is_up_to_date(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("lab", "block"), RUNS, ids=lambda part: f"line {part.line}" if type(part) is Block else part.name
 )
-def test_shown_run_is_true(lab: Lab, block: Block, tmp_path: Path, grade: Grader) -> None:
+def test_shown_run_is_true(lab: Lab, block: Block, tmp_path: Path) -> None:
     command, _, shown = block.text.partition("\n")
-    printed = run(lab, command.removeprefix("$ "), block.mark, tmp_path, grade)
+    printed = run(lab, command.removeprefix("$ "), block.mark, tmp_path)
     assert alike(shown, printed), f"line {block.line} shows\n{shown}\nbut this was printed\n{printed}"
 
 
-@pytest.fixture(scope="module")
-def grade() -> Iterator[Grader]:
-    with grader() as running:
-        yield running
-
-
-def run(lab: Lab, command: str, author: str, folder: Path, grade: Grader) -> str:
+def run(lab: Lab, command: str, author: str, folder: Path) -> str:
     """What `command` of a handout prints with the file of `author` in the place of the student's, here in `folder`."""
     source = lab.paths.skeleton if author == "skeleton" else lab.paths.solution
     file = folder / f"{lab.stem}.py"
@@ -75,11 +67,8 @@ def run(lab: Lab, command: str, author: str, folder: Path, grade: Grader) -> str
         printed = grade(*options, suite=lab.paths.suite).out
     else:
         assert (program, words[0]) == ("python", f"src/{lab.stem}.py")
-        ran = subprocess.run(
-            [sys.executable, str(file), *words[1:]],
-            capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=100,
-        )  # fmt: skip
-        printed = ran.stdout + ran.stderr
+        ran = python(file, *words[1:])
+        printed = ran.out + ran.err
     return printed.replace(str(file), f"src/{lab.stem}.py").replace(f" IMPL={folder}", "")
 
 

@@ -6,12 +6,11 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from graded_runs import Grader, grader
+from graded_runs import grade
 from page_checks import ROOT
 
 from labkit.course import manifest
@@ -25,12 +24,6 @@ SOLUTION = (ROOT / "solutions" / f"{LAB.stem}.py").read_text(encoding="utf-8")
 SOFTMAX = [one.id for one in LAB.behaviours if "softmax" in one.id]
 CALL_SOFTMAX = ("test_gradients_flow_through_float32_operations", "test_float64_goes_in_and_out")
 ONE_TEST = ("test_softmax_of_a_long_row",)
-
-
-@pytest.fixture(scope="module")
-def grade() -> Iterator[Grader]:
-    with grader() as running:
-        yield running
 
 
 @pytest.fixture
@@ -72,7 +65,7 @@ def states(out: str) -> list[str]:
 # A whole run ------------------------------------------------------------------------------------------------------
 
 
-def test_stubs_are_todo_and_the_report_fits_a_screen(grade: Grader, student) -> None:
+def test_stubs_are_todo_and_the_report_fits_a_screen(student) -> None:
     ran = grade("--impl", student(SKELETON))
     assert ran.code == 1
     counts = Counter(one.step for one in LAB.behaviours)
@@ -82,7 +75,7 @@ def test_stubs_are_todo_and_the_report_fits_a_screen(grade: Grader, student) -> 
     assert len(ran.out.splitlines()) < 24
 
 
-def test_solution_earns_every_point(grade: Grader, tmp_path: Path) -> None:
+def test_solution_earns_every_point(tmp_path: Path) -> None:
     ran = grade("--impl", "solutions", "--json", tmp_path / "report.json")
     assert ran.code == 0
     assert f"points {LAB.points} of {LAB.points}" in ran.out
@@ -97,7 +90,7 @@ def test_solution_earns_every_point(grade: Grader, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
-def test_one_step_alone_under_another_seed(grade: Grader) -> None:
+def test_one_step_alone_under_another_seed() -> None:
     ran = grade("--impl", "solutions", "--step", 2, "--seed", 77)
     assert ran.code == 0
     (only,) = states(ran.out)
@@ -105,7 +98,7 @@ def test_one_step_alone_under_another_seed(grade: Grader) -> None:
     assert "Step 2 passed." in ran.out
 
 
-def test_partly_solved_file_is_told_what_blocks_it(grade: Grader, student) -> None:
+def test_partly_solved_file_is_told_what_blocks_it(student) -> None:
     """Steps 1 and 3 are written; what of the trainer needs step 2 is blocked, not failed."""
     ran = grade("--impl", student(stubbed("create_grad_scaler", "scaled_backward")))
     assert ran.code == 1
@@ -128,11 +121,11 @@ def assert_refused(ran, *words: str) -> None:
     assert "passed" not in ran.out and "points" not in ran.out, ran.out
 
 
-def test_unknown_step_is_refused(grade: Grader) -> None:
+def test_unknown_step_is_refused() -> None:
     assert_refused(grade("--impl", "solutions", "--step", 9), "--step 9")
 
 
-def test_missing_folder_and_missing_file_are_refused(grade: Grader, tmp_path: Path) -> None:
+def test_missing_folder_and_missing_file_are_refused(tmp_path: Path) -> None:
     assert_refused(grade("--impl", tmp_path / "nowhere"), "no folder", "nowhere")
     assert_refused(grade("--impl", tmp_path), f"no {LAB.stem}.py")
 
@@ -148,18 +141,18 @@ def test_missing_folder_and_missing_file_are_refused(grade: Grader, tmp_path: Pa
     ],
     ids=["syntax error", "exception", "import", "exit", "stub"],
 )
-def test_file_that_cannot_be_imported_is_refused(grade: Grader, student, line: str, words: tuple[str, ...]) -> None:
+def test_file_that_cannot_be_imported_is_refused(student, line: str, words: tuple[str, ...]) -> None:
     folder = student(SKELETON + f"\n{line}\n")
     number = len(SKELETON.splitlines()) + 2
     assert_refused(grade("--impl", folder), str(folder), f"line {number}", *words)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_cuda_is_refused_where_there_is_none(grade: Grader) -> None:
+def test_cuda_is_refused_where_there_is_none() -> None:
     assert_refused(grade("--impl", "solutions", "--device", "cuda"), "--device cuda", "no CUDA device")
 
 
-def test_path_that_cannot_be_written_costs_only_the_file(grade: Grader, tmp_path: Path) -> None:
+def test_path_that_cannot_be_written_costs_only_the_file(tmp_path: Path) -> None:
     path = tmp_path / "no-such-folder" / "report.json"
     ran = grade("--impl", "solutions", "--json", path, tests=ONE_TEST)
     assert ran.code not in (0, 1)
@@ -183,7 +176,7 @@ def failures(out: str) -> dict[str, list[str]]:
     return found
 
 
-def test_failure_is_four_lines(grade: Grader, student) -> None:
+def test_failure_is_four_lines(student) -> None:
     ran = grade("--impl", student(softmax_that("return x")), "--step", 4)
     assert ran.code == 1
     shown = failures(ran.out)
@@ -194,7 +187,7 @@ def test_failure_is_four_lines(grade: Grader, student) -> None:
     assert "def test_" not in ran.out and "Error" not in ran.out, "pytest's own report of the failure"
 
 
-def test_missing_function_loses_its_own_tests_only(grade: Grader, student, tmp_path: Path) -> None:
+def test_missing_function_loses_its_own_tests_only(student, tmp_path: Path) -> None:
     folder = student(without(SOLUTION, "fp32_softmax"))
     ran = grade("--impl", folder, "--step", 4, "--json", tmp_path / "report.json")
     assert ran.code == 1
@@ -203,7 +196,7 @@ def test_missing_function_loses_its_own_tests_only(grade: Grader, student, tmp_p
     assert "got:      the file has no fp32_softmax: write it, or restore the stub" in ran.out
 
 
-def test_misnamed_function_is_asked_for_by_name(grade: Grader, student) -> None:
+def test_misnamed_function_is_asked_for_by_name(student) -> None:
     text = SOLUTION.replace("def fp32_softmax", "def fp32_soft_max")
     ran = grade("--impl", student(text), tests=ONE_TEST)
     assert ran.code == 1
@@ -225,7 +218,7 @@ def test_misnamed_function_is_asked_for_by_name(grade: Grader, student) -> None:
         ("while True: pass", "1 timeout", ": while True: pass"),
     ],
 )  # fmt: skip
-def test_ways_not_to_answer(grade: Grader, student, body: str, state: str, shown: str) -> None:
+def test_ways_not_to_answer(student, body: str, state: str, shown: str) -> None:
     """Only the stub's own words mean "not written yet"; a way out of the test is no way to pass it."""
     ran = grade("--impl", student(softmax_that(body)), tests=ONE_TEST, timeout=0.5 if state == "1 timeout" else None)
     assert ran.code == 1
@@ -236,13 +229,13 @@ def test_ways_not_to_answer(grade: Grader, student, body: str, state: str, shown
 @pytest.mark.parametrize(
     ("step", "says"), [(4, "Step 4 passed. Next: 5, Many processes: make test-"), (5, "Step 5 passed.")]
 )
-def test_a_step_that_passed_names_the_next(grade: Grader, step: int, says: str) -> None:
+def test_a_step_that_passed_names_the_next(step: int, says: str) -> None:
     ran = grade("--impl", "solutions", "--step", step)
     assert ran.code == 0
     assert says in ran.out
 
 
-def test_one_timeout_ends_a_students_run(grade: Grader, student) -> None:
+def test_one_timeout_ends_a_students_run(student) -> None:
     """The tests after it might wait as long."""
     ran = grade("--impl", student(softmax_that("while True: pass")), "--step", 4, "--one-timeout", timeout=1.5)
     assert ran.code != 0
@@ -251,7 +244,7 @@ def test_one_timeout_ends_a_students_run(grade: Grader, student) -> None:
     assert "Interrupted: test_softmax" in ran.out
 
 
-def test_what_python_stops_at_one_line_is_shown_once(grade: Grader, student) -> None:
+def test_what_python_stops_at_one_line_is_shown_once(student) -> None:
     ran = grade("--impl", student(softmax_that("return torch.softmaxed(x, dim)")), "--step", 4)
     assert ran.out.count("has no attribute 'softmaxed'; it has 'softmax'") == 1
     (line,) = [line for line in ran.out.splitlines() if line.startswith("  same in:")]
@@ -263,7 +256,7 @@ def test_what_python_stops_at_one_line_is_shown_once(grade: Grader, student) -> 
 EPOCH = ("test_epoch_trains_on_every_batch",)
 
 
-def test_exception_that_a_scenario_caught_is_told_with_its_line(grade: Grader, student) -> None:
+def test_exception_that_a_scenario_caught_is_told_with_its_line(student) -> None:
     """Scenarios go on after an exception, to see what is left, and the reader of the failure needs the exception."""
     text = SOLUTION.replace("self.train_step(batch, optimizer, criterion, max_grad_norm)", "self.train_step(batch)")
     assert text != SOLUTION
@@ -274,13 +267,13 @@ def test_exception_that_a_scenario_caught_is_told_with_its_line(grade: Grader, s
     assert "cause:    this call and the signature of what it calls differ" in ran.out
 
 
-def test_what_the_code_prints_stands_below_its_failure(grade: Grader, student) -> None:
+def test_what_the_code_prints_stands_below_its_failure(student) -> None:
     ran = grade("--impl", student(softmax_that("print('x is', x.shape); return x")), tests=ONE_TEST)
     assert "  printed:  x is torch.Size" in ran.out
     assert "x is" not in grade("--impl", "solutions", tests=ONE_TEST).out
 
 
-def test_known_mistake_is_named(grade: Grader) -> None:
+def test_known_mistake_is_named() -> None:
     known = {one.name: one for one in misconceptions(LAB)}
     if not known:
         pytest.skip(f"make proof-{LAB.name} has not written {LAB.folder / 'misconceptions.json'}")
@@ -311,7 +304,7 @@ ETERNAL = "import re; re.match('(a+)+b', 'a' * 60)"
     ],
     ids=["regex", "svd", "ignored alarm", "exit", "abort", "kill", "sparse", "memory"],
 )  # fmt: skip
-def test_ways_to_end_python(grade: Grader, student, tmp_path: Path, body: str, state: str, shown: str) -> None:
+def test_ways_to_end_python(student, tmp_path: Path, body: str, state: str, shown: str) -> None:
     """The verdict stands, and the tests after it run."""
     one = ONE_TEST[0]
     other = next(one.id for one in LAB.behaviours if "layer_norm" in one.id)
@@ -326,7 +319,7 @@ def test_ways_to_end_python(grade: Grader, student, tmp_path: Path, body: str, s
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which processes a child has left")
 @pytest.mark.parametrize("after", ["while True: pass", "return 1.0"], ids=["hangs", "returns"])
-def test_what_the_code_starts_ends_with_it(grade: Grader, student, tmp_path: Path, after: str) -> None:
+def test_what_the_code_starts_ends_with_it(student, tmp_path: Path, after: str) -> None:
     """Also what has left its session."""
     started = tmp_path / "started"
     body = "import pathlib, subprocess\n    left = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
@@ -337,20 +330,20 @@ def test_what_the_code_starts_ends_with_it(grade: Grader, student, tmp_path: Pat
 
 
 @pytest.mark.parametrize("line", ["while True: pass", ETERNAL])
-def test_import_without_end_is_refused(grade: Grader, student, line: str) -> None:
+def test_import_without_end_is_refused(student, line: str) -> None:
     folder = student(SKELETON + f"\n{line}\n")
     number = len(SKELETON.splitlines()) + 2
     assert_refused(grade("--impl", folder, loading=1.0), str(folder), f"line {number}", line)
 
 
-def test_file_that_ends_python_at_import_is_refused(grade: Grader, student) -> None:
+def test_file_that_ends_python_at_import_is_refused(student) -> None:
     folder = student("import os\n\nos._exit(0)\n")
     assert_refused(
         grade("--impl", folder), str(folder), "your code ended Python itself (exit code 0) while the file was imported"
     )
 
 
-def test_two_timeouts_are_enough_for_a_step(grade: Grader, student, tmp_path: Path) -> None:
+def test_two_timeouts_are_enough_for_a_step(student, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     ran = grade(
         "--impl", student(softmax_that("while True: pass")), "--json", path, tests=(*SOFTMAX, *ONE_TEST), timeout=1.0

@@ -1,18 +1,17 @@
 """The graded suites are proven: known mistakes are caught, right answers are accepted, replay and junk win nothing."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commandline import Finished
 from msgspec import structs
-from page_checks import ENVIRONMENT
 from small_course import BOTH_STEPS, Course, small_course
+from warm_python import ENVIRONMENT, python
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
-from labkit.course.manifest import ROOT, Lab
+from labkit.course.manifest import Lab
 from labkit.course.records import Record
 from labkit.judge.diagnosis import Misconception, misconceptions
 from labkit.proof import pages, problems
@@ -42,12 +41,9 @@ def test_suite_is_proven(lab: Lab):
 
     A tenth of the bank, in a tenth of the minutes; `make check-lab04` and `make proof-lab04` grade all of it.
     """
-    whole = "WHOLE_BANK" in os.environ
-    command = [sys.executable, "-m", "labkit", "proof", lab.name, "--check", "--one-in", "1" if whole else "10"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
-    assert "The suite is proven." in result.stdout
+    ran = python("-m", "labkit", "proof", lab.name, "--check", "--one-in", "10", limit=1000.0)
+    assert ran.code == 0, ran.out[-5000:] + ran.err[-5000:]
+    assert "The suite is proven." in ran.out
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
@@ -64,8 +60,8 @@ def proven_course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A small course whose proof has written its pages."""
     course = course_with_bank(tmp_path_factory.mktemp("proof"))
     ran = prove(course)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    (course.root / "proof.out").write_text(ran.stdout)
+    assert ran.code == 0, ran.out + ran.err
+    (course.root / "proof.out").write_text(ran.out)
     return course
 
 
@@ -75,9 +71,8 @@ def course_with_bank(folder: Path) -> Course:
     return course
 
 
-def prove(course: Course, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "labkit", "proof", "lab07", *options]
-    return subprocess.run(command, cwd=course.root, env=course.environment(), capture_output=True, text=True)
+def prove(course: Course, *options: str) -> Finished:
+    return course.labkit("proof", "lab07", *options, TORCH="yes")
 
 
 def write(course: Course, files: dict[str, str]) -> None:
@@ -114,7 +109,7 @@ def test_pages_have_an_entry_a_line_and_every_test(proven_course: Course) -> Non
 def test_a_check_passes_after_a_proof_and_writes_nothing(proven_course: Course) -> None:
     before = proven_course.lab.paths.misconceptions.read_bytes()
     ran = prove(proven_course, "--check")
-    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "The suite is proven.")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "The suite is proven.")
     assert proven_course.lab.paths.misconceptions.read_bytes() == before
 
 
@@ -129,11 +124,11 @@ def test_a_proof_finds_a_test_that_accepts_anything(tmp_path: Path) -> None:
     suite = course.lab.paths.suite
     suite.write_text(suite.read_text().partition("def test_halve_is_half")[0] + WEAK_SUITE)
     ran = prove(course)
-    assert ran.returncode == 1
-    assert "PROBLEM: turned_round is wrong, but no test of its step fails under seed 0" in ran.stdout
-    assert f"PROBLEM: the replay passes {HALVE} under seed 0" in ran.stdout
-    assert f"PROBLEM: {HALVE} is proved by no mistake: none fails it" in ran.stdout
-    assert f"PROBLEM: {HALVE} accepts junk: a tensor of nan" in ran.stdout
+    assert ran.code == 1
+    assert "PROBLEM: turned_round is wrong, but no test of its step fails under seed 0" in ran.out
+    assert f"PROBLEM: the replay passes {HALVE} under seed 0" in ran.out
+    assert f"PROBLEM: {HALVE} is proved by no mistake: none fails it" in ran.out
+    assert f"PROBLEM: {HALVE} accepts junk: a tensor of nan" in ran.out
 
 
 def test_an_answer_finds_nothing_that_another_has_left(tmp_path: Path) -> None:
@@ -142,7 +137,7 @@ def test_an_answer_finds_nothing_that_another_has_left(tmp_path: Path) -> None:
     spoils = '"""torch is spoilt ({})."""\nimport torch, sys\ntorch.Tensor.__add__ = lambda *_: 0\n'
     spoils += 'sys.modules["scenarios.tiny"].doubled = None\ndef double(x):\n    return 0\n'
     write(course, {f"mistakes/tiny/1_doubling/a{number}.py": spoils.format(number) for number in range(6)})
-    out = prove(course, "--check").stdout
+    out = prove(course, "--check").out
     assert "Graded 9 mistakes, 1 alternative" in out
     assert "is right, but fails" not in out
     assert "is wrong, but" not in out
@@ -154,7 +149,7 @@ def test_what_an_answer_leaves_goes_with_the_proof(tmp_path: Path, monkeypatch: 
     leaves = '"""a folder is left."""\nimport tempfile\ntempfile.mkdtemp("left")\ndef double(x):\n    return 0\n'
     write(course, {"mistakes/tiny/1_doubling/leaves.py": leaves})
     monkeypatch.setitem(ENVIRONMENT, "TMPDIR", str(tmp_path / "scratch"))
-    assert "Graded 4 mistakes" in prove(course, "--check").stdout
+    assert "Graded 4 mistakes" in prove(course, "--check").out
     assert not list((tmp_path / "scratch").glob("*left"))
 
 
@@ -264,10 +259,10 @@ def test_numbers_agree_with_their_nouns(tiny: Lab) -> None:
 
 def test_a_sample_of_the_bank_knows_what_it_leaves_out(proven_course: Course) -> None:
     ran = prove(proven_course, "--check", "--one-in", "2")
-    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, "The suite is proven.")
-    assert "Graded 2 mistakes, 0 alternatives" in ran.stdout
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "The suite is proven.")
+    assert "Graded 2 mistakes, 0 alternatives" in ran.out
     refused = prove(proven_course, "--one-in", "2")
-    assert refused.returncode == 2 and "--one-in is for --check" in refused.stderr
+    assert refused.code == 2 and "--one-in is for --check" in refused.err
 
 
 def test_a_check_sees_what_has_changed_since_the_pages_were_written() -> None:

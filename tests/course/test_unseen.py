@@ -1,8 +1,6 @@
 """A folder of unseen answers is read strictly, and the report says what the suite makes of each."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -106,10 +104,9 @@ def test_a_folder_is_graded_by_the_suite(tmp_path: Path) -> None:
     course = small_course(tmp_path / "course")
     (course.root / "solutions").mkdir()
     (course.root / "solutions" / "tiny.py").write_text(BOTH_STEPS)
-    command = [sys.executable, "-m", "labkit", "unseen", "lab07", str(writer(tmp_path / "w1"))]
-    ran = subprocess.run(command, cwd=course.root, env=course.environment(), capture_output=True, text=True)
-    assert ran.returncode == 1
-    assert ran.stdout.splitlines() == [
+    ran = course.labkit("unseen", "lab07", str(writer(tmp_path / "w1")), TORCH="yes")
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
         "w1/squares: caught by test_double_is_twice",
         "w1/same: NOT CAUGHT: Only the documentation is wrong.",
         "w1/product: accepted",
