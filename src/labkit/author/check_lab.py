@@ -66,8 +66,8 @@ def _style(lab: Lab) -> Iterator[str]:
 
 def _tests(lab: Lab) -> str:
     files = [f"tests/course/test_{name}.py" for name in TESTS]
-    options = ["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", "--numprocesses", "auto"]
-    chosen = ["--maxprocesses", "4", "-k", f"({lab.name} or {lab.paths.reading.stem}) and not proven"]
+    options = ["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider"]
+    chosen = ["-k", f"({lab.name} or {lab.paths.reading.stem}) and not proven"]
     return _failure([sys.executable, "-m", "pytest", *options, *chosen, *files], lab.paths.root)
 
 
