@@ -1,6 +1,7 @@
 """A batch writes each result as it ends, goes on where it was stopped, and grades nothing twice without a reason."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -8,13 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from small_course import BOTH_STEPS, ONE_STEP, WRONG, Course, small_course
 
-from labkit.grade import results
+from labkit.course.records import Record, State
+from labkit.grade import batch, results
+from labkit.grade.intake import Submission
+from labkit.grade.table import grades_csv
+from labkit.judge.many import Judged
 
 WEAK = ("--isolation", "none", "--accept-weak-isolation")
 # It tells the test which process it is, and where it hangs.
@@ -66,6 +72,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     return small_course(tmp_path_factory.mktemp("course"))
 
 
+@pytest.mark.timeout(300)
 def test_a_messy_folder_is_graded_and_graded_again_where_it_changed(tmp_path: Path) -> None:
     course, given, out = small_course(tmp_path / "course"), put(tmp_path / "given", MESSY), tmp_path / "out"
     ran = grade(course, given, out)
@@ -129,6 +136,7 @@ def check_junit(path: Path) -> None:
     assert "=cmd()\\n\\x1b[31m<script>" in suites
 
 
+@pytest.mark.timeout(300)
 def test_shards_merged_equal_the_whole_and_a_second_grading_the_first(course: Course, tmp_path: Path) -> None:
     given = put(tmp_path / "given", MESSY)
     (tmp_path / "secret").write_text("s" * 32)
@@ -279,9 +287,60 @@ def test_a_folder_that_cannot_be_written_is_one_line(course: Course, tmp_path: P
     assert "cannot be written (Permission denied)" in refused(course, given, out)
 
 
-def test_the_secret_is_nobody_elses(course: Course, tmp_path: Path) -> None:
-    from labkit.grade import batch
+ANN = Submission("ann", {"tiny.py": b"x = 1\n"})
+LOST = Record("lab07", "test_double_is_twice", 1, 3, 0.1, "docs", state=State.FAILED)
+HALF = Record("lab07", "test_halve_is_half", 2, 4, 0.1, "docs", state=State.PASSED, earned=4)
 
+
+@pytest.mark.parametrize(
+    ("judged", "outcome", "reason"),
+    [
+        (Judged((LOST, HALF)), "graded", ""),
+        (Judged((LOST, HALF.but(state=State.GRADER_ERROR))), "grader_error", "no verdict on test_halve_is_half"),
+        (Judged((LOST,)), "grader_error", "no verdict on test_halve_is_half"),
+        (Judged((LOST, HALF), isolation="limits"), "grader_error", "it ran in isolation limits, not none"),
+        (Judged(error="tiny.py, line 1: KeyError: 2"), "broken", "tiny.py, line 1: KeyError: 2"),
+        (Judged(error="tiny.py: importing the file did not end within 20 s"), "timeout",
+         "tiny.py: importing the file did not end within 20 s"),
+        (Judged(error="isolation: no user is left"), "grader_error", "isolation: no user is left"),
+        (Judged(error="ended at its limit of 9 s", ended=False), "timeout", "ended at its limit of 9 s"),
+        (Judged(error="says who?", ended=False), "grader_error", "the process that graded it ended without verdicts"),
+    ],
+)  # fmt: skip
+def test_what_is_not_the_submissions_fault_is_no_zero(
+    judged: Judged, outcome: str, reason: str, course: Course, tmp_path: Path
+) -> None:
+    setting = batch.Setting(course.lab, tmp_path, b"s" * 32, "none")
+    state, says = batch._outcome(setting, ANN, judged, judged.error)
+    assert (state, says) == (outcome, reason)
+    result = batch._result(setting, "key", ANN, state, says, judged.records)
+    [row] = csv.DictReader(io.StringIO(grades_csv([result])))
+    assert (row["points"] == "") == (outcome == "grader_error")
+
+
+def test_a_grader_error_is_graded_again_and_changes_no_earlier_result(course: Course, tmp_path: Path) -> None:
+    setting = batch.Setting(course.lab, tmp_path, b"s" * 32, "none")
+    [(key, _)] = batch.pending(setting, [ANN])
+    good = results.Result(key, "ann", "lab07", 4, 7, results.Outcome.GRADED)
+    failed = replace(good, points=0, state=results.Outcome.GRADER_ERROR)
+    for line in (good, failed):
+        results.append(tmp_path, line)
+    assert batch.pending(setting, [ANN]) == [(key, ANN)]
+    results.append(tmp_path, replace(good, points=7))
+    assert batch.pending(setting, [ANN]) == []
+    assert results.read(tmp_path) == [results.Standing(replace(good, points=7), good)]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(name: str) -> None:
+    result = results.Result("k", name, "lab07", 0, 7, results.Outcome.BROKEN, reason=name)
+    [row] = csv.DictReader(io.StringIO(grades_csv([result])))
+    for cell in (row["submission"], row["reason"]):
+        assert cell[0] in "'\\"
+        assert cell.isprintable()
+
+
+def test_the_secret_is_nobody_elses(tmp_path: Path) -> None:
     first = batch.read_secret(tmp_path, None)
     assert batch.read_secret(tmp_path, None) == first
     assert len(first) == 64

@@ -31,9 +31,9 @@ LONGEST = 300  # characters of a reason
 MARGIN = 60.0  # seconds for the judge of a submission beyond the limit that it sets itself
 LABKIT = Path(__file__).parents[1]
 GRADERS = ("judge", "observe")  # the packages of labkit that decide about a verdict
-# How an error begins or reads that is not the file's own fault, or that is an import without an end.
-MACHINERY = "the course's own machinery failed"
-LATE = re.compile("did not end within|OutOfTime: no answer within|^ended at its limit")
+# What an error says of an import without an end, and of all of a submission.
+LATE = re.compile("did not end within|OutOfTime: no answer within")
+LIMIT = "ended at its limit"
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,10 @@ def grade(setting: Setting, waiting: Sequence[tuple[str, Submission]], told: Cal
 
         def judged(index: int, verdicts: "Judged") -> None:
             key, submission = whole[index]
-            state, reason = _outcome(setting, verdicts)
+            error = " ".join(_clean(verdicts.error, folders[index]).split())
+            state, reason = _outcome(setting, submission, verdicts, error)
             records = tuple(_clean_record(record, folders[index]) for record in verdicts.records)
-            take(_result(setting, key, submission, state, _clean(reason, folders[index]), records))
+            take(_result(setting, key, submission, state, reason, records))
 
         def job(submission: Submission, folder: Path) -> Job:
             options = {"impl": str(folder), "seed": setting.seed_of(submission), "isolation": setting.level}
@@ -161,15 +162,17 @@ def _copies(submissions: Sequence[Submission]) -> Iterator[list[Path]]:
         yield folders
 
 
-def _outcome(setting: Setting, judged: "Judged") -> tuple[Outcome, str]:
-    """How the grading ended, and why it gave no verdicts, or not all."""
-    if judged.error:
-        says = " ".join(judged.error.split())
-        if LATE.search(says):
-            return Outcome.TIMEOUT, says
-        if not judged.ended:
-            return Outcome.GRADER_ERROR, "the process that graded it ended without verdicts"
-        return (Outcome.GRADER_ERROR if says.startswith(MACHINERY) else Outcome.BROKEN), says
+def _outcome(setting: Setting, submission: Submission, judged: "Judged", error: str) -> tuple[Outcome, str]:
+    """How the grading ended, and why it gave no verdicts, or not all. Only an `error` that begins with the name of a
+    file of the submission is its own: a sandbox that does not start is nobody's zero.
+    """
+    if not judged.ended:
+        late = error.startswith(LIMIT)
+        says = error if late else "the process that graded it ended without verdicts"
+        return (Outcome.TIMEOUT if late else Outcome.GRADER_ERROR), says
+    if error:
+        own = error.startswith(tuple(submission.files))
+        return (Outcome.GRADER_ERROR if not own else Outcome.TIMEOUT if LATE.search(error) else Outcome.BROKEN), error
     if judged.isolation != setting.level:
         return Outcome.GRADER_ERROR, f"it ran in isolation {judged.isolation}, not {setting.level}"
     states = {record.id: record.state for record in judged.records}
