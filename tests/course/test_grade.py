@@ -159,11 +159,12 @@ def test_shards_merged_equal_the_whole_and_a_second_grading_the_first(course: Co
 
 
 def start(course: Course, given: Path, out: Path) -> subprocess.Popen:
+    scratch = out.parent  # a batch that is killed leaves its copies there
     command = [sys.executable, "-m", "labkit", "grade", "lab07", str(given), "--out", str(out), *WEAK, "--jobs", "1"]
     # A shell in the background ignores Ctrl-C for what it starts.
     default = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
     return subprocess.Popen(
-        command, cwd=course.root, env=course.environment(), preexec_fn=default,
+        command, cwd=course.root, env=course.environment(TMPDIR=str(scratch)), preexec_fn=default,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
 
