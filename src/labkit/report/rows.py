@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from labkit.course.manifest import Lab, Step
 from labkit.course.records import LOST, Record
@@ -80,4 +81,11 @@ def environment(*folders: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.globals["lost"] = LOST
+    found.filters["code"] = code
     return found
+
+
+def code(text: str) -> Markup:
+    """The text with what is between backticks set as code."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))

@@ -1,0 +1,135 @@
+"""The results of a batch: `results.jsonl`, a line for each submission that was graded, only ever appended to.
+
+Everything else in the folder of results is made from this file. A process that is killed while it writes leaves half a
+line at its end, which readers drop, and which the next batch cuts off.
+"""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from labkit.course.errors import LabError
+from labkit.course.records import Record
+
+RESULTS = "results.jsonl"
+
+
+class Outcome(StrEnum):
+    """How the grading of a submission ended. A `grader_error` is nobody's zero: it is graded again."""
+
+    GRADED = "graded"
+    BROKEN = "broken"  # it holds no file that could be graded, or its file cannot be imported
+    TIMEOUT = "timeout"  # importing it does not end, or all of it reached the limit of a submission
+    GRADER_ERROR = "grader_error"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of `results.jsonl`.
+
+    `key` says what was graded with what: it is the same as long as the submission, the suite and the secret of the
+    seeds are. `submission` is the student's name or number as the folder has it, whatever characters that are.
+    `reason` says in one line why it was not graded. `files` were taken of the submission, `left` were not, and why.
+    """
+
+    key: str
+    submission: str
+    lab: str
+    points: int
+    max_points: int
+    state: Outcome
+    reason: str = ""
+    isolation: str = "none"
+    seconds: float = 0.0
+    files: tuple[str, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
+    records: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The result of a submission that counts, its last, and the one before: what a new grading has changed."""
+
+    result: Result
+    earlier: Result | None = None
+
+
+def read(out: Path) -> list[Standing]:
+    """Where every submission stands, by name; nothing if the folder holds no results.
+
+    Raises:
+        LabError: the file cannot be read, or holds a line that is no result.
+    """
+    standings: dict[str, Standing] = {}
+    for result in _whole_lines(out / RESULTS)[0]:
+        before = standings.get(result.submission)
+        earlier = before and (before.earlier if before.result.state == Outcome.GRADER_ERROR else before.result)
+        standings[result.submission] = Standing(result, earlier)
+    return [standings[name] for name in sorted(standings)]
+
+
+def history(out: Path) -> list[Result]:
+    """Every line, in the order in which they were written. Raises LabError as `read` does."""
+    return _whole_lines(out / RESULTS)[0]
+
+
+def cut_torn_line(out: Path) -> None:
+    """Takes off what a killed batch has left of its last line. Raises LabError."""
+    path = out / RESULTS
+    _, end = _whole_lines(path)
+    try:
+        if path.exists() and path.stat().st_size > end:
+            os.truncate(path, end)
+    except OSError as error:
+        raise LabError(f"{path}: cannot be written ({error.strerror}); the results in it are untouched") from None
+
+
+def append(out: Path, result: Result) -> None:
+    """Adds a line, whole or not at all.
+
+    The file is open only here: what is forked to run a submission never holds it. Raises LabError.
+    """
+    path, line = out / RESULTS, msgspec.json.encode(result) + b"\n"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            size, written = os.fstat(descriptor).st_size, 0
+            try:
+                while written < len(line):
+                    written += os.write(descriptor, line[written:])
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise LabError(f"{path}: cannot be written ({error.strerror}); the results in it are untouched") from None
+
+
+def _whole_lines(path: Path) -> tuple[list[Result], int]:
+    """The results, and how many bytes of the file their lines are."""
+    try:
+        data = path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise LabError(f"{path}: cannot be read ({error.strerror})") from None
+    results: list[Result] = []
+    end = 0
+    lines = data.splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        try:
+            result = msgspec.json.decode(line, type=Result)
+            torn = not line.endswith(b"\n")
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+            if number < len(lines):
+                raise LabError(
+                    f"{path}, line {number}: is no result ({error}); remove the line, or give another folder"
+                ) from None
+            torn = True
+        if not torn:
+            results.append(result)
+            end += len(line)
+    return results, end
