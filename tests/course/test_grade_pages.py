@@ -8,11 +8,11 @@ from browser import WIDTHS, Elements, contrast, in_chromium
 
 from labkit.course import manifest
 from labkit.course.records import Record
+from labkit.course.screen import visible
 from labkit.grade.class_page import class_page
 from labkit.grade.classroom import Classroom
-from labkit.grade.naming import page_name, visible
 from labkit.grade.results import Outcome, Result, Standing
-from labkit.grade.student_page import student_page
+from labkit.grade.student_page import page_name, student_page
 from labkit.judge.diagnosis import misconceptions
 
 LAB = manifest.find("lab04")
@@ -81,11 +81,6 @@ def crowd(mistake: tuple[str, tuple[Record, ...]]) -> list[Standing]:
 
 
 # Names ------------------------------------------------------------------------------------------------------------
-
-
-def test_what_acts_in_a_name_is_shown_instead() -> None:
-    assert visible("a\nb\x1b[31m\u202e\u2028\udcff") == r"a\nb\x1b[31m\u202e\u2028\udcff"
-    assert visible("ש״ל Zoë 🙂 می‌خواهم") == "ש״ל Zoë 🙂 می‌خواهم"
 
 
 def test_every_submission_has_a_file_name_of_its_own() -> None:
@@ -256,6 +251,14 @@ def test_changes_since_the_last_grading() -> None:
         ("Up", test.points, [test.id], []),
         ("Now", LAB.points, everything, []),
     ]
+
+
+def test_what_the_machinery_cut_short_counts_for_nothing() -> None:
+    cut = result("Cut", records(todo_from=2), state=Outcome.GRADER_ERROR, reason="no verdict on test_x")
+    room = Classroom(LAB, [Standing(cut, result("Cut", records())), *standings(result("A", records()))], KNOWN)
+    assert room.points == [LAB.points] and room.without_verdicts == [cut]
+    assert not any(found for step in LAB.steps for found in room.stuck(step).values())
+    assert room.changes() == []
 
 
 def test_a_class_of_nobody_has_a_page() -> None:

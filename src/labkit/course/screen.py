@@ -53,6 +53,11 @@ def wrapped(line: Line, columns: int) -> list[str]:
     return found or [""]
 
 
+def visible(text: str) -> str:
+    """A text of others for one line: what is no printable character, a new line too, is written as Python does."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def show(lines: Iterable[Line | str]) -> None:
     """Writes the lines to standard output."""
     console = _console()

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from labkit.course.lab import Lab
+from labkit.course.screen import visible
 from labkit.grade.classroom import Classroom
-from labkit.grade.naming import page_name, visible
 from labkit.grade.results import Standing
-from labkit.grade.student_page import STUDENTS, TEMPLATES, WEAK
+from labkit.grade.student_page import STUDENTS, TEMPLATES, WEAK, page_name
 from labkit.judge.diagnosis import misconceptions
 from labkit.judge.lines import cut
 from labkit.report.rows import Row, code, environment

@@ -83,7 +83,7 @@ class Classroom:
         self.lab, self.standings, self.known = lab, standings, known
         self.results = [standing.result for standing in standings]
         self.students = sorted(
-            (Student(result, step_rows(lab, list(result.records))) for result in self.results if result.records),
+            (Student(result, step_rows(lab, list(result.records))) for result in self.results if _judged(result)),
             key=lambda student: (-student.result.points, student.result.submission),
         )
 
@@ -93,7 +93,7 @@ class Classroom:
     @property
     def without_verdicts(self) -> list[Result]:
         """Those of which nothing is known but a reason."""
-        return [result for result in self.results if not result.records]
+        return [result for result in self.results if not _judged(result)]
 
     # How did the class do -----------------------------------------------------------------------------------------
 
@@ -198,10 +198,19 @@ class Classroom:
 
     def changes(self) -> list[Change]:
         """The submissions whose points, tests or outcome are not what they were: the largest losses first."""
-        found = [_change(standing, standing.earlier) for standing in self.standings if standing.earlier is not None]
+        found = [
+            _change(standing, standing.earlier)
+            for standing in self.standings
+            if standing.earlier is not None and standing.result.state != Outcome.GRADER_ERROR
+        ]
         return sorted(
             (one for one in found if one is not None), key=lambda one: (one.points, one.standing.result.submission)
         )
+
+
+def _judged(result: Result) -> bool:
+    """Whether its points say something about the student; those that the course's own machinery cut short do not."""
+    return bool(result.records) and result.state != Outcome.GRADER_ERROR
 
 
 def _change(standing: Standing, earlier: Result) -> Change | None:

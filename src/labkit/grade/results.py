@@ -5,6 +5,7 @@ line at its end, which readers drop, and which the next batch cuts off.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from labkit.course.errors import LabError
+from labkit.course.files import write_whole
 from labkit.course.records import Record
 
 RESULTS = "results.jsonl"
@@ -65,15 +67,25 @@ def read(out: Path) -> list[Standing]:
     """
     standings: dict[str, Standing] = {}
     for result in _whole_lines(out / RESULTS)[0]:
-        before = standings.get(result.submission)
-        earlier = before and (before.earlier if before.result.state == Outcome.GRADER_ERROR else before.result)
-        standings[result.submission] = Standing(result, earlier)
+        last = standings.get(result.submission, Standing(result))
+        gives = result.submission in standings and last.result.state != Outcome.GRADER_ERROR
+        standings[result.submission] = Standing(result, last.result if gives else last.earlier)
     return [standings[name] for name in sorted(standings)]
 
 
-def history(out: Path) -> list[Result]:
-    """Every line, in the order in which they were written. Raises LabError as `read` does."""
-    return _whole_lines(out / RESULTS)[0]
+def write_merged(outs: Iterable[Path], out: Path) -> None:
+    """Puts all lines of the folders `outs` into `out`, one folder after the other.
+
+    Raises:
+        LabError: they are of several labs, or `out` has results that none of them has.
+    """
+    path = out / RESULTS
+    every = list(dict.fromkeys(result for folder in outs for result in _whole_lines(folder / RESULTS)[0]))
+    if len(labs := sorted({result.lab for result in every})) > 1:
+        raise LabError(f"these are results of {' and '.join(labs)}; merge those of one lab")
+    if set(_whole_lines(path)[0]) - set(every):
+        raise LabError(f"--out {out}: has results that are in none of the others; give another folder")
+    write_whole(path, b"".join(map(_line, every)))
 
 
 def cut_torn_line(out: Path) -> None:
@@ -92,7 +104,7 @@ def append(out: Path, result: Result) -> None:
 
     The file is open only here: what is forked to run a submission never holds it. Raises LabError.
     """
-    path, line = out / RESULTS, msgspec.json.encode(result) + b"\n"
+    path, line = out / RESULTS, _line(result)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -108,6 +120,10 @@ def append(out: Path, result: Result) -> None:
             os.close(descriptor)
     except OSError as error:
         raise LabError(f"{path}: cannot be written ({error.strerror}); the results in it are untouched") from None
+
+
+def _line(result: Result) -> bytes:
+    return msgspec.json.encode(result) + b"\n"
 
 
 def _whole_lines(path: Path) -> tuple[list[Result], int]:

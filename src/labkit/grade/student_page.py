@@ -1,10 +1,12 @@
 """A submission's page for its student: points, what failed and why, what that looks like, and where to read."""
 
+import hashlib
+import re
 from pathlib import Path
 
 from labkit.course.lab import Lab
 from labkit.course.records import LOST
-from labkit.grade.naming import visible
+from labkit.course.screen import visible
 from labkit.grade.results import Result
 from labkit.judge.lines import first_step
 from labkit.judge.summary import diagnosis_of, next_record, next_thing
@@ -47,3 +49,10 @@ def student_page(lab: Lab, result: Result) -> str:
 def hidden(lab: Lab, result: Result) -> set[str]:
     """The tests of the result that are the instructor's own."""
     return {record.id for record in result.records} - {behaviour.id for behaviour in lab.behaviours}
+
+
+def page_name(submission: str) -> str:
+    """The name of a submission's page: readable, harmless in any file system, and no other submission's."""
+    readable = re.sub(r"[^a-z0-9]+", "-", submission.lower())[:40].strip("-")
+    digest = hashlib.sha256(submission.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{readable}-{digest}.html".lstrip("-")

@@ -158,12 +158,13 @@ def how_it_ended(code: int) -> str:
 
 
 def run_forked(
-    job: Callable[[int], object], count: int, scratch: Path, limit: float | None = None
+    job: Callable[[int], object], count: int, scratch: Path, limit: float | None = None, workers: int | None = None
 ) -> Iterator[tuple[int, str]]:
-    """Runs `job(0)` to `job(count - 1)` on all cores, a forked child each; yields each number with what it printed,
-    as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`, is killed, and its text says so last.
+    """Runs `job(0)` to `job(count - 1)`, a forked child each, as many at once as there are cores if `workers` is None;
+    yields each number with what it printed, as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`,
+    is killed, and its text says so last. No child goes on where this process is gone.
     """
-    workers, waiting, seconds = usable_cores(), list(range(count)), limit or TIME_LIMIT
+    workers, waiting, seconds = workers or usable_cores(), list(range(count)), limit or TIME_LIMIT
     outputs = [scratch / f"output-{index}" for index in range(count)]
     running: dict[int, tuple[Child, float]] = {}
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
@@ -171,7 +172,8 @@ def run_forked(
         while waiting or running:
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
-                child = Child.fork(functools.partial(_do, job, index), Setting(output=outputs[index]))
+                setting = Setting(output=outputs[index], bound=signal.SIGKILL)
+                child = Child.fork(functools.partial(_do, job, index), setting)
                 running[index] = (child, time.monotonic() + seconds)
             for index, (child, deadline) in list(running.items()):
                 if child.poll():

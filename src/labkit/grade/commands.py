@@ -1,0 +1,174 @@
+"""The commands of those who grade a class."""
+
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labkit.course import manifest, screen
+from labkit.course.errors import LabError
+from labkit.course.files import check_writable, make_folder
+from labkit.course.manifest import Lab
+from labkit.course.screen import Line, visible
+
+if TYPE_CHECKING:  # they import torch, or what only a batch needs
+    from labkit.grade.intake import Submission
+    from labkit.grade.results import Result
+
+LEVELS = ("none", "limits", "landlock", "bubblewrap")  # of isolation, the weakest first
+STRONG = ("landlock", "bubblewrap")  # no network, no files of others
+
+
+@click.command()
+@click.argument("lab")
+@click.argument("submissions", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of the results.")
+@click.option("--isolation", default="none", type=click.Choice(LEVELS), help="How submissions are kept apart.")
+@click.option("--accept-weak-isolation", is_flag=True, help="Grade even where they can reach files and network.")
+@click.option("--jobs", type=click.IntRange(1), help="How many are graded at once.  [as many as there are cores]")
+@click.option("--shard", default="1/1", metavar="K/N", help="Only part K of N, for one of several machines.")
+@click.option("--secret-file", type=click.Path(path_type=Path), help="Of the seeds.  [a file secret in --out]")
+def grade(
+    lab: str,
+    submissions: Path,
+    out: Path,
+    isolation: str,
+    accept_weak_isolation: bool,
+    jobs: int | None,
+    shard: str,
+    secret_file: Path | None,
+) -> None:
+    """Grade each submission to LAB in the folder SUBMISSIONS; the same command again goes on where it ended."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the forked children compute, one on each core
+    from labkit.grade import batch, intake
+
+    if isolation not in STRONG and not accept_weak_isolation:
+        says = f"--isolation {isolation}: submissions can reach files and the network of this machine"
+        raise LabError(f"{says}; take {STRONG[0]} or more, or add --accept-weak-isolation", exit_code=2)
+    found, part = manifest.find(lab), _part(shard)
+    _check_packages(found)
+    if out.resolve().is_relative_to(submissions.resolve()):
+        raise LabError(f"--out {out}: lies in the folder of the submissions; give one outside of it")
+    taken = intake.read_folder(submissions, found)[part]
+    make_folder(out, "--out")
+    check_writable(out / "grades.csv", "--out")
+    setting = batch.Setting(found, out, batch.read_secret(out, secret_file), isolation, jobs)
+    waiting = batch.pending(setting, taken)
+    screen.show(_line(_taken(submission)) for _, submission in waiting)
+    click.echo(f"{_count(len(taken), 'submission')} to {found.name}: "
+               f"{len(taken) - len(waiting)} graded before, {len(waiting)} to grade")  # fmt: skip
+    stopped = False
+    try:
+        with _progress(len(waiting)) as told:
+            batch.grade(setting, waiting, told)
+    except KeyboardInterrupt:
+        stopped = True
+    _conclude(out)
+    if stopped:
+        left = len(batch.pending(setting, taken))
+        click.echo(f"Stopped: {len(taken) - left} of {len(taken)} are graded; the same command again goes on.")
+        sys.exit(130)
+
+
+@click.command()
+@click.argument("outs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of all results.")
+def merge(outs: tuple[Path, ...], out: Path) -> None:
+    """Put the results of several machines, each in a folder of OUTS, together; of two results the later counts."""
+    from labkit.grade import results
+
+    for folder in outs:
+        if not (folder / results.RESULTS).is_file():
+            raise LabError(f"{folder}: holds no {results.RESULTS}; name folders that labkit grade has written")
+    make_folder(out, "--out")
+    results.write_merged(outs, out)
+    _conclude(out)
+
+
+def _part(shard: str) -> slice:
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", shard)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise click.UsageError(f"--shard {shard}: give K/N with K from 1 to N, such as 1/4")
+    return slice(int(match[1]) - 1, None, int(match[2]))
+
+
+def _check_packages(lab: Lab) -> None:
+    missing = {name: None for step in lab.steps for name in lab.missing(step.number)}
+    if missing:
+        raise LabError(f"{lab.name} cannot be graded here without {', '.join(missing)}: install what is missing first")
+
+
+def _taken(submission: "Submission") -> str:
+    """What was taken and what was left of it."""
+    if submission.reason:
+        return f"{visible(submission.id)}: broken: {submission.reason}"
+    left = ", ".join(f"{visible(name)} ({why})" for name, why in submission.left)
+    return f"{visible(submission.id)}: {', '.join(map(visible, submission.taken))}{left and f'; left: {left}'}"
+
+
+def _line(text: str) -> str:
+    """One line of a terminal; what is written to a file is never cut. The dash: names are no commands to a runner."""
+    most = screen.width() - 3
+    return f"- {text if not sys.stdout.isatty() or len(text) <= most else text[: most - 3] + '...'}"
+
+
+@contextmanager
+def _progress(count: int) -> Iterator[Callable[["Result"], None]]:
+    """A bar with an estimate on a terminal, a line for each result elsewhere.
+
+    The bar draws itself when it is told, never from a thread of its own, which would hang the forked children.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left")
+    with Progress(
+        *columns, console=console, auto_refresh=False, transient=True, disable=not console.is_terminal or not count,
+        redirect_stdout=False, redirect_stderr=False,
+    ) as bar:  # fmt: skip
+        task, done = bar.add_task("", total=count), 0
+        bar.refresh()
+
+        def told(result: "Result") -> None:
+            nonlocal done
+            done += 1
+            if console.is_terminal:
+                bar.update(task, advance=1, refresh=True)
+            else:
+                says = result.reason and f" ({visible(result.reason)})"
+                click.echo(f"[{done}/{count}] {visible(result.submission)}: {result.state}, "
+                           f"{result.points} of {result.max_points} points{says}", err=True)  # fmt: skip
+
+        yield told
+
+
+def _conclude(out: Path) -> None:
+    """Writes the tables, and says where the results are, and which submissions have no verdict."""
+    from labkit.grade.results import RESULTS, Outcome, read
+    from labkit.grade.table import write_tables
+
+    written = write_tables(out)
+    last = [standing.result for standing in read(out)]
+    counts = Counter(result.state for result in last)
+    indent = 4 if sys.stdout.isatty() else 0
+    without = [result for result in last if result.state != Outcome.GRADED]
+    screen.show(
+        Line(f"- {visible(one.submission)}: {one.state}: {visible(one.reason)}", indent=indent) for one in without
+    )
+    states = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in Outcome if counts[state])
+    screen.show([Line(f"{_count(len(last), 'result')} in {out}: {states or 'none yet'}.", indent=indent)])
+    screen.show([Line(f"Written: {', '.join(path.name for path in written)}, {RESULTS}.", indent=indent)])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+COMMANDS = (grade, merge)

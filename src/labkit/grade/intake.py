@@ -1,0 +1,265 @@
+"""Takes submissions in: a folder with a folder, a `.py` or a `.zip` for each student, as Moodle and Canvas export them.
+
+Nothing is unpacked, run or compiled, and no link is followed: of every submission the lab's own files are read, whole
+and bounded, and all else is left where it is. A submission without them is kept, with the reason.
+"""
+
+import hashlib
+import io
+import itertools
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from labkit.course.errors import LabError
+from labkit.course.manifest import Lab
+from labkit.course.screen import visible
+
+LARGEST = 1_000_000  # bytes of a lab file
+ARCHIVE = 20_000_000  # bytes of an archive
+ENTRIES = 2000  # files and folders that are looked at in a folder, or in an archive
+SHOWN = 30  # of what was left, by name
+
+MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_[a-z]+_?(?P<name>.*)", re.DOTALL)
+CANVAS = re.compile(r"(?P<who>[^_]+)(?:_late)?(?P<number>_\d+)_(?P<upload>\d+)_(?P<name>.+)", re.DOTALL | re.IGNORECASE)
+# What systems, editors and browsers leave; names that begin with a dot too.
+JUNK = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "venv", "node_modules", "site-packages"}
+
+
+class Refused(Exception):
+    """Why a file or an archive is not looked into."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was taken of a student's files, by the names that the lab gives them, and what was left, with the reason.
+
+    `reason` says why there is nothing to grade.
+    """
+
+    id: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    taken: tuple[str, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The same as long as what would be graded is."""
+        content = [(name, hashlib.sha256(data).hexdigest()) for name, data in sorted(self.files.items())]
+        return hashlib.sha256(repr((content, self.reason)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A Python file of a submission. `path` is shown; `upload` orders what Canvas has of one student."""
+
+    path: str
+    name: str
+    depth: int
+    read: Callable[[], bytes]
+    upload: int = 0
+
+
+def read_folder(folder: Path, lab: Lab) -> list[Submission]:
+    """Every submission in the folder, by name.
+
+    Raises:
+        LabError: there is no such folder, or it holds nothing.
+    """
+    if not folder.is_dir():
+        raise LabError(f"{folder}: is no folder; give the one in which each student has a folder, a .py or a .zip")
+    try:
+        names = sorted(name for name in os.listdir(folder) if not _junk(name))
+    except OSError as error:
+        raise LabError(f"{folder}: cannot be read ({error.strerror})") from None
+    if not names:
+        raise LabError(f"{folder}: is empty; give the folder in which each student has a folder, a .py or a .zip")
+    entries: dict[str, list[str]] = {}
+    for name in names:
+        entries.setdefault(_whose(folder / name), []).append(name)
+    return [_submission(who, [folder / name for name in entries[who]], lab) for who in sorted(entries)]
+
+
+def _whose(path: Path) -> str:
+    """The id of a submission: a student's name, with the number that Moodle or Canvas adds."""
+    name = _text(path.name)
+    if export := MOODLE.fullmatch(name):
+        return export["who"]
+    if export := CANVAS.fullmatch(name):
+        return export["who"] + export["number"]
+    is_file = not stat.S_ISDIR(path.lstat().st_mode)
+    return name.rpartition(".")[0] if is_file and name.casefold().endswith((".py", ".zip")) else name
+
+
+def _submission(who: str, paths: list[Path], lab: Lab) -> Submission:
+    exported = all(MOODLE.fullmatch(_text(path.name)) or CANVAS.fullmatch(_text(path.name)) for path in paths)
+    if len(paths) > 1 and not exported:
+        names = ", ".join(visible(_text(path.name)) for path in paths)
+        return Submission(who, reason=f"two students have this name: {names}; keep or rename one")
+    left: dict[str, str] = {}
+    found = [one for path in paths for one in _look_at(path, lab, left)]
+    chosen: dict[str, tuple[_Found, bytes]] = {}
+    try:
+        for stem in (lab.stem, *lab.builds_on):
+            chosen[f"{stem}.py"] = _choose(found, stem, lab)
+    except Refused as refused:
+        return Submission(who, left=_shortened(left), reason=f"{refused}{_of_left(left)}")
+    taken = {one.path for one, _ in chosen.values()}
+    others = {one.path: "another file was taken" for one in found if one.path not in taken}
+    files = {name: data for name, (_, data) in chosen.items()}
+    return Submission(who, files, tuple(sorted(taken)), _shortened(others | left))
+
+
+def _look_at(top: Path, lab: Lab, left: dict[str, str]) -> Iterator[_Found]:
+    """The Python files at `top` and below; `left` is told of all else."""
+    export = MOODLE.fullmatch(_text(top.name)) or CANVAS.fullmatch(_text(top.name))
+    given = export["name"] if export else f"{lab.stem}.py"  # a file that has the student's name is the lab's
+    upload = int(export.groupdict().get("upload", 0)) if export else 0
+    waiting = [(top, "", 0)]
+    for looked in itertools.count(1):
+        if not waiting:
+            return
+        if looked > ENTRIES:
+            left[_text(top.name)] = f"more than {ENTRIES:,} files"
+            return
+        path, shown, depth = waiting.pop(0)
+        name = _text(path.name)
+        try:
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                inside = sorted(one for one in os.listdir(path) if not _junk(one))[: ENTRIES + 1]
+                waiting += [(path / one, f"{shown}/{_text(one)}".lstrip("/"), depth + 1) for one in inside]
+            elif not stat.S_ISREG(mode):
+                left[shown or name] = "a link" if stat.S_ISLNK(mode) else "no ordinary file"
+            elif name.casefold().endswith(".py"):
+                read = _reader(path)
+                yield _Found(shown or name, name if depth else given, max(depth - 1, 0), read, upload)
+            elif name.casefold().endswith(".zip"):
+                yield from _in_archive(read_bounded(path, ARCHIVE), shown or name, max(depth - 1, 0), upload, left)
+            else:
+                left[shown or name] = "not asked for"
+        except Refused as refused:
+            left[shown or name] = str(refused)
+        except OSError as error:
+            left[shown or name] = f"cannot be read: {error.strerror}"
+
+
+def _in_archive(data: bytes, shown: str, depth: int, upload: int, left: dict[str, str]) -> Iterator[_Found]:
+    """The Python files of an archive. Raises Refused."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        entries = archive.infolist()
+    except Exception as error:  # whatever its bytes do to the parser
+        raise Refused(f"no zip archive that can be read ({error})") from None
+    if len(entries) > ENTRIES:
+        raise Refused(f"more than {ENTRIES:,} files")
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or re.match("[a-zA-Z]:", entry.filename):
+            raise Refused(f"names a file outside of the archive: {visible(entry.filename[:80])}")
+    for entry in entries:
+        path = PurePosixPath(_text(entry.filename.replace("\\", "/")))
+        if entry.is_dir() or any(map(_junk, path.parts)):
+            continue
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            left[f"{shown}/{path}"] = "a link"
+        elif path.suffix.casefold() == ".py":
+            read = _unzipper(archive, entry)
+            yield _Found(f"{shown}/{path}", path.name, depth + len(path.parts) - 1, read, upload)
+        else:
+            left[f"{shown}/{path}"] = "not asked for"
+
+
+def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
+    """The file that is meant, and what it holds: the last upload, the best name, the one that lies highest.
+
+    The only Python file may have any name. Raises Refused if there is none, or more than one, or it cannot be read.
+    """
+    fits = [(order, one) for one in found if (order := _order(one, stem))]
+    if not fits and stem == lab.stem and len(found) == 1 and not any(_order(found[0], one) for one in lab.builds_on):
+        fits = [((), found[0])]
+    if not fits:
+        raise Refused(f"there is no {stem}.py")
+    first = min(order for order, _ in fits)
+    best, *others = [one for order, one in fits if order == first]
+    data = best.read()
+    for other in others:
+        if other.read() != data:
+            raise Refused(f"which {stem}.py is meant, {visible(best.path)} or {visible(other.path)}? Keep one")
+    if not data.strip():
+        raise Refused(f"{visible(best.path)} is empty")
+    return best, data
+
+
+def _order(one: _Found, stem: str) -> tuple[int, ...]:
+    """The lower, the better; () if its name is not that of the lab's file, nor that of a copy."""
+    name = re.sub(r"[\s-]+", "_", one.name.rpartition(".")[0].casefold())
+    found = re.fullmatch(rf"(?:copy_of_)?{re.escape(stem.casefold())}(?:_?copy)?(?:_?\(?(\d{{1,4}})\)?)?", name)
+    if not found:
+        return ()
+    fit = 0 if one.name == f"{stem}.py" else 1 if name == stem.casefold() else 2
+    in_src = one.path.split("/")[-2:-1] == ["src"]  # of a whole course that somebody has handed in
+    return -one.upload, fit, -int(found[1] or 0), one.depth, not in_src
+
+
+def read_bounded(path: Path, most: int = LARGEST) -> bytes:
+    """The bytes of an ordinary file. Raises Refused or OSError; never waits for a FIFO that has come there."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused("no ordinary file")
+        return _bounded(file.read(most + 1), most)
+
+
+def _reader(path: Path) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            return read_bounded(path)
+        except OSError as error:
+            raise Refused(f"{visible(_text(path.name))} cannot be read: {error.strerror}") from None
+
+    return read
+
+
+def _unzipper(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], bytes]:
+    def read() -> bytes:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others take memory as they like
+            raise Refused("the archive is compressed in an unusual way; make an ordinary zip")
+        try:
+            with archive.open(entry) as file:
+                data = file.read(LARGEST + 1)
+        except Exception as error:  # a password, a wrong sum, whatever its bytes do to the parser
+            raise Refused(f"{visible(entry.filename[:80])} cannot be read from the archive ({error})") from None
+        return _bounded(data, LARGEST)
+
+    return read
+
+
+def _bounded(data: bytes, most: int) -> bytes:
+    if len(data) > most:
+        raise Refused(f"more than {most:,} bytes")
+    return data
+
+
+def _junk(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in JUNK
+
+
+def _text(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8 are written out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _shortened(left: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    more = [("...", f"and {len(left) - SHOWN} more")] if len(left) > SHOWN else []
+    return (*sorted(left.items())[:SHOWN], *more)
+
+
+def _of_left(left: dict[str, str]) -> str:
+    names = [f"{visible(name)} ({why})" for name, why in sorted(left.items())[:3]]
+    return f"; left: {', '.join(names)}" if names else ""

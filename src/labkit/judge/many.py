@@ -1,0 +1,172 @@
+"""Judges many submissions quickly: pytest starts and collects the suite once, and every submission gets a fork of that.
+
+So a submission costs its tests and 0.1 s, and finds nothing that another has left. The process that forks only imports
+and collects: threads that it had started would hang its children, so nothing here computes with torch.
+
+Where the judge supervises, it forks once more for the code under test. The process in between then loads no submission
+either, and supervises a hand of them, one after the other.
+"""
+
+import contextlib
+import io
+import json
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from labkit.course.errors import LabError
+from labkit.course.files import write_json
+from labkit.course.manifest import Lab
+from labkit.course.processes import usable_cores
+from labkit.course.records import LOST, Record
+from labkit.judge import plugin
+from labkit.judge.suite import LEAN, import_once
+from labkit.observe.child import TIME_LIMIT, run_forked
+
+# Each child writes its own file: pytest's capturing would share one among all.
+QUIET = (*LEAN, "-q", "--capture=no")
+
+
+@dataclass(frozen=True)
+class Job:
+    """The suite's options for a submission, without their dashes, and the tests that are put to it, in this order.
+
+    `until_lost` ends it with the first test that it loses.
+    """
+
+    options: Mapping[str, str | None]
+    tests: tuple[str, ...]
+    until_lost: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The records of a job: its tests', in the order in which they ran; `error` says why there are none.
+
+    `ended` is False where the process that judges came to no end of its own. `isolation` is the level it reached.
+    """
+
+    records: tuple[Record, ...] = ()
+    error: str = ""
+    ended: bool = True
+    isolation: str = "none"
+
+
+Take = Callable[[int, Judged], None]
+
+
+def judge_many(
+    lab: Lab,
+    jobs: Sequence[Job],
+    take: Take,
+    hand: int = 1,
+    workers: int | None = None,
+    limit: float = TIME_LIMIT,
+) -> None:
+    """Hands `take` the number of every job and the suite's verdicts on it, as they end.
+
+    `workers` processes run at once, by default as many as there are cores; each judges at most a `hand` of jobs before
+    the verdicts on them are taken, fewer where some workers would have none. `limit` (s) is for each job.
+
+    Raises:
+        LabError: the suite cannot be collected.
+        Whatever `take` raises; no process is left then.
+    """
+    if not jobs:
+        return
+    import_once(lab)
+    batch = _Batch(jobs, take, hand, workers or usable_cores(), limit)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = pytest.main([str(lab.paths.suite), *QUIET], plugins=[batch])
+    if batch.error is not None:
+        raise batch.error
+    if code == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if not batch.collected:
+        raise LabError(f"the suite {lab.paths.suite} cannot be collected:\n{output.getvalue()[-2000:]}")
+
+
+class _Batch:
+    """A pytest plugin that runs every job in a fork of the session, as soon as that has collected the suite."""
+
+    def __init__(self, jobs: Sequence[Job], take: Take, hand: int, workers: int, limit: float) -> None:
+        self.jobs, self.take, self.hand, self.workers, self.limit = jobs, take, hand, workers, limit
+        self.collected = False
+        self.error: BaseException | None = None
+        self.job: Job | None = None  # the one that runs in this process
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        if self.job or session.testsfailed:
+            return
+        try:
+            self.collected = True
+            self._judge_all(session, list(items))
+        except BaseException as error:  # pytest would print it; `judge_many` raises it again
+            self.error = error
+        items.clear()  # this session itself runs nothing
+
+    def _judge_all(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        most = self.hand if plugin.can_supervise(session.config) else 1
+        size = max(1, min(most, len(self.jobs) // self.workers))
+        count = math.ceil(len(self.jobs) / size)
+        hands = [range(len(self.jobs))[start::count] for start in range(count)]
+        with tempfile.TemporaryDirectory(prefix="labkit-judge-") as folder:
+            scratch = Path(folder)
+
+            def run(hand: int) -> None:
+                tempfile.tempdir = folder  # what its ranks leave, which end with it, goes with the folder
+                for index in hands[hand]:
+                    self.job = self.jobs[index]
+                    _run(session, items, self.job, scratch / f"report-{index}.json")
+
+            for hand, output in run_forked(run, len(hands), scratch, self.limit * size, self.workers):
+                for index in hands[hand]:
+                    self.take(index, _judged(scratch / f"report-{index}.json", output))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        record = getattr(report, "record", None)
+        if self.job and self.job.until_lost and record and record.state in LOST:
+            raise pytest.Session.Failed("it has lost a test, and that is enough")
+
+
+def _judged(report: Path, output: str) -> Judged:
+    if not report.exists():
+        *_, last = ["no verdicts", *output.strip().splitlines()]
+        return Judged(error=last, ended=False)
+    found = json.loads(report.read_text())
+    report.unlink()
+    records = tuple(Record.of(record) for record in found.get("records", ()))
+    return Judged(records, found.get("error", ""), isolation=found.get("isolation", "none"))
+
+
+def _run(session: pytest.Session, items: list[pytest.Item], job: Job, report: Path) -> None:
+    """Goes on with the collected session as if it had been started with the job's options and tests alone."""
+    config, option = session.config, session.config.option
+    for name, value in {**job.options, "json": str(report)}.items():
+        setattr(option, name, value)
+    config.pluginmanager.unregister(name="graded-suite")
+    plugin.pytest_configure(config)  # it reads the options when it is made
+    of_test: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        of_test.setdefault(item.name.partition("[")[0], []).append(item)
+    session.items = [item for test in job.tests for item in of_test.get(test, ())]
+    session.testscollected, session.testsfailed = len(session.items), 0
+    config.hook.pytest_collection_modifyitems(session=session, config=config, items=session.items)
+    try:
+        with contextlib.suppress(session.Failed):  # of `until_lost`
+            config.hook.pytest_runtestloop(session=session)
+        # The terminal, which has nobody to show it to, would also make the summary.
+        without = [config.pluginmanager.get_plugin("terminalreporter")]
+        finish = config.pluginmanager.subset_hook_caller("pytest_sessionfinish", without)
+        finish(session=session, exitstatus=0)
+    except pytest.UsageError as error:  # its file cannot be loaded
+        write_json(report, {"error": str(error)})
