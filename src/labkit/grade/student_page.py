@@ -8,6 +8,7 @@ from labkit.course.lab import Lab
 from labkit.course.records import LOST
 from labkit.course.screen import visible
 from labkit.grade.results import Result
+from labkit.grade.told import hidden
 from labkit.judge.lines import first_step
 from labkit.judge.summary import diagnosis_of, next_record, next_thing
 from labkit.report.rows import Row, environment, step_rows
@@ -44,11 +45,6 @@ def student_page(lab: Lab, result: Result) -> str:
             weak=result.isolation in WEAK,
         )
     )
-
-
-def hidden(lab: Lab, result: Result) -> set[str]:
-    """The tests of the result that are the instructor's own."""
-    return {record.id for record in result.records} - {behaviour.id for behaviour in lab.behaviours}
 
 
 def page_name(submission: str) -> str:
