@@ -9,9 +9,11 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labkit.course.errors import LabError
 from labkit.course.manifest import Lab
@@ -19,11 +21,13 @@ from labkit.course.records import Record, State
 from labkit.grade import results
 from labkit.grade.intake import Submission
 from labkit.grade.results import Outcome, Result
-from labkit.judge.many import Job, Judged, judge_many
-from labkit.judge.supervise import RUN_LIMIT
+
+if TYPE_CHECKING:  # it imports torch
+    from labkit.judge.many import Judged
 
 SECRET = "secret"
 SHORTEST = 16  # bytes of a secret
+LONGEST = 300  # characters of a reason
 MARGIN = 60.0  # seconds for the judge of a submission beyond the limit that it sets itself
 LABKIT = Path(__file__).parents[1]
 GRADERS = ("judge", "observe")  # the packages of labkit that decide about a verdict
@@ -60,9 +64,8 @@ def read_secret(out: Path, given: Path | None) -> bytes:
     """
     path = given or out / SECRET
     try:
-        if given is None and not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "w") as file:
+        if given is None and not (path.exists() and path.stat().st_size):
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
                 file.write(f"{secrets.token_hex()}\n")
         secret = path.read_bytes().strip()
     except OSError as error:
@@ -108,43 +111,65 @@ def grade(setting: Setting, waiting: Sequence[tuple[str, Submission]], told: Cal
         results.append(setting.out, result)
         told(result)
 
-    graded = []
     for key, submission in waiting:
         if submission.reason:
             take(_result(setting, key, submission, Outcome.BROKEN, submission.reason))
-        else:
-            graded.append((key, submission))
+    whole = [(key, submission) for key, submission in waiting if not submission.reason]
+    if not whole:
+        return
+    from labkit.judge.many import Job, judge_many
+    from labkit.judge.supervise import RUN_LIMIT
+
     lab = setting.lab
     limit = RUN_LIMIT + sum(lab.own_seconds(one) or 0.0 for one in lab.behaviours) + MARGIN
     tests = tuple(one.id for one in lab.behaviours)
-    with tempfile.TemporaryDirectory(prefix="labkit-grade-") as scratch:
-        os.chmod(scratch, 0o711)  # a sandbox runs as another user
-        folders = [Path(scratch, str(index)) for index in range(len(graded))]
-        jobs = []
-        for folder, (_, submission) in zip(folders, graded, strict=True):
-            folder.mkdir()
-            for name, data in submission.files.items():
-                (folder / name).write_bytes(data)
-            options = {"impl": str(folder), "seed": setting.seed_of(submission), "isolation": setting.level}
-            jobs.append(Job(options, tests))
+    with _copies([submission for _, submission in whole]) as folders:
 
-        def judged(index: int, verdicts: Judged) -> None:
-            key, submission = graded[index]
+        def judged(index: int, verdicts: "Judged") -> None:
+            key, submission = whole[index]
             state, reason = _outcome(setting, verdicts)
             records = tuple(_clean_record(record, folders[index]) for record in verdicts.records)
-            take(_result(setting, key, submission, state, _clean(reason, folders[index]), verdicts.isolation, records))
+            take(_result(setting, key, submission, state, _clean(reason, folders[index]), records))
 
+        def job(submission: Submission, folder: Path) -> Job:
+            options = {"impl": str(folder), "seed": setting.seed_of(submission), "isolation": setting.level}
+            return Job(options, tests)
+
+        jobs = [job(submission, folder) for (_, submission), folder in zip(whole, folders, strict=True)]
         judge_many(lab, jobs, judged, workers=setting.workers, limit=limit)
 
 
-def _outcome(setting: Setting, judged: Judged) -> tuple[Outcome, str]:
+@contextmanager
+def _copies(submissions: Sequence[Submission]) -> Iterator[list[Path]]:
+    """A folder for each, while it lasts, with what was taken of it. Raises LabError."""
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix="labkit-grade-")
+    except OSError as error:
+        raise LabError(f"the folder for temporary files cannot be written ({error.strerror}); set TMPDIR") from None
+    with scratch:
+        folders = [Path(scratch.name, str(index)) for index in range(len(submissions))]
+        try:
+            os.chmod(scratch.name, 0o711)  # a sandbox runs as another user
+            for folder, submission in zip(folders, submissions, strict=True):
+                folder.mkdir()
+                for name, data in submission.files.items():
+                    (folder / name).write_bytes(data)
+        except OSError as error:
+            raise LabError(
+                f"{scratch.name}: cannot be written ({error.strerror}); set TMPDIR to another disk"
+            ) from None
+        yield folders
+
+
+def _outcome(setting: Setting, judged: "Judged") -> tuple[Outcome, str]:
     """How the grading ended, and why it gave no verdicts, or not all."""
     if judged.error:
-        if LATE.search(judged.error):
-            return Outcome.TIMEOUT, judged.error
+        says = " ".join(judged.error.split())
+        if LATE.search(says):
+            return Outcome.TIMEOUT, says
         if not judged.ended:
             return Outcome.GRADER_ERROR, "the process that graded it ended without verdicts"
-        return (Outcome.GRADER_ERROR if judged.error.startswith(MACHINERY) else Outcome.BROKEN), judged.error
+        return (Outcome.GRADER_ERROR if says.startswith(MACHINERY) else Outcome.BROKEN), says
     if judged.isolation != setting.level:
         return Outcome.GRADER_ERROR, f"it ran in isolation {judged.isolation}, not {setting.level}"
     states = {record.id: record.state for record in judged.records}
@@ -160,7 +185,6 @@ def _result(
     submission: Submission,
     state: Outcome,
     reason: str,
-    isolation: str | None = None,
     records: tuple[Record, ...] = (),
 ) -> Result:
     return Result(
@@ -170,8 +194,8 @@ def _result(
         points=sum(record.earned for record in records),
         max_points=setting.lab.points,
         state=state,
-        reason=reason,
-        isolation=isolation or setting.level,
+        reason=reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}...",
+        isolation=setting.level,
         seconds=round(sum(record.seconds for record in records), 2),
         files=submission.taken,
         left=submission.left,

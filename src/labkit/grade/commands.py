@@ -108,8 +108,8 @@ def _taken(submission: "Submission") -> str:
     """What was taken and what was left of it."""
     if submission.reason:
         return f"{visible(submission.id)}: broken: {submission.reason}"
-    left = ", ".join(f"{visible(name)} ({why})" for name, why in submission.left)
-    return f"{visible(submission.id)}: {', '.join(map(visible, submission.taken))}{left and f'; left: {left}'}"
+    left = "".join(f"; {visible(name)} {why}" for name, why in submission.left)
+    return f"{visible(submission.id)}: {', '.join(map(visible, submission.taken))}{left}"
 
 
 def _line(text: str) -> str:

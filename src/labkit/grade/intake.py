@@ -22,6 +22,7 @@ from labkit.course.screen import visible
 LARGEST = 1_000_000  # bytes of a lab file
 ARCHIVE = 20_000_000  # bytes of an archive
 ENTRIES = 2000  # files and folders that are looked at in a folder, or in an archive
+UNASKED = "is not asked for"
 SHOWN = 30  # of what was left, by name
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_[a-z]+_?(?P<name>.*)", re.DOTALL)
@@ -110,7 +111,7 @@ def _submission(who: str, paths: list[Path], lab: Lab) -> Submission:
     except Refused as refused:
         return Submission(who, left=_shortened(left), reason=f"{refused}{_of_left(left)}")
     taken = {one.path for one, _ in chosen.values()}
-    others = {one.path: "another file was taken" for one in found if one.path not in taken}
+    others = {one.path: "is not the one that was taken" for one in found if one.path not in taken}
     files = {name: data for name, (_, data) in chosen.items()}
     return Submission(who, files, tuple(sorted(taken)), _shortened(others | left))
 
@@ -125,7 +126,7 @@ def _look_at(top: Path, lab: Lab, left: dict[str, str]) -> Iterator[_Found]:
         if not waiting:
             return
         if looked > ENTRIES:
-            left[_text(top.name)] = f"more than {ENTRIES:,} files"
+            left[_text(top.name)] = f"has more than {ENTRIES:,} files"
             return
         path, shown, depth = waiting.pop(0)
         name = _text(path.name)
@@ -135,14 +136,14 @@ def _look_at(top: Path, lab: Lab, left: dict[str, str]) -> Iterator[_Found]:
                 inside = sorted(one for one in os.listdir(path) if not _junk(one))[: ENTRIES + 1]
                 waiting += [(path / one, f"{shown}/{_text(one)}".lstrip("/"), depth + 1) for one in inside]
             elif not stat.S_ISREG(mode):
-                left[shown or name] = "a link" if stat.S_ISLNK(mode) else "no ordinary file"
+                left[shown or name] = "is a link" if stat.S_ISLNK(mode) else "is no ordinary file"
             elif name.casefold().endswith(".py"):
                 read = _reader(path)
                 yield _Found(shown or name, name if depth else given, max(depth - 1, 0), read, upload)
             elif name.casefold().endswith(".zip"):
-                yield from _in_archive(read_bounded(path, ARCHIVE), shown or name, max(depth - 1, 0), upload, left)
+                yield from _in_archive(_read(path, ARCHIVE), shown or name, max(depth - 1, 0), upload, left)
             else:
-                left[shown or name] = "not asked for"
+                left[shown or name] = UNASKED
         except Refused as refused:
             left[shown or name] = str(refused)
         except OSError as error:
@@ -155,9 +156,9 @@ def _in_archive(data: bytes, shown: str, depth: int, upload: int, left: dict[str
         archive = zipfile.ZipFile(io.BytesIO(data))
         entries = archive.infolist()
     except Exception as error:  # whatever its bytes do to the parser
-        raise Refused(f"no zip archive that can be read ({error})") from None
+        raise Refused(f"is no zip archive that can be read ({error})") from None
     if len(entries) > ENTRIES:
-        raise Refused(f"more than {ENTRIES:,} files")
+        raise Refused(f"has more than {ENTRIES:,} files")
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or re.match("[a-zA-Z]:", entry.filename):
@@ -167,12 +168,12 @@ def _in_archive(data: bytes, shown: str, depth: int, upload: int, left: dict[str
         if entry.is_dir() or any(map(_junk, path.parts)):
             continue
         if stat.S_ISLNK(entry.external_attr >> 16):
-            left[f"{shown}/{path}"] = "a link"
+            left[f"{shown}/{path}"] = "is a link"
         elif path.suffix.casefold() == ".py":
             read = _unzipper(archive, entry)
             yield _Found(f"{shown}/{path}", path.name, depth + len(path.parts) - 1, read, upload)
         else:
-            left[f"{shown}/{path}"] = "not asked for"
+            left[f"{shown}/{path}"] = UNASKED
 
 
 def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
@@ -187,13 +188,20 @@ def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
         raise Refused(f"there is no {stem}.py")
     first = min(order for order, _ in fits)
     best, *others = [one for order, one in fits if order == first]
-    data = best.read()
+    data = _content(best)
     for other in others:
-        if other.read() != data:
+        if _content(other) != data:
             raise Refused(f"which {stem}.py is meant, {visible(best.path)} or {visible(other.path)}? Keep one")
     if not data.strip():
         raise Refused(f"{visible(best.path)} is empty")
     return best, data
+
+
+def _content(one: _Found) -> bytes:
+    try:
+        return one.read()
+    except Refused as refused:
+        raise Refused(f"{visible(one.path)} {refused}") from None
 
 
 def _order(one: _Found, stem: str) -> tuple[int, ...]:
@@ -207,21 +215,21 @@ def _order(one: _Found, stem: str) -> tuple[int, ...]:
     return -one.upload, fit, -int(found[1] or 0), one.depth, not in_src
 
 
-def read_bounded(path: Path, most: int = LARGEST) -> bytes:
+def _read(path: Path, most: int = LARGEST) -> bytes:
     """The bytes of an ordinary file. Raises Refused or OSError; never waits for a FIFO that has come there."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused("no ordinary file")
+            raise Refused("is no ordinary file")
         return _bounded(file.read(most + 1), most)
 
 
 def _reader(path: Path) -> Callable[[], bytes]:
     def read() -> bytes:
         try:
-            return read_bounded(path)
+            return _read(path)
         except OSError as error:
-            raise Refused(f"{visible(_text(path.name))} cannot be read: {error.strerror}") from None
+            raise Refused(f"cannot be read: {error.strerror}") from None
 
     return read
 
@@ -229,12 +237,12 @@ def _reader(path: Path) -> Callable[[], bytes]:
 def _unzipper(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], bytes]:
     def read() -> bytes:
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others take memory as they like
-            raise Refused("the archive is compressed in an unusual way; make an ordinary zip")
+            raise Refused("is compressed in an unusual way; make an ordinary zip")
         try:
             with archive.open(entry) as file:
                 data = file.read(LARGEST + 1)
         except Exception as error:  # a password, a wrong sum, whatever its bytes do to the parser
-            raise Refused(f"{visible(entry.filename[:80])} cannot be read from the archive ({error})") from None
+            raise Refused(f"cannot be unpacked ({error})") from None
         return _bounded(data, LARGEST)
 
     return read
@@ -242,7 +250,7 @@ def _unzipper(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], 
 
 def _bounded(data: bytes, most: int) -> bytes:
     if len(data) > most:
-        raise Refused(f"more than {most:,} bytes")
+        raise Refused(f"has more than {most:,} bytes")
     return data
 
 
@@ -261,5 +269,5 @@ def _shortened(left: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _of_left(left: dict[str, str]) -> str:
-    names = [f"{visible(name)} ({why})" for name, why in sorted(left.items())[:3]]
-    return f"; left: {', '.join(names)}" if names else ""
+    telling = sorted(left.items(), key=lambda item: (item[1] == UNASKED, item))
+    return "".join(f"; {visible(name)} {why}" for name, why in telling[:3])

@@ -12,7 +12,7 @@ from labkit.course.screen import visible
 from labkit.grade.results import Outcome, Result, read
 
 COLUMNS = ("submission", "lab", "points", "max_points", "state", "isolation", "seconds", "reason")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with these a spreadsheet takes a cell for a formula
+FORMULA = ("=", "+", "-", "@")  # with these a spreadsheet takes a cell for a formula
 
 
 def write_tables(out: Path) -> list[Path]:
@@ -37,8 +37,8 @@ def grades_csv(results: list[Result]) -> str:
 
 
 def harmless(cell: str) -> str:
-    """The cell as text, whatever it begins with."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    """The cell as text in one line, whatever it begins with."""
+    return f"'{visible(cell)}" if cell.startswith(FORMULA) else visible(cell)
 
 
 def junit_xml(results: list[Result]) -> str:
