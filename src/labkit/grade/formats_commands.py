@@ -80,7 +80,7 @@ def github_workflow(lab: str, course: str, out: Path) -> None:
 @click.argument("lab")
 @click.argument("submission", type=click.Path(path_type=Path))
 @click.option("--as", "system", required=True, type=click.Choice(SYSTEMS), help="Whose format the result has.")
-@click.option("--isolation", default="none", type=click.Choice(LEVELS), help="How the submission is kept apart.")
+@click.option("--isolation", default="best", type=click.Choice((*LEVELS, "best")), help="What keeps it apart.  [best]")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="Of the seeds.  [a new one each time]")
 @OUT
 def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_file: Path | None, out: Path) -> None:
@@ -92,15 +92,16 @@ def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_fi
     from labkit.grade import batch, intake
     from labkit.grade.one import grade_one as graded
     from labkit.grade.results import Outcome
+    from labkit.observe.isolation import level_of
 
-    found = manifest.find(lab)
+    found, level = manifest.find(lab), level_of(isolation)
     if not submission.exists():
         raise LabError(f"{submission}: there is nothing; give the student's folder or file")
     check_writable(out, "--out")
     write = _writer(found, system)
     secret = batch.read_secret(out.parent, secret_file) if secret_file else secrets.token_bytes()
     taken = intake._submission("submission", [submission], found)
-    setting = batch.Setting(found, out.parent, secret, isolation)
+    setting = batch.Setting(found, out.parent, secret, level)
     result = graded(setting, taken, lambda known: write_whole(out, write(known).encode()))
     if result.state == Outcome.GRADER_ERROR:
         out.unlink(missing_ok=True)
