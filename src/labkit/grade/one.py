@@ -2,9 +2,7 @@
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,30 +24,26 @@ def grade_one(setting: Setting, submission: Submission, told: Told) -> Result:
     The code under test runs in other processes, which may end as they like. Everything is told from this one.
     """
 
-    def result(state: Outcome, reason: str, isolation: str | None = None, records: tuple[Record, ...] = ()) -> Result:
-        found = batch._result(setting, "", submission, state, reason, isolation, records)
+    def result(state: Outcome, reason: str, records: tuple[Record, ...] = ()) -> Result:
+        found = batch._result(setting, "", submission, state, reason, records)
         told(found)
         return found
 
     if submission.reason:
         return result(Outcome.BROKEN, submission.reason)
-    with tempfile.TemporaryDirectory(prefix="labkit-grade-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # a sandbox runs as another user
-        for file, data in submission.files.items():
-            (folder / file).write_bytes(data)
+    with batch._copies([submission]) as [folder]:
 
         def clean(records: tuple[Record, ...]) -> tuple[Record, ...]:
             return tuple(batch._clean_record(record, folder) for record in records)
 
         options = {"impl": str(folder), "seed": setting.seed_of(submission), "isolation": setting.level}
-        run = _Run(options, lambda records: result(Outcome.TIMEOUT, CUT_OFF, None, clean(records)))
+        run = _Run(options, lambda records: result(Outcome.TIMEOUT, CUT_OFF, clean(records)))
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             code = pytest.main([str(setting.lab.paths.suite), *QUIET], plugins=[run])
         judged = run.judged(code, output.getvalue())
         state, reason = batch._outcome(setting, judged)
-        return result(state, batch._clean(reason, folder), judged.isolation, clean(judged.records))
+        return result(state, batch._clean(reason, folder), clean(judged.records))
 
 
 class _Run:
@@ -65,7 +59,8 @@ class _Run:
     def pytest_collection_modifyitems(self, config: pytest.Config) -> None:
         for name, value in self.options.items():
             setattr(config.option, name, value)
-        self.suite = config.pluginmanager.get_plugin("graded-suite").suite
+        hooks: Any = config.pluginmanager.get_plugin("graded-suite")
+        self.suite = hooks.suite
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Any:

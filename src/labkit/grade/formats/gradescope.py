@@ -24,12 +24,16 @@ def results_json(lab: Lab, result: Result) -> str:
     secret = hidden(lab, result)
     given = {record.id: record for record in result.records}
     numbers: Counter[int] = Counter()
-    tests = []
-    for test in [*lab.behaviours, *(given[name] for name in given if name in secret)]:
-        numbers[test.step] += 1
-        number = f"{test.step}.{numbers[test.step]}"
-        record = given.get(test.id)
-        tests.append(_test(number, record, test.id in secret) if record else _open(number, test))
+
+    def number(step: int) -> str:
+        numbers[step] += 1
+        return f"{step}.{numbers[step]}"
+
+    tests = [
+        _test(number(one.step), given[one.id], False) if one.id in given else _open(number(one.step), one)
+        for one in lab.behaviours
+    ]
+    tests += [_test(number(one.step), one, True) for one in result.records if one.id in secret]
     data = {
         "output": "\n".join(_headline(lab, result, secret)),
         "output_format": "text",
