@@ -4,12 +4,13 @@ import csv
 import io
 
 import pytest
+from small_course import Course, small_course
 
 from labkit.course.errors import LabError
 from labkit.grade.formats.canvas import into_canvas
 from labkit.grade.formats.gradebook import Merged
 from labkit.grade.formats.moodle import into_moodle
-from labkit.grade.results import Outcome, Result
+from labkit.grade.results import Outcome, Result, append
 
 CANVAS = (
     'Student,ID,SIS User ID,SIS Login ID,Section,"Lab 03, easy (122)",Lab 04 (123),Final Score\n'
@@ -125,3 +126,54 @@ def test_moodle_would_skip_points_above_its_maximum() -> None:
 def test_what_is_no_worksheet_is_refused() -> None:
     with pytest.raises(LabError, match="there is no column 'Identifier'"):
         into_moodle([result("x_11")], CANVAS.encode())
+
+
+# The commands -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """With the results of a class, and what the two systems have exported of it."""
+    found = small_course(tmp_path_factory.mktemp("course"))
+    out = found.root / "out"
+    out.mkdir()
+    for name, points in (("okafor_11", 100), ("no\none_404", 3)):
+        append(out, result(name, points))
+    (found.root / "export.csv").write_text(CANVAS, encoding="utf-8")
+    (found.root / "worksheet.csv").write_text(MOODLE, encoding="utf-8")
+    return found
+
+
+def test_commands_write_the_grade_book_and_say_who_is_not_in_it(course: Course) -> None:
+    said = [r"- no\none_404: is in no row", "written: new.csv: 1 entered, 1 not."]
+    ran = course.labkit("canvas", "out", "--export", "export.csv", "--column", "Lab 04 (123)", "--out", "new.csv")
+    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", said)
+    assert "9.00,100,90.0" in (course.root / "new.csv").read_text(encoding="utf-8")
+    ran = course.labkit("moodle", "out", "--worksheet", "worksheet.csv", "--out", "new.csv")
+    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", said)
+    assert "Submitted,100,150.00" in (course.root / "new.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("canvas", "src", "--export", "export.csv", "--column", "x"), "src: holds no results.jsonl; name the folder"),
+        (("canvas", "out", "--export", "no.csv", "--column", "x"), "no.csv: cannot be read (No such file"),
+        (("canvas", "out", "--export", "export.csv", "--column", "x"), "export.csv: there is no column 'x'"),
+        (("moodle", "out", "--worksheet", "export.csv"), "export.csv: there is no column 'Identifier'"),
+        (("gradescope", "lab99"), "there is no lab 'lab99'"),
+        (("github-workflow", "lab07", "--course", "x"), "--course x: is no repository of GitHub"),
+        (("grade-one", "lab07", "no", "--as", "github"), "no: there is nothing; give the student's folder or file"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(course: Course, arguments: tuple[str, ...], says: str) -> None:
+    ran = course.labkit(*arguments, "--out", "refused.csv", TORCH="yes")
+    assert ran.code == 1 and ran.out == ""
+    assert ran.err.startswith(f"labkit: {says}") and len(ran.err.splitlines()) == 1
+    assert not (course.root / "refused.csv").exists()
+
+
+def test_workflow_is_written(course: Course) -> None:
+    ran = course.labkit("github-workflow", "lab07", "--course", "org/course", "--out", "classroom.yml")
+    assert (ran.code, ran.err) == (0, "")
+    assert "labkit grade-one lab07 " in (course.root / "classroom.yml").read_text()

@@ -11,7 +11,8 @@ from labkit.course.records import Record
 from labkit.course.screen import visible
 from labkit.grade.class_page import class_page
 from labkit.grade.classroom import Classroom
-from labkit.grade.results import Outcome, Result, Standing
+from labkit.grade.pages import write_pages
+from labkit.grade.results import Outcome, Result, Standing, append
 from labkit.grade.student_page import page_name, student_page
 from labkit.judge.diagnosis import misconceptions
 
@@ -113,7 +114,7 @@ def test_hostile_names_are_text(crowd: list[Standing], pages: list[str]) -> None
     for standing, page in zip(crowd, pages[1:], strict=True):
         name = visible(standing.result.submission)
         assert name in Elements(page).text
-        assert name[:30] in everyone
+        assert name[:25] in everyone
 
 
 def test_names_lead_to_the_students_pages(crowd: list[Standing], pages: list[str]) -> None:
@@ -288,3 +289,17 @@ def test_chromium_shows_a_student_without_scrolling_sideways(tmp_path: Path, pag
     together = "".join(re.search("<body>(.*)</body>", page, re.DOTALL)[1] for page in pages[1 : 1 + len(HOSTILE)])
     page = re.sub("<body>.*</body>", lambda found: f"<body>{together}</body>", pages[1], flags=re.DOTALL)
     assert in_chromium(page, tmp_path, asked) == [[width, width, 1] for width in WIDTHS]
+
+
+# In a folder ------------------------------------------------------------------------------------------------------
+
+
+def test_pages_of_a_folder_are_made_from_its_results(tmp_path: Path) -> None:
+    """A student has one page, however often they were graded, and every name of the class's page leads to one."""
+    for one in (result("A", records(todo_from=2)), result(HOSTILE[0], records()), result("A", records())):
+        append(tmp_path, one)
+    assert write_pages(LAB, tmp_path) == [tmp_path / "class.html", tmp_path / "students"]
+    page = (tmp_path / "class.html").read_text(encoding="utf-8")
+    links = [one["href"] for one in Elements(page).all("a") if not one["href"].startswith("#")]
+    assert {tmp_path / link for link in links} == set((tmp_path / "students").iterdir())
+    assert "1 submission graded again: 0 lost points, 1 gained some." in Elements(page).text

@@ -11,7 +11,7 @@ from labkit.judge.diagnosis import misconceptions
 from labkit.judge.lines import cut
 from labkit.report.rows import Row, code, environment
 
-NAME = 40  # characters of a name that are shown in a list
+NAME = 30  # characters of a name that are shown in a list
 REASON = 300  # and of a reason
 UNJUDGED = "\N{EN DASH}"
 
