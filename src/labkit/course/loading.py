@@ -12,6 +12,7 @@ from types import CodeType, ModuleType
 from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT, load
 
+LOADING = 20.0  # seconds to import a lab file
 IMPLEMENTATION = "labkit_implementation_"  # how the names of loaded lab files begin
 
 

@@ -47,24 +47,28 @@ def misconceptions(lab: Lab) -> list[Misconception]:
 
 
 def diagnose(records: list[Record], known: list[Misconception]) -> str:
-    """What the failures of the first step that has any look like; "" if no known mistake comes near.
+    """What the failures of the first step that has any look like; "" if no known mistake comes near."""
+    exact, found = looks_like(records, known)
+    return f"{'This looks like' if exact else 'Perhaps'}: {' Or: '.join(one.says for one in found)}" if found else ""
+
+
+def looks_like(records: list[Record], known: list[Misconception]) -> tuple[bool, list[Misconception]]:
+    """The known mistakes that explain the failures of the first step that has any, and whether they do so exactly.
 
     Only tests that gave a verdict count, so that an unfinished file can be diagnosed too.
     """
     step = min((record.step for record in records if record.state in LOST), default=None)
     own = [record for record in records if record.step == step]
     if any(record.is_slip or re.search(ORDER, record.got) for record in own):
-        return ""  # a misspelt name fails the same tests as many a misconception; the scaler says itself what it lacks
+        return False, []  # a misspelt name fails the same tests as many a misconception; the scaler says what it lacks
     judged = [record.id for record in own if record.state in ("passed", *LOST)]
     seen = {record.id: symptom(record) for record in own if record.state in LOST}
-    scores = [(one.says, _likeness(seen, one.fails, judged)) for one in known if step in one.steps]
+    scores = [(one, _likeness(seen, one.fails, judged)) for one in known if step in one.steps]
     best = max((score for _, score in scores), default=0.0)
-    if best < NEAR:
-        return ""
-    alike = [says for says, score in scores if score == best]
-    if len(alike) > (NAMED if best == 1.0 else 1):
-        return ""  # a fingerprint that many share says nothing
-    return f"{'This looks like' if best == 1.0 else 'Perhaps'}: {' Or: '.join(alike)}"
+    alike = [one for one, score in scores if score == best]
+    if best < NEAR or len(alike) > (NAMED if best == 1.0 else 1):
+        return False, []  # a fingerprint that many share says nothing
+    return best == 1.0, alike
 
 
 def symptom(record: Record) -> str:

@@ -10,17 +10,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from labkit.course.loading import implementation_path, load_implementation
+from labkit.course.loading import LOADING, implementation_path, load_implementation
 from labkit.course.manifest import ROOT, Behaviour, Lab
 from labkit.course.records import Record, State, worst
 from labkit.judge import causes, progress
+from labkit.judge.boxed import Boxes
 from labkit.observe.answer import Answer
 from labkit.observe.deadline import limited
+from labkit.observe.isolation import Level
 from labkit.observe.local import Observer, Observes, RankWork, Recorder, Replay
-from labkit.observe.rank_group import Shape
-from labkit.observe.ranks import RankServer
+from labkit.observe.rank_group import START, Shape
+from labkit.observe.ranks import SPAWN, RankServer
+from labkit.observe.sandbox import Sandbox
 
-LOADING = 20.0  # seconds to import a lab file
+STARTING = SPAWN + START + LOADING  # seconds for what may come before a test in a sandbox
 
 LAB = pytest.StashKey[Lab]()
 BEHAVIOUR = pytest.StashKey[Behaviour]()
@@ -43,6 +46,7 @@ class GradedSuite:
         self.fingerprints: dict[str, progress.Fingerprint] = {}  # of labs whose student's file is tested
         self.observers: dict[str, Observer] = {}
         self.servers: dict[str, RankServer] = {}
+        self.boxes: Boxes | None = None  # where nobody trusts the code under test
         self.cases: Counter[str] = Counter()  # behaviour -> its tests that have been chosen
         self.asked: dict[str, list[str]] = {}  # by stem, the behaviours that are left after --step and -k
         self.seen: dict[str, list[Record]] = {}
@@ -76,6 +80,12 @@ class GradedSuite:
         """
         torch.set_num_threads(1)  # tiny tensors: threads cost more than they give, and the clock of a grader less
         device = self.option.device
+        if self.boxes is not None:
+            labs = [self.labs[stem] for stem in stems]
+            own = sum(lab.own_seconds(behaviour) or 0.0 for lab in labs for behaviour in lab.behaviours)
+            level = self.boxes.level
+            self.boxes.load((Sandbox(lab, self.paths[lab.stem], level, self.overlay, device) for lab in labs), own)
+            return
         rank_device = device if torch.cuda.device_count() > 1 else "cpu"
         for stem in (stem for stem in stems if stem in self.ranks):
             path = self.paths[stem]
@@ -93,6 +103,8 @@ class GradedSuite:
         lab, behaviour = item.stash[LAB], item.stash[BEHAVIOUR]
         if self.replayed is not None:
             return Replay(self.replayed.get(item.name, []))
+        if self.boxes is not None:
+            return self._recorded(self.boxes.observer_for(lab, behaviour, item.name), item)
         step = lab.step(behaviour.step)
         observer = replace(
             self.observers[lab.stem],
@@ -102,10 +114,19 @@ class GradedSuite:
         )
         if step.ranks > 1 and observer.server is not None:  # outside the test's own limit; a failure is told later
             observer.server.run(None, Shape(step.ranks, observer.group))
+        return self._recorded(observer, item)
+
+    def _recorded(self, observer: Observes, item: pytest.Item) -> Observes:
         return Recorder(observer, self.returned.setdefault(item.name, [])) if self.option.record else observer
+
+    def limit(self, item: pytest.Item) -> float:
+        """Seconds for a test in this process. In a sandbox, scenarios have limits of their own."""
+        return limit(item) + (STARTING if self.boxes is not None else 0.0)
 
     def take(self, record: Record) -> None:
         """Takes a verdict; one of several cases waits for the others."""
+        if self.boxes is not None:
+            self.boxes.take(record)
         cases = self.seen.setdefault(record.id, [])
         cases.append(record)
         if len(cases) >= self.cases[record.id]:
@@ -121,6 +142,8 @@ class GradedSuite:
         for server in self.servers.values():
             server.close()
         self.servers.clear()
+        if self.boxes is not None:
+            self.boxes.close()
 
     def report(self) -> dict[str, object]:
         """What `--json` writes."""
@@ -128,6 +151,7 @@ class GradedSuite:
             "impl": self.option.impl,
             "seed": self.option.seed,
             "device": self.option.device,
+            "isolation": Level.NONE if self.boxes is None else self.boxes.level,
             "torch": torch.__version__,
             "records": [asdict(record) for record in self.records],
         }

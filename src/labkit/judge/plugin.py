@@ -21,13 +21,15 @@ from labkit.course.files import shown, write_json
 from labkit.course.manifest import ROOT, Lab
 from labkit.course.records import LOST, State
 from labkit.course.screen import Line, pieces
-from labkit.judge import graded, verdicts
+from labkit.judge import verdicts
+from labkit.judge.boxed import Boxes, level_for
 from labkit.judge.draw import Draw
 from labkit.judge.graded import ANSWERS, BEHAVIOUR, LAB, GradedSuite, labs_that_run
 from labkit.judge.lines import lines
 from labkit.judge.supervise import Supervisor
 from labkit.observe.answer import PRINTED, Answer
 from labkit.observe.deadline import debugging, limited
+from labkit.observe.isolation import Level
 from labkit.observe.local import observe_with
 
 STYLES = {"dim": "light"}  # rich's names that pytest has others for
@@ -91,6 +93,9 @@ class _Hooks:
             raise LabError(
                 "--device cuda: this machine has no CUDA device that torch can use; leave it out for the CPU"
             )
+        level = level_for(config.option.isolation, config.option.device)
+        if level != Level.NONE and self.suite.replayed is None:
+            self.suite.boxes = Boxes(level)
         self.only_graded = len(own) == len(items)
         if config.option.step is not None:
             _select_step(config, items, own)
@@ -114,7 +119,7 @@ class _Hooks:
         if not self.suite.labs or session.testsfailed or session.config.option.collectonly:
             return None
         try:
-            if not (self.only_graded and can_supervise(session.config)):
+            if self.suite.boxes is not None or not (self.only_graded and can_supervise(session.config)):
                 own = [item for item in session.items if BEHAVIOUR in item.stash]
                 self.suite.load(labs_that_run(own), clean=self.only_graded)
                 return None
@@ -135,7 +140,7 @@ class _Hooks:
         if BEHAVIOUR not in item.stash or item.config.option.usepdb:
             return (yield)
         self.suite.in_call(item)
-        with limited(graded.limit(item)):
+        with limited(self.suite.limit(item)):
             return (yield)
 
     def pytest_enter_pdb(self) -> None:
@@ -155,7 +160,7 @@ class _Hooks:
             record = verdicts.verdict(lab, behaviour, call, answers)
             report.record = record.but(
                 note=dict(item.user_properties).get("note", ""),
-                printed=report.capstdout[-PRINTED:] if record.state in LOST else "",
+                printed=_printed(report, answers) if record.state in LOST else "",
             )
             if record.state not in (State.PASSED, State.SKIPPED):
                 report.outcome = "failed"
@@ -229,6 +234,11 @@ def _write(terminal: pytest.TerminalReporter, said: Iterable[Line]) -> None:
         markup = {STYLES.get(name, name): True for name in line.style.split()}
         for piece in pieces(line, columns):
             terminal.write_line(piece, **markup)
+
+
+def _printed(report: pytest.TestReport, answers: list[Answer]) -> str:
+    """The last of what the code under test printed: here, or where its answers come from."""
+    return (report.capstdout or next((answer.printed for answer in reversed(answers)), ""))[-PRINTED:]
 
 
 def can_supervise(config: pytest.Config) -> bool:

@@ -23,15 +23,14 @@ from labkit.course.processes import adopt_orphans, children_of, end_children
 from labkit.course.records import Record, State
 from labkit.judge import graded, verdicts
 from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite, labs_that_run
-from labkit.observe.answer import PRINTED, Answer, Ending
+from labkit.judge.limits import NOT_RUN, RUN_LIMIT, TIMEOUTS
+from labkit.observe.answer import PRINTED, Answer, Ending, crashed
 from labkit.observe.channel import Channel, Closed, Torn
-from labkit.observe.child import Child, Setting, how_it_ended, line_text
+from labkit.observe.child import Child, Setting, line_text
 from labkit.observe.rank_group import START
 from labkit.observe.ranks import SPAWN, import_for_ranks
 
 GRACE = 2.0  # seconds after which a test is ended that does not end itself at its limit
-RUN_LIMIT = 300.0  # seconds for all tests together, besides those that the manifest sets for some
-TIMEOUTS = 2  # in one step, after which the tests that it has left are not run: they might wait as long
 A_DAY = 86400.0  # seconds for someone in a debugger
 LONGEST = 2**30  # bytes of a message: a child sends what --record writes
 
@@ -182,13 +181,10 @@ class Supervisor:
         """The child is gone, and said nothing of it."""
         cut_off = child.poll()
         child.kill()
-        assert child.code is not None, "it has ended"
-        how = "or cut it off from the tests" if cut_off else how_it_ended(child.code)
+        answer = crashed(None if cut_off else child.code)
         if self.running is None:
-            raise LabError(f"{self._path()}: your code ended Python itself ({how}) while the file was imported")
-        killed = child.code == -signal.SIGKILL and not cut_off  # by nobody here
-        says = f"your code ended Python itself ({how}{': the system does so if memory is short' if killed else ''})"
-        self._give(Answer(ending=Ending.MEMORY if killed else Ending.CRASHED, says=says), printed=self._printed())
+            raise LabError(f"{self._path()}: {answer.says} while the file was imported")
+        self._give(answer, printed=self._printed())
 
     def _drop_the_rest_of_a_step(self) -> bool:
         """Whether a step has timed out often enough; its tests that are left then have their verdict."""
@@ -197,8 +193,7 @@ class Supervisor:
             if self.timeouts[_step_of(item)] >= TIMEOUTS:
                 self.left.remove(item)
                 self.left.insert(0, item)
-                says = f"not run: {TIMEOUTS} tests of this step gave no answer"
-                self._give(Answer(ending=Ending.TIMEOUT, says=says))
+                self._give(Answer(ending=Ending.TIMEOUT, says=NOT_RUN))
                 found = True
         return found
 

@@ -1,6 +1,7 @@
 """How a scenario ended, and with what: all that a backend of `observe` gives."""
 
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -8,8 +9,9 @@ from typing import Any
 
 import torch
 
+from labkit.observe.child import how_it_ended
 from labkit.observe.deadline import OutOfTime
-from labkit.observe.values import Json, NotAValue, Raised, decode, encode, parse
+from labkit.observe.values import MESSAGE, Json, NotAValue, Raised, decode, encode, parse
 
 PRINTED = 2000  # characters of what the code printed that are kept, the last ones
 
@@ -95,8 +97,8 @@ class Answer:
         try:
             parts, seconds, raised, value = _whole(parse(text))
             answer = cls(
-                decode(value), Ending(parts["ending"]), decode(raised), parts["says"], parts["where"],
-                parts["printed"][-PRINTED:], float(seconds),
+                decode(value), Ending(parts["ending"]), decode(raised), parts["says"][:MESSAGE],
+                parts["where"][:MESSAGE], parts["printed"][-PRINTED:], float(seconds),
             )  # fmt: skip
             if isinstance(answer.raised, Raised) != (answer.ending == Ending.RAISED):
                 raise NotAValue("an exception in place of a value")
@@ -107,11 +109,19 @@ class Answer:
             return answer
         except NotAValue as error:
             return cls.malformed(error)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError):
             return cls.malformed(NotAValue("something else than an answer"))
 
     def but(self, **changes: Any) -> "Answer":
         return replace(self, **changes)
+
+
+def crashed(code: int | None) -> Answer:
+    """The answer of a process that ended with this exit code in place of answering; None: it only cut itself off."""
+    how = "or cut it off from the tests" if code is None else how_it_ended(code)
+    killed = code == -signal.SIGKILL  # by nobody here
+    says = f"your code ended Python itself ({how}{': the system does so if memory is short' if killed else ''})"
+    return Answer(ending=Ending.MEMORY if killed else Ending.CRASHED, says=says)
 
 
 def _whole(data: Json) -> Sequence[Json]:

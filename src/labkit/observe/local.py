@@ -92,9 +92,7 @@ class Observer:
 
     def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> Answer:
         if ranks > self.most_ranks or (ranks > 1 and self.server is None):
-            key = f"ranks = {ranks}"
-            says = f"observe(ranks={ranks}) in a step whose manifest has no `{key}`: add that line to the step"
-            return Answer(ending=Ending.MACHINERY, says=says)
+            return too_many_ranks(ranks)
         try:
             sent = values.encode(inputs)
         except NotAValue as error:
@@ -124,6 +122,12 @@ class Observer:
             return Answer.of_error(error, line_in(str(self.module.__file__), error))
 
 
+def too_many_ranks(ranks: int) -> Answer:
+    """The answer to a test that asks for more ranks than its step has."""
+    says = f"observe(ranks={ranks}) in a step whose manifest has no `ranks = {ranks}`: add that line to the step"
+    return Answer(ending=Ending.MACHINERY, says=says)
+
+
 def _is_bug_of(scenario: Scenario, error: BaseException) -> bool:
     """Whether the scenario itself names or imports what there is not; other errors may come of what it was given."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -142,7 +146,10 @@ class RankWork:
     def __call__(self, job: list) -> Answer:
         module, name, sent = job
         scenario = getattr(importlib.import_module(module), name)
-        return Observer(_loaded_once(self.path, self.overlay, self.builds_on), self.device).here(scenario, sent)
+        return Observer(self.load(), self.device).here(scenario, sent)
+
+    def load(self) -> ModuleType:
+        return _loaded_once(self.path, self.overlay, self.builds_on)
 
 
 _loaded_once = functools.cache(load_implementation)

@@ -103,7 +103,7 @@ class RankGroup:
                 said = FAILED + ("it has closed its connection" if code is None else how_it_ended(code)).encode()
             if said is None or said.startswith(FAILED):
                 reason = "no answer" if said is None else said.removeprefix(FAILED).decode(errors="replace")
-                self.failure = f"rank {rank} could not start: {reason}" if _loopback_is_up() else LOOPBACK
+                self.failure = f"rank {rank} could not start: {reason}" if loopback_is_up() else LOOPBACK
                 return False
         self.started = True
         return True
@@ -163,7 +163,7 @@ def _free_port() -> int:
         return 0
 
 
-def _loopback_is_up() -> bool:
+def loopback_is_up() -> bool:
     try:
         with (
             socket.create_server(("127.0.0.1", 0)) as server,

@@ -4,70 +4,22 @@ import itertools
 import os
 import platform
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from labkit.course.errors import LabError
 from labkit.course.files import check_writable, make_folder, shown, write_whole
 from labkit.course.loading import implementation_path
 from labkit.course.manifest import ROOT, Lab, Step
-from labkit.course.records import LOST, Record
-from labkit.judge.summary import UNJUDGED, diagnosis_of, next_record, next_thing, states
+from labkit.course.records import Record
+from labkit.judge.summary import diagnosis_of, next_record, next_thing
 from labkit.report import parts as measuring
 from labkit.report.parts import Kind, Measured, Part
+from labkit.report.rows import Row, environment, step_rows
 from labkit.student.apart import graded_apart, why_it_did_not_run
 
 TEMPLATE = "page.html.jinja"
-
-
-@dataclass(frozen=True)
-class Row:
-    """Some behaviours together, and where they are on the way."""
-
-    records: list[Record]
-
-    @property
-    def earned(self) -> int:
-        return sum(record.earned for record in self.records)
-
-    @property
-    def worth(self) -> int:
-        """The points that could be earned here."""
-        return sum(record.points for record in self.records if record.state not in UNJUDGED)
-
-    @property
-    def more(self) -> list[str]:
-        """The points that could not, and why: "66 more with deepspeed", "3 more: the course's own machinery failed"."""
-        points: dict[str, int] = {}
-        for record in self.records:
-            if record.state in UNJUDGED:
-                why = f" with {record.needs}" if record.state == "skipped" else ": the course's own machinery failed"
-                points[why] = points.get(why, 0) + record.points
-        return [f"{number} more{why}" for why, number in points.items()]
-
-    @property
-    def states(self) -> str:
-        return states(self.records)
-
-    @property
-    def told(self) -> list[Record]:
-        """The behaviours of which there is more to say than their state."""
-        return [record for record in self.records if record.state in (*LOST, "grader_error")]
-
-    @property
-    def passed(self) -> bool:
-        return all(record.state == "passed" for record in self.records)
-
-
-@dataclass(frozen=True)
-class StepRow(Row):
-    """The behaviours of a step."""
-
-    step: Step
 
 
 def write_report(
@@ -130,7 +82,7 @@ def graded(lab: Lab, file: Path) -> list[Record]:
 
 def measured(lab: Lab, file: Path, records: list[Record], part: Part) -> Measured:
     """The part; a figure comes from the reference solution where the file is not far enough for it."""
-    rows = [row for row in _rows(lab, records) if row.step.number in part.needs and not row.passed]
+    rows = [row for row in step_rows(lab, records) if row.step.number in part.needs and not row.passed]
     packages = sorted({record.needs for row in rows for record in row.records if record.state == "skipped"})
     if packages:
         return Measured(part, None, f"needs {', '.join(packages)}, not installed here")
@@ -159,33 +111,22 @@ def _needs(steps: list[Step]) -> str:
     return f"needs {' and '.join(filter(None, (', '.join(named[:-1]), named[-1])))}"
 
 
-def _rows(lab: Lab, records: list[Record]) -> list[StepRow]:
-    return [StepRow([record for record in records if record.step == step.number], step) for step in lab.steps]
-
-
 def page(lab: Lab, file: Path, records: list[Record], found: list[Measured], folder: Path, failure: str = "") -> str:
     """The page, for the `folder`, as HTML; whatever comes from the code under test is text in it, never markup.
 
     `failure` is why there are no parts.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     following = next_record(records)
     root = Path(os.path.relpath(ROOT, folder.resolve())).as_posix()
-    return environment.get_template(TEMPLATE).render(
+    template = environment().get_template(TEMPLATE)
+    return template.render(
         lab=lab,
         file=shown(file, ROOT),
         root=root,
-        steps=_rows(lab, records),
+        steps=step_rows(lab, records),
         all=Row(records),
         next=next_thing(lab, following, shown(file, ROOT)) if following else "",
         diagnosis=diagnosis_of(lab, records),
-        lost=LOST,
         failure=failure,
         sections=_sections(found),
         machine=_machine(),

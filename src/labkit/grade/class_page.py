@@ -1,0 +1,57 @@
+"""The page of a class for its teacher: how it did, where, what it misunderstood, who is stuck, what has changed."""
+
+from collections.abc import Sequence
+
+from labkit.course.lab import Lab
+from labkit.course.screen import visible
+from labkit.grade.classroom import Classroom
+from labkit.grade.results import Standing
+from labkit.grade.student_page import STUDENTS, TEMPLATES, WEAK, page_name
+from labkit.judge.diagnosis import misconceptions
+from labkit.judge.lines import cut
+from labkit.report.rows import Row, code, environment
+
+NAME = 30  # characters of a name that are shown in a list
+REASON = 300  # and of a reason
+UNJUDGED = "\N{EN DASH}"
+
+
+def class_page(lab: Lab, standings: Sequence[Standing]) -> str:
+    """The page as HTML, complete in itself, with links to the students' pages; equal results give equal pages.
+
+    Raises:
+        LabError: the lab's known mistakes cannot be read.
+    """
+    room = Classroom(lab, standings, misconceptions(lab))
+    weak = sorted({result.isolation for result in room.results} & set(WEAK))
+    return (
+        environment(TEMPLATES)
+        .get_template("class.html.jinja")
+        .render(
+            lab=lab,
+            room=room,
+            weak=weak,
+            share=share,
+            shade=shade,
+            full=visible,
+            sentence=lambda says: code(says[:1].upper() + says[1:]),
+            name=lambda result: cut(visible(result.submission), NAME),
+            reason=lambda result: cut(visible(result.reason), REASON),
+            page=lambda result: f"{STUDENTS}/{page_name(result.submission)}",
+        )
+    )
+
+
+def share(row: Row) -> str:
+    """The share of points in percent: 100 is all of them, 0 none; a dash where nothing could be judged."""
+    if not row.worth:
+        return UNJUDGED
+    percent = round(100 * row.earned / row.worth)
+    return str(percent if row.earned in (0, row.worth) else min(99, max(1, percent)))
+
+
+def shade(row: Row) -> str:
+    """The class of the cell in the page's style."""
+    percent = share(row)
+    named = {UNJUDGED: "unjudged", "0": "none", "100": "all"}
+    return named.get(percent) or ("few" if int(percent) < 50 else "some" if int(percent) < 80 else "most")

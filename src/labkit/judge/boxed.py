@@ -1,0 +1,89 @@
+"""What judges a submission that nobody trusts: its tests run here, and their scenarios in a sandbox."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from labkit.course.errors import LabError
+from labkit.course.manifest import Behaviour, Lab
+from labkit.course.records import Record, State
+from labkit.judge.limits import NOT_RUN, RUN_LIMIT, TIMEOUTS
+from labkit.observe.answer import Answer, Ending
+from labkit.observe.isolation import Level, level_of
+from labkit.observe.local import Observes, Scenario
+from labkit.observe.rank_group import Shape
+from labkit.observe.sandbox import Sandbox, Sandboxed
+
+
+def level_for(name: str, device: str) -> Level:
+    """The level that the option asks for, on this device.
+
+    Raises:
+        LabError: it does not work here.
+    """
+    if device == "cuda" and name not in (Level.NONE, Level.LIMITS):
+        raise LabError(
+            f"--isolation {name}: a GPU's driver works in no sandbox; give --isolation limits, or no --device"
+        )
+    return level_of(name)
+
+
+@dataclass(frozen=True)
+class Given:
+    """The same answer to whatever is asked."""
+
+    answer: Answer
+
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> Answer:
+        return self.answer
+
+
+class Boxes:
+    """The sandboxes of a session, one for each lab, and how long its tests may go on."""
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        self.sandboxes: dict[str, Sandbox] = {}  # by the lab's stem
+        self.timeouts: Counter[tuple[str, int]] = Counter()
+        self.limit = RUN_LIMIT
+        self.end = math.inf
+
+    def load(self, sandboxes: Iterable[Sandbox], own: float) -> None:
+        """Imports the submission in each of them. `own`: the seconds that manifests give to tests.
+
+        Raises:
+            LabError: it cannot be imported.
+        """
+        self.limit = RUN_LIMIT + own
+        self.end = time.monotonic() + self.limit
+        for sandbox in sandboxes:
+            self.sandboxes[sandbox.lab.stem] = sandbox
+            sandbox.load()
+
+    def observer_for(self, lab: Lab, behaviour: Behaviour, test: str) -> Observes:
+        sandbox, step = self.sandboxes[lab.stem], lab.step(behaviour.step)
+        if self.timeouts[lab.name, behaviour.step] >= TIMEOUTS:
+            return Given(Answer(ending=Ending.TIMEOUT, says=NOT_RUN))
+        if time.monotonic() > self.end:
+            return Given(self._over(sandbox))
+        most = Shape(step.ranks, step.group)
+        return Sandboxed(sandbox, test, lab.limit_of(behaviour), lab.seconds_for(behaviour), most)
+
+    def take(self, record: Record) -> None:
+        self.timeouts[record.lab, record.step] += record.state == State.TIMEOUT
+
+    def close(self) -> None:
+        for sandbox in self.sandboxes.values():
+            sandbox.close()
+        self.sandboxes.clear()
+
+    def _over(self, sandbox: Sandbox) -> Answer:
+        """The run has reached its limit: where the submission has not made it slow, the machine is."""
+        says = f"the run has reached its limit of {self.limit:g} s"
+        if sandbox.loading > self.limit / 2:
+            says += f", {sandbox.loading:.0f} s of it for importing the file, which every test does"
+        elif not self.timeouts.total():
+            return Answer(ending=Ending.MACHINERY, says=says)
+        return Answer(ending=Ending.TIMEOUT, says=says)

@@ -1,0 +1,209 @@
+"""How far a process that runs a submission is kept apart from this machine: the levels, and which of them work here."""
+
+import functools
+import json
+import os
+import shutil
+import site
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from labkit.course.confine import SIGNALS_SINCE, Confinement, landlock_version
+from labkit.course.errors import LabError
+from labkit.course.manifest import ROOT
+
+HOME, SHARED = 256 * 2**20, 64 * 2**20  # bytes of the only folders in bubblewrap that can be written to
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache")
+CPUS = "/sys/devices/system/cpu"  # torch looks at it
+OF_A_MOMENT = range(61184, 65520)  # users that are nobody's for long: systemd keeps this range for the same purpose
+PROBE = 20.0  # seconds, on a busy machine
+ENTER = "import json, sys; from labkit.course.confine import *; Confinement(**json.loads(sys.argv[1])).enter()\n"
+LOOK = "if sys.argv[4:]: restrict_worker(network=False)\nprint(json.dumps(reached(json.loads(sys.argv[2]), int(sys.argv[3]))))"
+
+
+class Level(StrEnum):
+    """The levels, the weakest first; each keeps what those before it promise.
+
+    `limits`: another user than root, limits on memory, processes, files and time, an empty environment, and an end from
+    outside. `landlock`: also no file but the scenarios, Python and an own folder, and no TCP. `bubblewrap`: also no
+    network at all, no process of others in sight, and folders of its own in memory.
+    """
+
+    NONE = "none"
+    LIMITS = "limits"
+    LANDLOCK = "landlock"
+    BUBBLEWRAP = "bubblewrap"
+
+    def reaches(self, other: "Level") -> bool:
+        return list(Level).index(self) >= list(Level).index(other)
+
+
+@dataclass(frozen=True)
+class Box:
+    """What stands ready for one confined process: the folder `code`, which it may read, and `home`, its own.
+
+    Both are below `folder`; where the process itself sees them, `code` and `home` say.
+    """
+
+    level: Level
+    folder: Path
+    uid: int | None = None
+
+    @property
+    def code(self) -> Path:
+        return Path("/course") if self.level == Level.BUBBLEWRAP else self.folder / "code"
+
+    @property
+    def home(self) -> Path:
+        return Path("/tmp") if self.level == Level.BUBBLEWRAP else self.folder / "home"
+
+    @property
+    def alone(self) -> bool:
+        """Whether the process may signal nobody but those that it has started, and their like."""
+        apart = self.level == Level.LANDLOCK and landlock_version() >= SIGNALS_SINCE
+        return apart or self.level == Level.BUBBLEWRAP or self.uid is not None
+
+    def start(self, program: str, arguments: Sequence[str] = (), keep: Iterable[int] = ()) -> subprocess.Popen:
+        """Starts Python with `program`, once it is confined; it holds the descriptors `keep`, and heads a group."""
+        for name in ("code", "home"):
+            (self.folder / name).mkdir(exist_ok=True)
+        self.folder.chmod(0o755)
+        readable = [*_python(), str(self.code), CPUS, *SYSTEM]
+        confinement = Confinement(
+            str(self.home), self.uid, self.level == Level.LANDLOCK, tuple(filter(os.path.exists, readable))
+        )
+        if self.level != Level.BUBBLEWRAP and self.uid is not None:
+            os.chown(self.folder / "home", self.uid, self.uid)
+        wrapped = _bwrap(self) if self.level == Level.BUBBLEWRAP else []
+        return subprocess.Popen(
+            [*wrapped, sys.executable, "-P", "-c", ENTER + program, json.dumps(asdict(confinement)), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
+            env=self._environment(), pass_fds=tuple(keep), start_new_session=True,
+        )  # fmt: skip
+
+    def _environment(self) -> dict[str, str]:
+        """Everything that the process finds in its environment."""
+        home = str(self.home)
+        return {
+            "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student", "HOME": home, "TMPDIR": home,
+            "PYTHONPATH": f"{self.code}/src:{self.code}/tests", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
+            "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
+
+
+@functools.cache
+def what_works() -> dict[Level, str]:
+    """Of every level "", or why it does not work on this machine, found by trying; once in a process."""
+    return {level: _refusal(level) for level in Level}
+
+
+def strongest() -> Level:
+    """The strongest level that works here."""
+    return next(level for level in reversed(Level) if not what_works()[level])
+
+
+def level_of(name: str) -> Level:
+    """The level that a user asks for: by its name, or the "best" that works.
+
+    Raises:
+        LabError: it does not work here.
+    """
+    if name == "best":
+        return strongest()
+    level = Level(name)
+    if reason := what_works()[level]:
+        raise LabError(f"--isolation {level} does not work here: {reason}; the strongest that does is {strongest()}")
+    return level
+
+
+def some_uid() -> tuple[int | None, socket.socket | None]:
+    """A user for one box that no other has, and what holds it until it is closed. None where this is not root."""
+    if os.geteuid():
+        return None, None
+    start = os.getpid() % len(OF_A_MOMENT)
+    for uid in (*OF_A_MOMENT[start:], *OF_A_MOMENT[:start]):
+        holder = socket.socket(socket.AF_UNIX)
+        with suppress(OSError):
+            holder.bind(f"\0labkit-user-{uid}")  # an abstract name: one process has it, until it ends, however it does
+            return uid, holder
+        holder.close()
+    raise LabError("isolation: all users of a moment are taken; end other gradings on this machine")
+
+
+def _refusal(level: Level) -> str:
+    """Why the level does not work here, or ""."""
+    if level == Level.NONE:
+        return ""
+    if sys.platform != "linux":
+        return "it needs Linux"
+    if level == Level.LANDLOCK and not landlock_version():
+        return "the kernel has no Landlock"
+    if level == Level.BUBBLEWRAP and not shutil.which("bwrap"):
+        return "bubblewrap is not installed (apt-get install bubblewrap)"
+    uid, holder = some_uid()
+    with TemporaryDirectory(prefix="labkit-probe-") as name, socket.create_server(("127.0.0.1", 0)) as server:
+        box = Box(level, Path(name, "box"), uid)
+        secret = Path(name, "secret")
+        secret.write_text("not to be read")
+        (box.folder / "code" / "src" / "labkit").mkdir(parents=True)
+        shutil.copy(ROOT / "src" / "labkit" / "__init__.py", box.folder / "code" / "src" / "labkit")
+        shutil.copytree(ROOT / "src" / "labkit" / "course", box.folder / "code" / "src" / "labkit" / "course")
+        foreign = [str(secret), __file__]
+        apart = [level] if level == Level.LANDLOCK else []
+        process = box.start(LOOK, [json.dumps(foreign), str(server.getsockname()[1]), *apart])
+        try:
+            said, complaint = process.communicate(timeout=PROBE)
+        except subprocess.TimeoutExpired:
+            said, complaint = b"", b"no answer"
+        finally:
+            process.kill()
+            process.wait()
+            if holder is not None:
+                holder.close()
+    if process.returncode:
+        *_, last = ["it did not start", *complaint.decode(errors="replace").strip().splitlines()]
+        return last
+    reach = json.loads(said) if level.reaches(Level.LANDLOCK) else []
+    return f"a process in it reaches {', '.join(reach)}" if reach else ""
+
+
+def _bwrap(box: Box) -> list[str]:
+    """bubblewrap's command line up to the program. As root it makes no namespace of users, and `Confinement` takes
+    another user inside: Python may lie where only root can read.
+    """
+    unshare = ["ipc", "pid", "net", "uts", "cgroup-try", *(["user"] if box.uid is None else [])]
+    system, python = [path for path in (*SYSTEM, CPUS) if os.path.exists(path)], _python()
+    hidden = [str(ROOT)] if any(ROOT.is_relative_to(path) for path in system) else []
+    made: dict[str, None] = {}  # the folders that lead there: bubblewrap would make them as closed as they are outside
+    for path in (*system, *python):
+        made |= dict.fromkeys(str(parent) for parent in reversed(Path(path).parents[:-1]))
+    own = ["--perms", "1777", "--size"]
+    return [
+        "bwrap", *(f"--unshare-{what}" for what in unshare), "--die-with-parent", "--new-session",
+        "--proc", "/proc", "--dev", "/dev", *own, str(SHARED), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
+        *own, str(HOME), "--tmpfs", str(box.home),
+        *(part for path in made if path != str(box.home) for part in ("--perms", "0755", "--dir", path)),
+        *(part for path in system for part in _bind(path)),
+        *(part for path in hidden for part in ("--tmpfs", path)),
+        *(part for path in python for part in _bind(path)),
+        *(part for path in hidden for part in ("--remount-ro", path)),
+        "--ro-bind", str(box.folder / "code"), str(box.code), "--remount-ro", "/", "--",
+    ]  # fmt: skip
+
+
+def _bind(path: str) -> tuple[str, str, str]:
+    return ("--symlink", os.readlink(path), path) if os.path.islink(path) else ("--ro-bind", path, path)
+
+
+def _python() -> list[str]:
+    """The folders of this Python and of the packages that are installed for it."""
+    own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    found = dict.fromkeys(path for path in (sys.prefix, sys.base_prefix, *own) if os.path.isdir(path))
+    return [path for path in found if not any(path.startswith(f"{other}/") for other in (*found, *SYSTEM))]

@@ -1,0 +1,231 @@
+"""Runs scenarios on a submission that nobody trusts, in a `Box`; this side loads nothing of it, and only reads bytes.
+
+In the box, `sandboxed` serves: a fresh worker for every test. Whatever that side says is judged like an answer. Its
+deadlines are the server's; where the server does not keep them, this side ends the box and starts another.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from labkit.course.errors import LabError
+from labkit.course.lab import Lab
+from labkit.course.loading import LOADING
+from labkit.course.processes import adopt_orphans, children_of, end_children, kill_group
+from labkit.observe import values
+from labkit.observe.answer import Answer, Ending
+from labkit.observe.channel import Channel, Closed, Torn
+from labkit.observe.deadline import OutOfTime
+from labkit.observe.isolation import Box, Level, some_uid
+from labkit.observe.local import Scenario, too_many_ranks
+from labkit.observe.rank_group import START, Shape
+from labkit.observe.ranks import SPAWN
+from labkit.observe.sandboxed import AGAIN, GRACE
+from labkit.observe.values import MESSAGE, Json, NotAValue
+
+SERVE = "from labkit.observe.sandboxed import serve; serve(int(sys.argv[2]))"
+PARTS = ("__init__.py", "course", "observe", "toolbox")  # of labkit, that a worker needs
+LOAD = "the import alone"  # in place of a test's name
+_running: set[int] = set()  # the processes of the boxes of this process
+
+
+class Sandbox:
+    """One submission in a box: a server that is started at the first use, and again once it cannot be relied on."""
+
+    def __init__(self, lab: Lab, path: Path, level: Level, overlay: Path | None = None, device: str = "cpu") -> None:
+        self.lab, self.path, self.level, self.overlay, self.device = lab, path, level, overlay, device
+        self.temporary = TemporaryDirectory(prefix="labkit-sandbox-", ignore_cleanup_errors=True)
+        uid, self.holder = some_uid()
+        self.box = Box(level, Path(self.temporary.name), uid)
+        self.process: subprocess.Popen | None = None
+        self.channel: Channel | None = None
+        self.loading = 0.0  # seconds for which this side has waited for imports of the submission
+        self._copy()
+
+    def load(self) -> None:
+        """Imports the submission once.
+
+        Raises:
+            LabError: it cannot be imported; the line names it and its place, as everywhere.
+        """
+        answer = self.run(LOAD, None, Shape(1), Shape(1), LOADING)
+        where = f", {answer.where.partition(':')[0]}" if answer.where else ""
+        if answer.ending == Ending.RETURNED:
+            return
+        if answer.raised is not None:
+            raise LabError(self._told(answer.raised.message))
+        if answer.ending == Ending.MACHINERY:
+            raise LabError(f"the course's own machinery failed, not the file {self.path}: {answer.says}")
+        raise LabError(self._told(f"{self.path}{where}: {answer.says} while the file was imported"))
+
+    def run(self, test: str, job: Json, shape: Shape, most: Shape, seconds: float) -> Answer:
+        """How `job` ended, [module, scenario, inputs], on as many ranks as `shape` has; `most` is what the step has."""
+        seed = hashlib.sha256(f"{torch.default_generator.initial_seed()}".encode()).digest()
+        request = [test, job, shape.size, most.size, most.group, seconds, int.from_bytes(seed[:7], "big")]
+        try:
+            answer = self._asked(request, seconds) or self._asked(request, seconds)
+        except (OutOfTime, TimeoutError):
+            answer = Answer(ending=Ending.TIMEOUT, says=f"no answer within {seconds:g} s")
+        except Closed:
+            answer = Answer(ending=Ending.CRASHED, says="your code ended the process that watches it")
+        except Torn as error:
+            answer = Answer.malformed(NotAValue(str(error)))
+        except _Broken as error:
+            answer = Answer(ending=Ending.MACHINERY, says=f"the sandbox does not start: {error}")
+        except BaseException:
+            self.end()
+            raise
+        else:
+            return answer or Answer(ending=Ending.CRASHED, says="your code leaves behind what cannot be removed")
+        self.end()
+        return answer
+
+    def end(self) -> None:
+        """Ends the server, and all that runs or ran below it."""
+        if self.process is None or self.channel is None:
+            return
+        process, self.process = self.process, None
+        self.channel.close()
+        kill_group(process.pid)
+        if self.box.uid is not None and self.level != Level.BUBBLEWRAP:  # whatever has left the group
+            subprocess.run(["/bin/sh", "-c", "kill -9 -1"], user=self.box.uid, group=self.box.uid, extra_groups=[])
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        _running.discard(process.pid)
+        end_children(kept=self.before | _running)
+        shutil.rmtree(self.box.folder / "home", ignore_errors=True)
+
+    def close(self) -> None:
+        self.end()
+        self.temporary.cleanup()
+        if self.holder is not None:
+            self.holder.close()
+
+    def _asked(self, request: Json, seconds: float) -> Answer | None:
+        """The answer; None if the server asked for another one in its place, which then starts at the next request."""
+        channel = self._ready()
+        key = os.urandom(8).hex()  # what has been written ahead is no answer
+        start = time.monotonic()
+        channel.send(json.dumps([key, *request]).encode())
+        first = self._next(channel, START + LOADING + 3 * GRACE)
+        self.loading += time.monotonic() - start
+        if first == AGAIN:
+            self.end()
+            return None
+        if first != key.encode():
+            raise Torn("a reply that nobody asked for")
+        start = time.monotonic()
+        answer = Answer.load(self._next(channel, seconds + 3 * GRACE))
+        printed = self._next(channel, GRACE).decode(errors="replace")
+        return answer.but(seconds=time.monotonic() - start, printed=printed)
+
+    def _next(self, channel: Channel, seconds: float) -> bytes:
+        message = channel.receive(time.monotonic() + seconds)
+        if message is None:
+            raise TimeoutError
+        return message
+
+    def _ready(self) -> Channel:
+        if self.process is not None and self.channel is not None:
+            return self.channel
+        adopt_orphans()
+        self.before = set(children_of(os.getpid()))
+        self.channel, theirs = Channel.pair()
+        number = theirs.fileno()
+        self.process = self.box.start(SERVE, [str(number)], keep=[number])
+        _running.add(self.process.pid)
+        theirs.close()
+        code, steps = self.box.code, self.lab.steps
+        setting = {
+            "path": str(code / "submission" / self.path.name),
+            "overlay": self.overlay and str(code / "submission" / "overlay.py"),
+            "builds_on": self.lab.builds_on, "device": self.device, "modules": self._modules(),
+            "home": str(self.box.home), "boxed": self.level == Level.BUBBLEWRAP, "alone": self.box.alone, "landlock": self.level == Level.LANDLOCK,
+            "ranks": any(step.ranks > 1 for step in steps), "most": max(map(self.lab.limit_of, self.lab.behaviours)),
+        }  # fmt: skip
+        try:
+            self.channel.send(json.dumps(setting).encode())
+            said = self.channel.receive(time.monotonic() + SPAWN + 3 * GRACE)
+        except (Closed, Torn):
+            said = self._complaint()
+        if said:
+            raise _Broken(said.decode(errors="replace"))
+        if said is None:
+            raise _Broken("no answer")
+        return self.channel
+
+    def _complaint(self) -> bytes:
+        """The last line that the server wrote before it ended; it has run no submission."""
+        assert self.process is not None, "it was started"
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(GRACE)
+        kill_group(self.process.pid)
+        assert self.process.stderr is not None, "it is a pipe"
+        return (self.process.stderr.read().strip().splitlines() or [b"it ended"])[-1]
+
+    def _copy(self) -> None:
+        """Puts into the box what a worker may read, and nothing else: no suite, no reference, no solution."""
+        code, root, paths = self.box.folder / "code", self.lab.paths.root, self.lab.paths
+        wanted = [root / "src" / "labkit" / part for part in PARTS] + [paths.scenarios, *paths.data]
+        for source in wanted:
+            target = code / source.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
+        own = code / "submission"
+        own.mkdir()
+        for stem in (self.path.stem, *self.lab.builds_on):
+            with suppress(FileNotFoundError):  # which the import then says
+                shutil.copyfile(self.path.with_name(f"{stem}.py"), own / f"{stem}.py")
+        if self.overlay is not None:
+            shutil.copyfile(self.overlay, own / "overlay.py")
+        subprocess.run(["chmod", "-R", "u+rwX,go+rX,go-w", str(code)], check=True)
+
+    def _modules(self) -> list[str]:
+        """The modules of the scenarios, which the server imports once for all."""
+        found = self.lab.paths.scenarios
+        files = sorted(found.rglob("*.py")) if found.is_dir() else [found]
+        return [".".join(file.relative_to(found.parents[1]).with_suffix("").parts) for file in files]
+
+    def _told(self, text: str) -> str:
+        """A line of the submission's own, with the path that people know, and nothing that a terminal obeys."""
+        known = text.replace(f"{self.box.code}/submission/overlay.py", str(self.overlay))
+        known = known.replace(f"{self.box.code}/submission", str(self.path.parent))
+        return "".join(letter if letter.isprintable() else " " for letter in known)[:MESSAGE]
+
+
+class _Broken(Exception):
+    """The server, which has not run any submission yet, does not start."""
+
+
+@dataclass
+class Sandboxed:
+    """Observes one test's scenarios in a sandbox. The test has `left` seconds, each run at most `seconds`."""
+
+    sandbox: Sandbox
+    test: str
+    left: float
+    seconds: float
+    most: Shape = field(default_factory=lambda: Shape(1))
+
+    def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> Answer:
+        if ranks > self.most.size:
+            return too_many_ranks(ranks)
+        try:
+            job = [scenario.__module__, scenario.__name__, values.encode(inputs)]
+        except NotAValue as error:
+            return Answer(ending=Ending.MACHINERY, says=f"the test sends what is no value: {error}")
+        shape = Shape(ranks, self.most.group)
+        answer = self.sandbox.run(self.test, job, shape, self.most, max(0.1, min(self.left, self.seconds)))
+        self.left -= answer.seconds
+        return answer

@@ -1,0 +1,179 @@
+"""Points go into the grade books of Canvas and Moodle, to the right student, and nothing else changes in them."""
+
+import csv
+import io
+
+import pytest
+from small_course import Course, small_course
+
+from labkit.course.errors import LabError
+from labkit.grade.formats.canvas import into_canvas
+from labkit.grade.formats.gradebook import Merged
+from labkit.grade.formats.moodle import into_moodle
+from labkit.grade.results import Outcome, Result, append
+
+CANVAS = (
+    'Student,ID,SIS User ID,SIS Login ID,Section,"Lab 03, easy (122)",Lab 04 (123),Final Score\n'
+    "    Points Possible,,,,,10.00,150.00,(read only)\n"
+    '"Okafor, Amara",11,S1,amara,A,9.00,,90.0\n'
+    '"Kovács, Béla",12,S2,bela@x.edu,A,,7.00,\n'
+    '"=cmd()",13,S3,c,A,,,\n'
+    '"Student, Test",99,,,A,,,\n'
+)
+MOODLE = (
+    "\ufeffIdentifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
+    "Last modified (grade),Feedback comments\n"
+    'Participant 11,Amara Okafor,a@x.edu,Submitted,,150.00,Yes,-,\n'
+    'Participant 111,Béla Kovács,b@x.edu,Submitted,7.00,150.00,Yes,"Monday, 2 March 2026, 8:00 AM",good\n'
+    "Participant 13,=cmd(),c@x.edu,Submitted,5.00,150.00,No,-,\n"
+)  # fmt: skip
+
+
+def result(name: str, points: int = 100, state: Outcome = Outcome.GRADED) -> Result:
+    return Result("key", name, "lab04", points, 150, state)
+
+
+def table(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+def changed(before: str, merged: Merged) -> dict[tuple[str, str], str]:
+    """What is other than before, by the row's first cell and the column's title."""
+    old, new = table(before), table(merged.text)
+    assert [len(row) for row in old] == [len(row) for row in new] and old[0] == new[0]
+    return {(row[0], title): cell for row, was in zip(new, old, strict=True)
+            for title, cell, before in zip(new[0], row, was, strict=True) if cell != before}  # fmt: skip
+
+
+# Canvas -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["okaforamara_11", "okaforamara_late_11", "11", "S1", "amara"])
+def test_canvas_student_is_found_by_any_id(name: str) -> None:
+    merged = into_canvas([result(name)], CANVAS.encode(), "Lab 04 (123)")
+    assert changed(CANVAS, merged) == {("Okafor, Amara", "Lab 04 (123)"): "100"}
+    assert (merged.entered, merged.left) == ([name], [])
+
+
+def test_canvas_export_with_nothing_to_enter_comes_back_as_it_was() -> None:
+    same = '"Okafor, Amara",11,S1,amara,A,9.00,,90.0\r\n'
+    export = "\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,L (1),M (2),Final Score\r\n" + same
+    assert into_canvas([], export.encode(), "M (2)").text == export
+
+
+def test_points_that_are_nobodys_are_told_and_not_entered() -> None:
+    results = [result("x_404"), result("amara"), result("okafor_11"), result("c", 0, Outcome.GRADER_ERROR)]
+    merged = into_canvas(results, CANVAS.encode(), "Lab 04 (123)")
+    assert changed(CANVAS, merged) == {}
+    same = "another submission fits the same row"
+    assert dict(merged.left) == {"x_404": "is in no row", "amara": same, "okafor_11": same, "c": "not judged yet"}
+
+
+def test_broken_submission_has_no_points() -> None:
+    merged = into_canvas([result("bela@x.edu", 0, Outcome.BROKEN)], CANVAS.encode(), "Lab 04 (123)")
+    assert changed(CANVAS, merged) == {("Kovács, Béla", "Lab 04 (123)"): "0"}
+
+
+@pytest.mark.parametrize(
+    ("export", "column", "says"),
+    [
+        (CANVAS, "Lab 05", "there is no column 'Lab 05'; its columns: Student, ID, "),
+        (CANVAS, "ID", "'ID' is no assignment"),
+        (CANVAS, "Lab 03, easy (122)", "has 10.00 points possible, the lab 150; set it so in Canvas first"),
+        (CANVAS.replace("Final Score", "Lab 04 (123)"), "Lab 04 (123)", "there are two columns"),
+        ("a,b\n1,2\n", "b", "is no grade book of Canvas"),
+        ("", "b", "is empty"),
+        ('Student,ID,"', "ID", "is no CSV table"),
+    ],
+)
+def test_what_is_no_export_of_canvas_is_refused(export: str, column: str, says: str) -> None:
+    with pytest.raises(LabError) as refused:
+        into_canvas([result("11")], export.encode(), column, "export.csv")
+    assert says in str(refused.value) and str(refused.value).startswith("export.csv: ")
+
+
+def test_export_in_another_encoding_is_refused() -> None:
+    with pytest.raises(LabError, match="is not UTF-8; export it again"):
+        into_canvas([], CANVAS.encode("utf-16"), "Lab 04 (123)")
+
+
+def test_export_with_semicolons_and_commas_in_numbers() -> None:
+    export = "Student;ID;Section;L (1)\nPoints Possible;;;150,00\nO;11;A;\n"
+    assert into_canvas([result("11")], export.encode(), "L (1)").text.splitlines()[-1] == "O;11;A;100"
+
+
+# Moodle -----------------------------------------------------------------------------------------------------------
+
+
+def test_moodle_participant_is_found_by_the_whole_number() -> None:
+    """Participant 11 is not 111, and a worksheet keeps what says whether it is out of date."""
+    results = [result("Amara Okafor_11"), result("Béla Kovács_111", 150)]
+    merged = into_moodle(results, MOODLE.encode())
+    assert changed(MOODLE, merged) == {("Participant 11", "Grade"): "100", ("Participant 111", "Grade"): "150"}
+    assert merged.text.startswith("\ufeffIdentifier,")
+
+
+def test_moodle_takes_no_grade_that_is_locked() -> None:
+    merged = into_moodle([result("=cmd()_13")], MOODLE.encode())
+    assert changed(MOODLE, merged) == {} and merged.left == [("=cmd()_13", "its grade is locked in Moodle")]
+
+
+def test_moodle_would_skip_points_above_its_maximum() -> None:
+    with pytest.raises(LabError, match=r"takes 100.00 points, the lab has 150; set its maximum in Moodle first"):
+        into_moodle([result("x_11")], MOODLE.replace("150.00", "100.00").encode())
+
+
+def test_what_is_no_worksheet_is_refused() -> None:
+    with pytest.raises(LabError, match="there is no column 'Identifier'"):
+        into_moodle([result("x_11")], CANVAS.encode())
+
+
+# The commands -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """With the results of a class, and what the two systems have exported of it."""
+    found = small_course(tmp_path_factory.mktemp("course"))
+    out = found.root / "out"
+    out.mkdir()
+    for name, points in (("okafor_11", 100), ("no\none_404", 3)):
+        append(out, result(name, points))
+    (found.root / "export.csv").write_text(CANVAS, encoding="utf-8")
+    (found.root / "worksheet.csv").write_text(MOODLE, encoding="utf-8")
+    return found
+
+
+def test_commands_write_the_grade_book_and_say_who_is_not_in_it(course: Course) -> None:
+    said = [r"- no\none_404: is in no row", "written: new.csv: 1 entered, 1 not."]
+    ran = course.labkit("canvas", "out", "--export", "export.csv", "--column", "Lab 04 (123)", "--out", "new.csv")
+    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", said)
+    assert "9.00,100,90.0" in (course.root / "new.csv").read_text(encoding="utf-8")
+    ran = course.labkit("moodle", "out", "--worksheet", "worksheet.csv", "--out", "new.csv")
+    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", said)
+    assert "Submitted,100,150.00" in (course.root / "new.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("canvas", "src", "--export", "export.csv", "--column", "x"), "src: holds no results.jsonl; name the folder"),
+        (("canvas", "out", "--export", "no.csv", "--column", "x"), "no.csv: cannot be read (No such file"),
+        (("canvas", "out", "--export", "export.csv", "--column", "x"), "export.csv: there is no column 'x'"),
+        (("moodle", "out", "--worksheet", "export.csv"), "export.csv: there is no column 'Identifier'"),
+        (("gradescope", "lab99"), "there is no lab 'lab99'"),
+        (("github-workflow", "lab07", "--course", "x"), "--course x: is no repository of GitHub"),
+        (("grade-one", "lab07", "no", "--as", "github"), "no: there is nothing; give the student's folder or file"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(course: Course, arguments: tuple[str, ...], says: str) -> None:
+    ran = course.labkit(*arguments, "--out", "refused.csv", TORCH="yes")
+    assert ran.code == 1 and ran.out == ""
+    assert ran.err.startswith(f"labkit: {says}") and len(ran.err.splitlines()) == 1
+    assert not (course.root / "refused.csv").exists()
+
+
+def test_workflow_is_written(course: Course) -> None:
+    ran = course.labkit("github-workflow", "lab07", "--course", "org/course", "--out", "classroom.yml")
+    assert (ran.code, ran.err) == (0, "")
+    assert "labkit grade-one lab07 " in (course.root / "classroom.yml").read_text()
