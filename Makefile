@@ -26,7 +26,7 @@ $(foreach goal,$(filter-out new-lab,$(MAKECMDGOALS)),$(call check,$(goal)))
 OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)') $(if $(filter src,$(IMPL)),--one-timeout)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp grade new-lab lint format clean
+.PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp grade sample-class new-lab lint format clean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -138,6 +138,10 @@ unseen-lab%: $(READY) ## grade answers that the suite's author has not seen (FOL
 grade: $(READY) ## grade a folder of submissions (LAB=04 SUBMISSIONS= OUT= ARGS=)
 	@test -n '$(LAB)' -a -n '$(SUBMISSIONS)' -a -n '$(OUT)' || { echo "make: name the lab and two folders: make grade LAB=04 SUBMISSIONS=path OUT=results"; exit 1; }
 	@$(PY) -m labkit grade '$(LAB)' '$(SUBMISSIONS)' --out '$(OUT)' $(ARGS)
+
+sample-class: $(READY) ## a small class of submissions to try it on (LAB=04 FOLDER=)
+	@test -n '$(LAB)' -a -n '$(FOLDER)' || { echo "make: name the lab and a new folder: make sample-class LAB=04 FOLDER=class"; exit 1; }
+	@$(PY) -m labkit sample-class '$(LAB)' '$(FOLDER)'
 
 new-lab: $(COURSE) ## write the files of a new lab (NUMBER=9 STEM=tiny STEPS=3)
 	@test -n '$(NUMBER)' -a -n '$(STEM)' || { echo "make: a new lab needs a number and a stem: make new-lab NUMBER=9 STEM=tiny STEPS=3"; exit 1; }

@@ -12,6 +12,7 @@ from labkit.course.errors import LabError
 from labkit.experiments.commands import COMMANDS as EXPERIMENTS
 from labkit.grade.commands import COMMANDS as GRADE
 from labkit.grade.formats_commands import COMMANDS as FORMATS
+from labkit.grade.sample import COMMANDS as SAMPLE
 from labkit.proof.commands import COMMANDS as PROOF
 from labkit.report.commands import COMMANDS as REPORT
 from labkit.student.commands import COMMANDS as STUDENT
@@ -23,7 +24,7 @@ def cli() -> None:
     pass
 
 
-for command in (*STUDENT, *LABS, *EXPERIMENTS, *REPORT, *PROOF, *GRADE, *FORMATS, *AUTHOR):
+for command in (*STUDENT, *LABS, *EXPERIMENTS, *REPORT, *PROOF, *GRADE, *FORMATS, *SAMPLE, *AUTHOR):
     cli.add_command(command)
 
 
