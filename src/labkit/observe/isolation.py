@@ -73,7 +73,7 @@ class Box:
         for name in ("code", "home"):
             (self.folder / name).mkdir(exist_ok=True)
         self.folder.chmod(0o755)
-        readable = [*_python(), str(self.code), CPUS, *SYSTEM]
+        readable = [*_python(), str(self.code), *SYSTEM, "/sys"]  # gloo looks for what hardware there is
         confinement = Confinement(
             str(self.home), self.uid, self.level == Level.LANDLOCK, tuple(filter(os.path.exists, readable))
         )

@@ -34,8 +34,6 @@ from labkit.observe.values import MESSAGE, Json, NotAValue
 
 SERVE = "from labkit.observe.sandboxed import serve; serve(int(sys.argv[2]))"
 PARTS = ("__init__.py", "course", "observe", "toolbox")  # of labkit, that a worker needs
-# A new server asks for another only if its ranks do not start; no submission has run in it.
-NO_RANKS = "ranks do not start in the sandbox"
 LOAD = "the import alone"  # in place of a test's name
 _running: set[int] = set()  # the processes of the boxes of this process
 
@@ -74,10 +72,7 @@ class Sandbox:
         seed = hashlib.sha256(f"{torch.default_generator.initial_seed()}".encode()).digest()
         request = [test, job, shape.size, shape.group, seconds, int.from_bytes(seed[:7], "big")]
         try:
-            answer = self._asked(request, seconds) or self._asked(request, seconds)
-            if answer is not None:
-                return answer
-            answer = Answer(ending=Ending.MACHINERY, says=NO_RANKS)
+            return self._asked(request, seconds)
         except (OutOfTime, TimeoutError):
             answer = Answer(ending=Ending.TIMEOUT, says=f"no answer within {seconds:g} s")
         except Closed:
@@ -115,17 +110,20 @@ class Sandbox:
         if self.holder is not None:
             self.holder.close()
 
-    def _asked(self, request: Json, seconds: float) -> Answer | None:
-        """The answer; None if the server asks for another one in its place, which then starts at the next request."""
+    def _asked(self, request: Json, seconds: float) -> Answer:
+        """The answer, of another server where this one asks for that. Raises _Broken if a new one does."""
+        new = self.process is None
         channel = self._ready()
         key = os.urandom(8).hex()  # what has been written ahead is no answer
         start = time.monotonic()
         channel.send(json.dumps([key, *request]).encode())
         first = self._next(channel, START + LOADING + 3 * GRACE)
         self.loading += time.monotonic() - start
-        if first == AGAIN:
+        if first.startswith(AGAIN) and new:  # it has run nothing yet
+            raise _Broken(first.removeprefix(AGAIN).decode(errors="replace"))
+        if first.startswith(AGAIN):
             self.end()
-            return None
+            return self._asked(request, seconds)
         if first != key.encode():
             raise Torn("a reply that nobody asked for")
         start = time.monotonic()

@@ -33,7 +33,7 @@ from labkit.observe.ranks import import_for_labs, import_for_ranks
 from labkit.observe.values import Json, NotAValue, parse
 
 GRACE = 2.0  # seconds after which a worker is ended that does not end itself at its limit
-AGAIN = b"start another server"
+AGAIN = b"start another server: "  # and why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class _Server:
             answer, printed = (self._of_ranks if ranks > 1 else self._of_worker)(key.encode(), job, seconds, seed)
             self.channel.send(answer)
             self.channel.send(printed)
-        self.channel.send(AGAIN)
+        self.channel.send(AGAIN + (self.ranks.failure if self.ranks is not None else "").encode())
 
     def sweep(self) -> bool:
         """Ends what did the test before, and all that it has left. Whether nothing of it is left."""
