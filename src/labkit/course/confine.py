@@ -63,10 +63,12 @@ def landlock_version() -> int:
 
 
 def restrict_files(read: Iterable[str], write: Iterable[str]) -> None:
-    """From now on, of all files this process may read those, and change what is below `write`."""
+    """From now on, of all files this process may read those, and change what is below `write`; and it may signal only
+    itself and what it starts.
+    """
     version = landlock_version()
     known = max(count for since, count in RIGHTS.items() if since <= version)
-    ruleset = _ruleset(version, files=2**known - 1)
+    ruleset = _ruleset(version, files=2**known - 1, scoped=SIGNALS_AND_SOCKETS)
     for paths, rights in ((read, READ), (write, 2**known - 1)):
         for path in paths:
             _allow(ruleset, path, rights)
@@ -77,19 +79,21 @@ def restrict_worker(network: bool) -> None:
     """From now on, this process may signal only what it starts itself, and use no TCP unless `network`."""
     version = landlock_version()
     tcp = TCP if version >= 4 and not network else 0
-    scoped = SIGNALS_AND_SOCKETS if version >= SIGNALS_SINCE else 0
-    if tcp or scoped:
-        _restrict(_ruleset(version, tcp=tcp, scoped=scoped))
+    if tcp or version >= SIGNALS_SINCE:
+        _restrict(_ruleset(version, tcp=tcp, scoped=SIGNALS_AND_SOCKETS))
 
 
-def restrict_resources(seconds: float, memory: bool = True) -> None:
-    """Limits on memory, processes, files and time for this process and each that it starts."""
+def restrict_resources(seconds: float, others: int, memory: bool) -> None:
+    """Limits on memory, processes, files and time for this process and each that it starts.
+
+    `others`: the processes and threads that its user has otherwise, as the system counts them all.
+    """
     size, data = _memory()
     most = {
         resource.RLIMIT_CPU: int(seconds) + 1,
         resource.RLIMIT_FSIZE: FILE,
         resource.RLIMIT_NOFILE: DESCRIPTORS,
-        resource.RLIMIT_NPROC: PROCESSES + _processes_of(os.getuid()),
+        resource.RLIMIT_NPROC: PROCESSES + others,
         resource.RLIMIT_CORE: 0,
     }
     if memory:  # that of this machine: a GPU's driver reserves far more addresses than there is memory
@@ -117,6 +121,15 @@ def reached(files: Iterable[str], port: int) -> list[str]:
     return found
 
 
+def processes_of(uid: int) -> int:
+    """How many processes and threads the user has."""
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            count += len(os.listdir(folder / "task")) if folder.stat().st_uid == uid else 0
+    return count
+
+
 def _become(uid: int) -> None:
     """Takes the user `uid` and drops all of root's rights, but one where the user cannot read this Python, as below
     /root: to read. Landlock binds that right too; without Landlock, a submission then reads what root can.
@@ -134,15 +147,6 @@ def _become(uid: int) -> None:
     _check(_libc.capset(header, struct.pack("=6I", rights, rights, 0, 0, 0, 0)))
 
 
-def _processes_of(uid: int) -> int:
-    """How many processes and threads the user has: the system counts them all."""
-    count = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            count += len(os.listdir(folder / "task")) if folder.stat().st_uid == uid else 0
-    return count
-
-
 def _memory() -> tuple[int, int]:
     """Bytes of address space, and of data in it, that this process has."""
     status = Path("/proc/self/status").read_text()
@@ -151,6 +155,7 @@ def _memory() -> tuple[int, int]:
 
 
 def _ruleset(version: int, files: int = 0, tcp: int = 0, scoped: int = 0) -> int:
+    """A new set of rules; a kernel that knows no signals is asked for none."""
     size = 24 if version >= SIGNALS_SINCE else 16 if version >= 4 else 8
     return _check(_libc.syscall(CREATE_RULESET, struct.pack("=QQQ", files, tcp, scoped), size, 0))
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labkit.course.confine import SIGNALS_SINCE, Confinement, landlock_version
+from labkit.course.confine import Confinement, landlock_version
 from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT
 
@@ -25,7 +25,11 @@ CPUS = "/sys/devices/system/cpu"  # torch looks at it
 OF_A_MOMENT = range(61184, 65520)  # users that are nobody's for long: systemd keeps this range for the same purpose
 PROBE = 20.0  # seconds, on a busy machine
 ENTER = "import json, sys; from labkit.course.confine import *; Confinement(**json.loads(sys.argv[1])).enter()\n"
-LOOK = "if sys.argv[4:]: restrict_worker(network=False)\nprint(json.dumps(reached(json.loads(sys.argv[2]), int(sys.argv[3]))))"
+LOOK = """
+if sys.argv[4:]:
+    restrict_worker(network=False)
+print(json.dumps(reached(json.loads(sys.argv[2]), int(sys.argv[3]))))
+"""
 
 
 class Level(StrEnum):
@@ -64,18 +68,12 @@ class Box:
     def home(self) -> Path:
         return Path("/tmp") if self.level == Level.BUBBLEWRAP else self.folder / "home"
 
-    @property
-    def alone(self) -> bool:
-        """Whether the process may signal nobody but those that it has started, and their like."""
-        apart = self.level == Level.LANDLOCK and landlock_version() >= SIGNALS_SINCE
-        return apart or self.level == Level.BUBBLEWRAP or self.uid is not None
-
     def start(self, program: str, arguments: Sequence[str] = (), keep: Iterable[int] = ()) -> subprocess.Popen:
         """Starts Python with `program`, once it is confined; it holds the descriptors `keep`, and heads a group."""
         for name in ("code", "home"):
             (self.folder / name).mkdir(exist_ok=True)
         self.folder.chmod(0o755)
-        readable = [*_python(), str(self.code), CPUS, *SYSTEM]
+        readable = [*_python(), str(self.code), *SYSTEM, "/sys"]  # gloo looks for what hardware there is
         confinement = Confinement(
             str(self.home), self.uid, self.level == Level.LANDLOCK, tuple(filter(os.path.exists, readable))
         )

@@ -57,7 +57,7 @@ class Sandbox:
         Raises:
             LabError: it cannot be imported; the line names it and its place, as everywhere.
         """
-        answer = self.run(LOAD, None, Shape(1), Shape(1), LOADING)
+        answer = self.run(LOAD, None, Shape(1), LOADING)
         where = f", {answer.where.partition(':')[0]}" if answer.where else ""
         if answer.ending == Ending.RETURNED:
             return
@@ -67,12 +67,12 @@ class Sandbox:
             raise LabError(f"the course's own machinery failed, not the file {self.path}: {answer.says}")
         raise LabError(self._told(f"{self.path}{where}: {answer.says} while the file was imported"))
 
-    def run(self, test: str, job: Json, shape: Shape, most: Shape, seconds: float) -> Answer:
-        """How `job` ended, [module, scenario, inputs], on as many ranks as `shape` has; `most` is what the step has."""
+    def run(self, test: str, job: Json, shape: Shape, seconds: float) -> Answer:
+        """How `job` ended, [module, scenario, inputs], on as many ranks as `shape` has."""
         seed = hashlib.sha256(f"{torch.default_generator.initial_seed()}".encode()).digest()
-        request = [test, job, shape.size, most.size, most.group, seconds, int.from_bytes(seed[:7], "big")]
+        request = [test, job, shape.size, shape.group, seconds, int.from_bytes(seed[:7], "big")]
         try:
-            answer = self._asked(request, seconds) or self._asked(request, seconds)
+            return self._asked(request, seconds)
         except (OutOfTime, TimeoutError):
             answer = Answer(ending=Ending.TIMEOUT, says=f"no answer within {seconds:g} s")
         except Closed:
@@ -84,8 +84,6 @@ class Sandbox:
         except BaseException:
             self.end()
             raise
-        else:
-            return answer or Answer(ending=Ending.CRASHED, says="your code leaves behind what cannot be removed")
         self.end()
         return answer
 
@@ -112,17 +110,20 @@ class Sandbox:
         if self.holder is not None:
             self.holder.close()
 
-    def _asked(self, request: Json, seconds: float) -> Answer | None:
-        """The answer; None if the server asked for another one in its place, which then starts at the next request."""
+    def _asked(self, request: Json, seconds: float) -> Answer:
+        """The answer, of another server where this one asks for that. Raises _Broken if a new one does."""
+        new = self.process is None
         channel = self._ready()
         key = os.urandom(8).hex()  # what has been written ahead is no answer
         start = time.monotonic()
         channel.send(json.dumps([key, *request]).encode())
         first = self._next(channel, START + LOADING + 3 * GRACE)
         self.loading += time.monotonic() - start
-        if first == AGAIN:
+        if first.startswith(AGAIN) and new:  # it has run nothing yet
+            raise _Broken(first.removeprefix(AGAIN).decode(errors="replace"))
+        if first.startswith(AGAIN):
             self.end()
-            return None
+            return self._asked(request, seconds)
         if first != key.encode():
             raise Torn("a reply that nobody asked for")
         start = time.monotonic()
@@ -146,16 +147,8 @@ class Sandbox:
         self.process = self.box.start(SERVE, [str(number)], keep=[number])
         _running.add(self.process.pid)
         theirs.close()
-        code, steps = self.box.code, self.lab.steps
-        setting = {
-            "path": str(code / "submission" / self.path.name),
-            "overlay": self.overlay and str(code / "submission" / "overlay.py"),
-            "builds_on": self.lab.builds_on, "device": self.device, "modules": self._modules(),
-            "home": str(self.box.home), "boxed": self.level == Level.BUBBLEWRAP, "alone": self.box.alone, "landlock": self.level == Level.LANDLOCK,
-            "ranks": any(step.ranks > 1 for step in steps), "most": max(map(self.lab.limit_of, self.lab.behaviours)),
-        }  # fmt: skip
         try:
-            self.channel.send(json.dumps(setting).encode())
+            self.channel.send(json.dumps(self._order()).encode())
             said = self.channel.receive(time.monotonic() + SPAWN + 3 * GRACE)
         except (Closed, Torn):
             said = self._complaint()
@@ -164,6 +157,19 @@ class Sandbox:
         if said is None:
             raise _Broken("no answer")
         return self.channel
+
+    def _order(self) -> Json:
+        """What the server is told, which knows the same names."""
+        own, lab = self.box.code / "submission", self.lab
+        work = {
+            "path": str(own / self.path.name), "overlay": self.overlay and str(own / "overlay.py"),
+            "builds_on": lab.builds_on, "device": self.device, "landlock": self.level == Level.LANDLOCK,
+            "most": max(map(lab.limit_of, lab.behaviours)),
+        }  # fmt: skip
+        return {
+            "work": work, "modules": self._modules(), "home": str(self.box.home), "judge": os.getpid(),
+            "boxed": self.level == Level.BUBBLEWRAP, "ranks": any(step.ranks > 1 for step in lab.steps),
+        }  # fmt: skip
 
     def _complaint(self) -> bytes:
         """The last line that the server wrote before it ended; it has run no submission."""
@@ -226,6 +232,6 @@ class Sandboxed:
         except NotAValue as error:
             return Answer(ending=Ending.MACHINERY, says=f"the test sends what is no value: {error}")
         shape = Shape(ranks, self.most.group)
-        answer = self.sandbox.run(self.test, job, shape, self.most, max(0.1, min(self.left, self.seconds)))
+        answer = self.sandbox.run(self.test, job, shape, max(0.1, min(self.left, self.seconds)))
         self.left -= answer.seconds
         return answer
