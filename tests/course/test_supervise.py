@@ -44,7 +44,7 @@ def test_the_lab_file_that_is_imported_is_named(tmp_path: Path) -> None:
     paths = {stem: tmp_path / f"{stem}.py" for stem in ("one", "two")}
     for path in paths.values():
         path.write_text("x = 1\n")
-    suite = GradedSuite(SimpleNamespace(device="cpu", overlay=None, replay=None))
+    suite = GradedSuite(SimpleNamespace(device="cpu", overlay=None, replay=None, run_limit=300.0))
     suite.paths, suite.labs = paths, dict.fromkeys(paths, SimpleNamespace(builds_on=()))
     supervisor = Supervisor(suite, SimpleNamespace(items=[]), 0)
     suite.in_import = lambda stem: supervisor._hear({"import": stem})
@@ -58,4 +58,5 @@ def test_a_run_may_take_the_seconds_that_the_manifest_sets() -> None:
     long, usual = SimpleNamespace(seconds=400.0), SimpleNamespace(seconds=None)
     lab = SimpleNamespace(own_seconds=lambda behaviour: behaviour.seconds)
     items = [SimpleNamespace(stash={LAB: lab, BEHAVIOUR: behaviour}) for behaviour in (long, usual)]
-    assert Supervisor(SimpleNamespace(), SimpleNamespace(items=items), 0).limit == supervise.RUN_LIMIT + 400.0
+    suite = SimpleNamespace(option=SimpleNamespace(run_limit=90.0))
+    assert Supervisor(suite, SimpleNamespace(items=items), 0).limit == 490.0
