@@ -22,27 +22,42 @@ from labkit.course.lab import Lab
 from labkit.course.loading import LOADING
 from labkit.course.processes import adopt_orphans, children_of, end_children, kill_group
 from labkit.observe import values
-from labkit.observe.answer import Answer, Ending
+from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.isolation import Box, Level, some_uid
 from labkit.observe.local import Scenario, too_many_ranks
 from labkit.observe.rank_group import START, Shape
 from labkit.observe.ranks import SPAWN
-from labkit.observe.sandboxed import AGAIN, GRACE
+from labkit.observe.sandboxed import GRACE
 from labkit.observe.values import MESSAGE, Json, NotAValue
 
 SERVE = "from labkit.observe.sandboxed import serve; serve(int(sys.argv[2]))"
 PARTS = ("__init__.py", "course", "observe", "toolbox")  # of labkit, that a worker needs
-LOAD = "the import alone"  # in place of a test's name
 _running: set[int] = set()  # the processes of the boxes of this process
 
 
 class Sandbox:
     """One submission in a box: a server that is started at the first use, and again once it cannot be relied on."""
 
-    def __init__(self, lab: Lab, path: Path, level: Level, overlay: Path | None = None, device: str = "cpu") -> None:
-        self.lab, self.path, self.level, self.overlay, self.device = lab, path, level, overlay, device
+    def __init__(
+        self,
+        lab: Lab,
+        path: Path,
+        level: Level,
+        overlay: Path | None = None,
+        device: str = "cpu",
+        limit: float = LOADING,
+    ) -> None:
+        """`path`: the submission, and `overlay` what runs on top of it; `limit`: the seconds for importing it."""
+        self.lab, self.path, self.level, self.overlay, self.device, self.limit = (
+            lab,
+            path,
+            level,
+            overlay,
+            device,
+            limit,
+        )
         self.temporary = TemporaryDirectory(prefix="labkit-sandbox-", ignore_cleanup_errors=True)
         uid, self.holder = some_uid()
         self.box = Box(level, Path(self.temporary.name), uid)
@@ -52,12 +67,12 @@ class Sandbox:
         self._copy()
 
     def load(self) -> None:
-        """Imports the submission once.
+        """Imports the submission once, in a worker of its own.
 
         Raises:
             LabError: it cannot be imported; the line names it and its place, as everywhere.
         """
-        answer = self.run(LOAD, None, Shape(1), LOADING)
+        answer = self.run(os.urandom(8).hex(), None, Shape(1), self.limit)
         where = f", {answer.where.partition(':')[0]}" if answer.where else ""
         if answer.ending == Ending.RETURNED:
             return
@@ -102,7 +117,7 @@ class Sandbox:
                 pipe.close()
         _running.discard(process.pid)
         end_children(kept=self.before | _running)
-        shutil.rmtree(self.box.folder / "home", ignore_errors=True)
+        subprocess.run(["rm", "-rf", "--", str(self.box.folder / "home")], stderr=subprocess.DEVNULL)  # however deep
 
     def close(self) -> None:
         self.end()
@@ -115,20 +130,19 @@ class Sandbox:
         new = self.process is None
         channel = self._ready()
         key = os.urandom(8).hex()  # what has been written ahead is no answer
-        start = time.monotonic()
         channel.send(json.dumps([key, *request]).encode())
-        first = self._next(channel, START + LOADING + 3 * GRACE)
-        self.loading += time.monotonic() - start
-        if first.startswith(AGAIN) and new:  # it has run nothing yet
-            raise _Broken(first.removeprefix(AGAIN).decode(errors="replace"))
-        if first.startswith(AGAIN):
+        if reason := self._next(channel, START + 3 * GRACE):
+            if new:  # it has run no submission
+                raise _Broken(reason[:MESSAGE].decode(errors="replace"))
             self.end()
             return self._asked(request, seconds)
-        if first != key.encode():
+        start = time.monotonic()
+        if self._next(channel, self.limit + 3 * GRACE) != key.encode():
             raise Torn("a reply that nobody asked for")
+        self.loading += time.monotonic() - start
         start = time.monotonic()
         answer = Answer.load(self._next(channel, seconds + 3 * GRACE))
-        printed = self._next(channel, GRACE).decode(errors="replace")
+        printed = self._next(channel, GRACE)[-PRINTED:].decode(errors="replace")
         return answer.but(seconds=time.monotonic() - start, printed=printed)
 
     def _next(self, channel: Channel, seconds: float) -> bytes:
@@ -164,7 +178,7 @@ class Sandbox:
         work = {
             "path": str(own / self.path.name), "overlay": self.overlay and str(own / "overlay.py"),
             "builds_on": lab.builds_on, "device": self.device, "landlock": self.level == Level.LANDLOCK,
-            "most": max(map(lab.limit_of, lab.behaviours)),
+            "loading": self.limit, "most": max(map(lab.limit_of, lab.behaviours)),
         }  # fmt: skip
         return {
             "work": work, "modules": self._modules(), "home": str(self.box.home), "judge": os.getpid(),

@@ -21,7 +21,6 @@ import torch
 
 from labkit.course import confine
 from labkit.course.errors import LabError
-from labkit.course.loading import LOADING
 from labkit.course.processes import adopt_orphans, end_children
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed, joined
 from labkit.observe.channel import Channel, Closed, Torn
@@ -33,17 +32,18 @@ from labkit.observe.ranks import import_for_labs, import_for_ranks
 from labkit.observe.values import Json, NotAValue, parse
 
 GRACE = 2.0  # seconds after which a worker is ended that does not end itself at its limit
-AGAIN = b"start another server: "  # and why
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConfinedWork(RankWork):
     """What a worker or a rank does: before it loads the submission, it confines itself further than its server is.
 
-    `most`: the seconds that any test may take. `others`: the processes that its user has otherwise.
+    `loading` and `most`: the seconds that the import and any test may take. `others`: the processes that its user has
+    otherwise.
     """
 
     landlock: bool
+    loading: float
     most: float
     others: int = 0
     network: bool = False
@@ -59,7 +59,7 @@ def _confined(work: ConfinedWork) -> None:
     confine.hide(False)
     if work.landlock:
         confine.restrict_worker(work.network)
-    confine.restrict_resources(work.most + LOADING + START, work.others, memory=work.device == "cpu")
+    confine.restrict_resources(work.loading + work.most + START, work.others, memory=work.device == "cpu")
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Order:
 
 
 def serve(number: int) -> None:
-    """The server: tells "" once it is ready, or why it isn't; then the key of each request, when the submission is
-    loaded, the answer, and what the worker has printed.
+    """The server: tells "" once it is ready, or why it isn't. Then, for each request, the same; the request's key, when
+    the submission is loaded; the answer; and what the worker has printed.
     """
     channel = Channel.inherited(number)
     order = Order.of(**parse(channel.receive()))
@@ -119,18 +119,18 @@ class _Server:
         self.test = ""
 
     def serve(self) -> None:
-        """Returns where another server has to do the request, and says so."""
+        """Returns when another server has to do the request, and says so."""
         while True:
             key, test, job, ranks, group, seconds, seed = parse(self.channel.receive())
             if test != self.test and not self.sweep():
-                break
+                return self.channel.send(b"files of the test before cannot be removed")
             self.test = test
-            if ranks > 1 and not self._are_ready(Shape(ranks, group)):
-                break
+            if ranks > 1 and (failure := self._failure(Shape(ranks, group))):
+                return self.channel.send(failure.encode())
+            self.channel.send(b"")
             answer, printed = (self._of_ranks if ranks > 1 else self._of_worker)(key.encode(), job, seconds, seed)
             self.channel.send(answer)
             self.channel.send(printed)
-        self.channel.send(AGAIN + (self.ranks.failure if self.ranks is not None else "").encode())
 
     def sweep(self) -> bool:
         """Ends what did the test before, and all that it has left. Whether nothing of it is left."""
@@ -174,22 +174,22 @@ class _Server:
         self.channel.send(key)
         return joined(self.ranks.run(job, seconds)).dump(), b""
 
-    def _are_ready(self, shape: Shape) -> bool:
-        """Whether ranks stand ready; there is no reason why they should not, before a submission has run here."""
+    def _failure(self, shape: Shape) -> str:
+        """Why no ranks stand ready; "" if they do. They have run no submission yet, or have kept their group."""
         if self.ranks is not None and (self.ranks.broken or self.ranks.shape != shape):
             self.ranks.kill()
             self.ranks = None
         if self.ranks is None:
             work = replace(self.order.work, network=True)
             self.ranks = RankGroup(work, work.device, work.path, shape, close=(self.channel.fileno(),))
-        return self.ranks.run(None, START)[0].ending == Ending.RETURNED
+        return self.ranks.run(None, START)[0].says
 
 
 class _Worker:
     """A process that does the jobs of one test."""
 
     def __init__(self, order: Order, servers: Channel, seed: int) -> None:
-        self.path = order.work.path
+        self.path, self.loading = order.work.path, order.work.loading
         self.channel, theirs = Channel.pair()
         output, stack = Path(order.home, "output"), Path(order.home, "stack")
         self.output = os.open(output, os.O_RDONLY | os.O_CREAT, 0o600)  # whatever the submission makes of its name
@@ -204,7 +204,7 @@ class _Worker:
             self.channel.send(json.dumps(request).encode())
         except Closed:
             return self._gone()
-        return self.hear(LOADING)
+        return self.hear(self.loading)
 
     def hear(self, seconds: float) -> bytes:
         """What it says next, or how it has ended."""
@@ -245,7 +245,7 @@ def _work(channel: Channel, work: ConfinedWork, seed: int) -> None:
     while True:
         job, seconds = parse(channel.receive())
         try:
-            with limited(LOADING):
+            with limited(work.loading):
                 work.load()
         except LabError as error:
             channel.send(b"")
