@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from page_checks import ENVIRONMENT
 from small_course import BOTH_STEPS, STUBS, Course, small_course
+from warm_python import ENVIRONMENT
 
 from labkit.course import manifest
 from labkit.grade.formats.autograder import autograder_zip, needed

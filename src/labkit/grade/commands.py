@@ -23,7 +23,10 @@ if TYPE_CHECKING:  # they import torch, or what only a batch needs
     from labkit.grade.results import Result
 
 ISOLATION = click.option(
-    "--isolation", default="best", type=click.Choice((*Level, "best")), help="What keeps submissions apart.  [best]"
+    "--isolation",
+    default="best",
+    type=click.Choice([*map(str, Level), "best"]),
+    help="What keeps submissions apart.  [best]",
 )
 
 

@@ -91,7 +91,7 @@ def judge_many(
         code = pytest.main([str(lab.paths.suite), *QUIET], plugins=[batch])
     if batch.error is not None:
         raise batch.error
-    if code == pytest.ExitCode.INTERRUPTED:
+    if code == pytest.ExitCode.INTERRUPTED and not batch.failed:
         raise KeyboardInterrupt
     if not batch.collected:
         raise LabError(f"the suite {lab.paths.suite} cannot be collected:\n{output.getvalue()[-2000:]}")
@@ -108,6 +108,7 @@ class _Batch:
     limit: float
     so_far: Take | None
     collected: bool = False
+    failed: bool = False  # to collect it
     error: BaseException | None = None
     running: int | None = None  # the number of the job in this process
     records: Sequence[Record] = ()  # of that
@@ -116,7 +117,8 @@ class _Batch:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        if self.running is not None or session.testsfailed:
+        self.failed = bool(session.testsfailed)
+        if self.running is not None or self.failed:
             return
         try:
             self.collected = True

@@ -94,9 +94,8 @@ class _Hooks:
             raise LabError(
                 "--device cuda: this machine has no CUDA device that torch can use; leave it out for the CPU"
             )
-        level = level_for(config.option.isolation, config.option.device)
-        if level != Level.NONE and self.suite.replayed is None:
-            self.suite.boxes = Boxes(level)
+        if config.option.isolation != Level.NONE and self.suite.replayed is None:
+            self.suite.boxes = Boxes(level_for(config.option.isolation, config.option.device))
         self.only_graded = len(own) == len(items)
         if config.option.step is not None:
             _select_step(config, items, own)
