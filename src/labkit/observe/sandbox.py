@@ -25,7 +25,7 @@ from labkit.observe import values
 from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.deadline import OutOfTime
-from labkit.observe.isolation import Box, Level, some_uid
+from labkit.observe.isolation import LEAST, Box, Level, some_uid
 from labkit.observe.local import Scenario, too_many_ranks
 from labkit.observe.rank_group import START, Shape
 from labkit.observe.ranks import SPAWN
@@ -33,7 +33,7 @@ from labkit.observe.sandboxed import GRACE
 from labkit.observe.values import MESSAGE, Json, NotAValue
 
 SERVE = "from labkit.observe.sandboxed import serve; serve(int(sys.argv[2]))"
-PARTS = ("__init__.py", "course", "observe", "toolbox")  # of labkit, that a worker needs
+PARTS = (*LEAST, "src/labkit/observe", "src/labkit/toolbox")  # of labkit, that a worker needs
 _running: set[int] = set()  # the processes of the boxes of this process
 
 
@@ -196,20 +196,14 @@ class Sandbox:
 
     def _copy(self) -> None:
         """Puts into the box what a worker may read, and nothing else: no suite, no reference, no solution."""
-        code, root, paths = self.box.folder / "code", self.lab.paths.root, self.lab.paths
-        wanted = [root / "src" / "labkit" / part for part in PARTS] + [paths.scenarios, *paths.data]
-        for source in wanted:
-            target = code / source.relative_to(root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
-        own = code / "submission"
-        own.mkdir()
+        own, root, paths = self.box.folder / "code" / "submission", self.lab.paths.root, self.lab.paths
+        own.mkdir(parents=True)
         for stem in (self.path.stem, *self.lab.builds_on):
             with suppress(FileNotFoundError):  # which the import then says
                 shutil.copyfile(self.path.with_name(f"{stem}.py"), own / f"{stem}.py")
         if self.overlay is not None:
             shutil.copyfile(self.overlay, own / "overlay.py")
-        subprocess.run(["chmod", "-R", "u+rwX,go+rX,go-w", str(code)], check=True)
+        self.box.copy(root, [*PARTS, *(path.relative_to(root) for path in (paths.scenarios, *paths.data))])
 
     def _modules(self) -> list[str]:
         """The modules of the scenarios, which the server imports once for all."""
