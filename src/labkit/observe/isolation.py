@@ -100,7 +100,7 @@ class Box:
         return {
             "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student", "HOME": home, "TMPDIR": home,
             "PYTHONPATH": f"{self.code}/src:{self.code}/tests", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
-            "OMP_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1",
         }  # fmt: skip
 
 
