@@ -4,8 +4,8 @@ It is called inside of what `labkit.observe.isolation` starts, and imports nothi
 """
 
 import ctypes
+import functools
 import os
-import resource
 import socket
 import struct
 from collections.abc import Iterable
@@ -24,8 +24,6 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 MEMORY = 2 * 2**30  # bytes that a process may take besides what it has imported
 FILE, DESCRIPTORS, PROCESSES = 64 * 2**20, 256, 128
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Confinement:
 
 def landlock_version() -> int:
     """The version of Landlock that the kernel speaks; 0 if it has none."""
-    return max(0, _libc.syscall(CREATE_RULESET, None, 0, 1))
+    return max(0, _libc().syscall(CREATE_RULESET, None, 0, 1))
 
 
 def restrict_files(read: Iterable[str], write: Iterable[str]) -> None:
@@ -88,6 +86,8 @@ def restrict_resources(seconds: float, others: int, memory: bool) -> None:
 
     `others`: the processes and threads that its user has otherwise, as the system counts them all.
     """
+    import resource  # which Windows lacks, where nothing here is called
+
     size, data = _memory()
     most = {
         resource.RLIMIT_CPU: int(seconds) + 1,
@@ -144,7 +144,7 @@ def _become(uid: int) -> None:
     except PermissionError:
         rights = 1 << CAP_DAC_READ_SEARCH
     header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
-    _check(_libc.capset(header, struct.pack("=6I", rights, rights, 0, 0, 0, 0)))
+    _check(_libc().capset(header, struct.pack("=6I", rights, rights, 0, 0, 0, 0)))
 
 
 def _memory() -> tuple[int, int]:
@@ -157,7 +157,7 @@ def _memory() -> tuple[int, int]:
 def _ruleset(version: int, files: int = 0, tcp: int = 0, scoped: int = 0) -> int:
     """A new set of rules; a kernel that knows no signals is asked for none."""
     size = 24 if version >= SIGNALS_SINCE else 16 if version >= 4 else 8
-    return _check(_libc.syscall(CREATE_RULESET, struct.pack("=QQQ", files, tcp, scoped), size, 0))
+    return _check(_libc().syscall(CREATE_RULESET, struct.pack("=QQQ", files, tcp, scoped), size, 0))
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:
@@ -165,20 +165,25 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         if not os.path.isdir(path):
             rights &= READ & ~0b1000 | WRITE_FILE | 1 << 14  # truncate; the others are rights on folders
-        _check(_libc.syscall(ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, number), 0))
+        _check(_libc().syscall(ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, number), 0))
     finally:
         os.close(number)
 
 
 def _restrict(ruleset: int) -> None:
     try:
-        _check(_libc.syscall(RESTRICT_SELF, ruleset, 0))
+        _check(_libc().syscall(RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
 
 
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _prctl(option: int, value: int) -> None:
-    _check(_libc.prctl(option, value, 0, 0, 0))
+    _check(_libc().prctl(option, value, 0, 0, 0))
 
 
 def _check(result: int) -> int:

@@ -25,15 +25,15 @@ from labkit.observe import values
 from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.deadline import OutOfTime
-from labkit.observe.isolation import Box, Level, some_uid
+from labkit.observe.isolation import LEAST, Box, Level, some_uid
 from labkit.observe.local import Scenario, too_many_ranks
 from labkit.observe.rank_group import START, Shape
 from labkit.observe.ranks import SPAWN
-from labkit.observe.sandboxed import GRACE
 from labkit.observe.values import MESSAGE, Json, NotAValue
 
 SERVE = "from labkit.observe.sandboxed import serve; serve(int(sys.argv[2]))"
-PARTS = ("__init__.py", "course", "observe", "toolbox")  # of labkit, that a worker needs
+PARTS = (*LEAST, "src/labkit/observe", "src/labkit/toolbox")  # of labkit, that a worker needs
+LATE = 10.0  # seconds that the server has, which ends a worker that does not keep its limit, and says where it was
 _running: set[int] = set()  # the processes of the boxes of this process
 
 
@@ -50,14 +50,8 @@ class Sandbox:
         limit: float = LOADING,
     ) -> None:
         """`path`: the submission, and `overlay` what runs on top of it; `limit`: the seconds for importing it."""
-        self.lab, self.path, self.level, self.overlay, self.device, self.limit = (
-            lab,
-            path,
-            level,
-            overlay,
-            device,
-            limit,
-        )
+        self.lab, self.path, self.overlay = lab, path, overlay
+        self.level, self.device, self.limit = level, device, limit
         self.temporary = TemporaryDirectory(prefix="labkit-sandbox-", ignore_cleanup_errors=True)
         uid, self.holder = some_uid()
         self.box = Box(level, Path(self.temporary.name), uid)
@@ -131,18 +125,18 @@ class Sandbox:
         channel = self._ready()
         key = os.urandom(8).hex()  # what has been written ahead is no answer
         channel.send(json.dumps([key, *request]).encode())
-        if reason := self._next(channel, START + 3 * GRACE):
+        if reason := self._next(channel, START + LATE):
             if new:  # it has run no submission
                 raise _Broken(reason[:MESSAGE].decode(errors="replace"))
             self.end()
             return self._asked(request, seconds)
         start = time.monotonic()
-        if self._next(channel, self.limit + 3 * GRACE) != key.encode():
+        if self._next(channel, self.limit + LATE) != key.encode():
             raise Torn("a reply that nobody asked for")
         self.loading += time.monotonic() - start
         start = time.monotonic()
-        answer = Answer.load(self._next(channel, seconds + 3 * GRACE))
-        printed = self._next(channel, GRACE)[-PRINTED:].decode(errors="replace")
+        answer = Answer.load(self._next(channel, seconds + LATE))
+        printed = self._next(channel, LATE)[-PRINTED:].decode(errors="replace")
         return answer.but(seconds=time.monotonic() - start, printed=printed)
 
     def _next(self, channel: Channel, seconds: float) -> bytes:
@@ -163,7 +157,7 @@ class Sandbox:
         theirs.close()
         try:
             self.channel.send(json.dumps(self._order()).encode())
-            said = self.channel.receive(time.monotonic() + SPAWN + 3 * GRACE)
+            said = self.channel.receive(time.monotonic() + SPAWN + LATE)
         except (Closed, Torn):
             said = self._complaint()
         if said:
@@ -189,27 +183,21 @@ class Sandbox:
         """The last line that the server wrote before it ended; it has run no submission."""
         assert self.process is not None, "it was started"
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(GRACE)
+            self.process.wait(LATE)
         kill_group(self.process.pid)
         assert self.process.stderr is not None, "it is a pipe"
         return (self.process.stderr.read().strip().splitlines() or [b"it ended"])[-1]
 
     def _copy(self) -> None:
         """Puts into the box what a worker may read, and nothing else: no suite, no reference, no solution."""
-        code, root, paths = self.box.folder / "code", self.lab.paths.root, self.lab.paths
-        wanted = [root / "src" / "labkit" / part for part in PARTS] + [paths.scenarios, *paths.data]
-        for source in wanted:
-            target = code / source.relative_to(root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
-        own = code / "submission"
-        own.mkdir()
+        own, root, paths = self.box.folder / "code" / "submission", self.lab.paths.root, self.lab.paths
+        own.mkdir(parents=True)
         for stem in (self.path.stem, *self.lab.builds_on):
             with suppress(FileNotFoundError):  # which the import then says
                 shutil.copyfile(self.path.with_name(f"{stem}.py"), own / f"{stem}.py")
         if self.overlay is not None:
             shutil.copyfile(self.overlay, own / "overlay.py")
-        subprocess.run(["chmod", "-R", "u+rwX,go+rX,go-w", str(code)], check=True)
+        self.box.copy(root, [*PARTS, *(path.relative_to(root) for path in (paths.scenarios, *paths.data))])
 
     def _modules(self) -> list[str]:
         """The modules of the scenarios, which the server imports once for all."""

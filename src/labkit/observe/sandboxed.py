@@ -128,9 +128,10 @@ class _Server:
             if ranks > 1 and (failure := self._failure(Shape(ranks, group))):
                 return self.channel.send(failure.encode())
             self.channel.send(b"")
-            answer, printed = (self._of_ranks if ranks > 1 else self._of_worker)(key.encode(), job, seconds, seed)
-            self.channel.send(answer)
-            self.channel.send(printed)
+            if ranks > 1:
+                self._ask_ranks(key.encode(), job, seconds)
+            else:
+                self._ask_worker(key.encode(), job, seconds, seed)
 
     def sweep(self) -> bool:
         """Ends what did the test before, and all that it has left. Whether nothing of it is left."""
@@ -156,23 +157,20 @@ class _Server:
             self.worker.end()
             self.worker = None
 
-    def _of_worker(self, key: bytes, job: Json, seconds: float, seed: int) -> tuple[bytes, bytes]:
-        if self.worker is None:
-            self.worker = _Worker(self.order, self.channel, seed)
-        worker = self.worker
+    def _ask_worker(self, key: bytes, job: Json, seconds: float, seed: int) -> None:
+        worker = self.worker = self.worker or _Worker(self.order, self.channel, seed)
         answer = worker.ask([job, seconds])
         self.channel.send(key)
-        if not worker.ended:
-            answer = worker.hear(seconds)
-        printed = worker.printed()
+        self.channel.send(answer if worker.ended else worker.hear(seconds))
+        self.channel.send(worker.printed())
         if worker.ended:
             self._end_worker()
-        return answer, printed
 
-    def _of_ranks(self, key: bytes, job: Json, seconds: float, seed: int) -> tuple[bytes, bytes]:
+    def _ask_ranks(self, key: bytes, job: Json, seconds: float) -> None:
         assert self.ranks is not None, "they are ready"
         self.channel.send(key)
-        return joined(self.ranks.run(job, seconds)).dump(), b""
+        self.channel.send(joined(self.ranks.run(job, seconds)).dump())
+        self.channel.send(b"")  # ranks print nowhere
 
     def _failure(self, shape: Shape) -> str:
         """Why no ranks stand ready; "" if they do. They have run no submission yet, or have kept their group."""
@@ -241,7 +239,7 @@ class _Worker:
 def _work(channel: Channel, work: ConfinedWork, seed: int) -> None:
     """The worker: answers until it is ended."""
     torch.set_num_threads(1)
-    torch.default_generator.manual_seed(seed)
+    (torch.manual_seed if work.device == "cuda" else torch.default_generator.manual_seed)(seed)
     while True:
         job, seconds = parse(channel.receive())
         try:
