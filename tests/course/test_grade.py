@@ -314,6 +314,8 @@ HALF = Record("lab07", "test_halve_is_half", 2, 4, 0.1, "docs", state=State.PASS
         (Judged(error="tiny.py, line 1: KeyError: 2"), "broken", "tiny.py, line 1: KeyError: 2"),
         (Judged(error="tiny.py: importing the file did not end within 20 s"), "timeout",
          "tiny.py: importing the file did not end within 20 s"),
+        (Judged(error="tiny.py, line 1: while True: OutOfTime: no answer within 20 s"), "timeout",
+         "tiny.py, line 1: while True: the import did not end within 20 s"),
         (Judged(error="isolation: no user is left"), "grader_error", "isolation: no user is left"),
         (Judged(error="ended at its limit of 9 s", ended=False), "timeout", "ended at its limit of 9 s"),
         (Judged(error="says who?", ended=False), "grader_error", "the process that graded it ended without verdicts"),

@@ -1,6 +1,5 @@
 """How the grading of a submission ended, from what its judge says; of that, a submission has written a part."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,8 +12,8 @@ from labkit.grade.results import Outcome
 if TYPE_CHECKING:  # it imports torch
     from labkit.judge.many import Judged
 
-# What an error says of an import without an end, and of all of a submission.
-LATE = re.compile("did not end within|OutOfTime: no answer within")
+# What an error says of an import without an end: of that of a sandbox, and of one here. And of all of a submission.
+OUT_OF_TIME, LATE = "OutOfTime: no answer within", "did not end within"
 LIMIT = "ended at its limit"
 
 
@@ -29,7 +28,8 @@ def outcome(lab: Lab, level: str, files: Iterable[str], judged: "Judged") -> tup
         return (Outcome.TIMEOUT if late else Outcome.GRADER_ERROR), says
     if error:
         own = error.startswith(tuple(files))
-        return (Outcome.GRADER_ERROR if not own else Outcome.TIMEOUT if LATE.search(error) else Outcome.BROKEN), error
+        error = error.replace(OUT_OF_TIME, f"the import {LATE}")
+        return (Outcome.GRADER_ERROR if not own else Outcome.TIMEOUT if LATE in error else Outcome.BROKEN), error
     if judged.isolation != level:
         return Outcome.GRADER_ERROR, f"it ran in isolation {judged.isolation}, not {level}"
     states = {record.id: record.state for record in judged.records}
