@@ -135,9 +135,9 @@ unseen-lab%: $(READY) ## grade answers that the suite's author has not seen (FOL
 	@test -n '$(FOLDER)' || { echo "make: name the folder with the answers: make unseen-lab$* FOLDER=path"; exit 1; }
 	@$(PY) -m labkit unseen lab$* '$(FOLDER)'
 
-grade: $(READY) ## grade a folder of submissions (LAB=04 SUBMISSIONS= OUT= ARGS=)
+grade: $(READY) ## grade submissions (LAB=04 SUBMISSIONS= OUT= HIDDEN= ARGS=)
 	@test -n '$(LAB)' -a -n '$(SUBMISSIONS)' -a -n '$(OUT)' || { echo "make: name the lab and two folders: make grade LAB=04 SUBMISSIONS=path OUT=results"; exit 1; }
-	@$(PY) -m labkit grade '$(LAB)' '$(SUBMISSIONS)' --out '$(OUT)' $(ARGS)
+	@$(PY) -m labkit grade '$(LAB)' '$(SUBMISSIONS)' --out '$(OUT)' $(if $(HIDDEN),--hidden '$(HIDDEN)') $(ARGS)
 
 new-lab: $(COURSE) ## write the files of a new lab (NUMBER=9 STEM=tiny STEPS=3)
 	@test -n '$(NUMBER)' -a -n '$(STEM)' || { echo "make: a new lab needs a number and a stem: make new-lab NUMBER=9 STEM=tiny STEPS=3"; exit 1; }

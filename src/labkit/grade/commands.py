@@ -28,6 +28,7 @@ ISOLATION = click.option(
     type=click.Choice([*map(str, Level), "best"]),
     help="What keeps submissions apart.  [best]",
 )
+HIDDEN = click.option("--hidden", type=click.Path(path_type=Path), help="A folder with hidden tests of your own.")
 
 
 @click.command()
@@ -36,6 +37,7 @@ ISOLATION = click.option(
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of the results.")
 @ISOLATION
 @click.option("--accept-weak-isolation", is_flag=True, help="Grade even where they can reach files and network.")
+@HIDDEN
 @click.option("--jobs", type=click.IntRange(1), help="How many are graded at once.  [as many as there are cores]")
 @click.option("--shard", default="1/1", metavar="K/N", help="Only part K of N, for one of several machines.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="Of the seeds.  [a file secret in --out]")
@@ -45,6 +47,7 @@ def grade(
     out: Path,
     isolation: str,
     accept_weak_isolation: bool,
+    hidden: Path | None,
     jobs: int | None,
     shard: str,
     secret_file: Path | None,
@@ -52,6 +55,7 @@ def grade(
     """Grade each submission to LAB in the folder SUBMISSIONS; the same command again goes on where it ended."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the forked children compute, one on each core
     from labkit.grade import batch, intake, results
+    from labkit.grade.excerpt import with_hidden
 
     found, part, level = manifest.find(lab), _part(shard), level_of(isolation)
     if not level.reaches(Level.LANDLOCK) and not accept_weak_isolation:
@@ -65,8 +69,8 @@ def grade(
     taken = intake.read_folder(submissions, found)[part]
     make_folder(out, "--out")
     check_writable(out / "grades.csv", "--out")
-    with results.locked(out):
-        setting = batch.Setting(found, out, batch.read_secret(out, secret_file), level, jobs)
+    with results.locked(out), with_hidden(found, hidden) as graded:
+        setting = batch.Setting(graded, out, batch.read_secret(out, secret_file), level, jobs)
         waiting = batch.pending(setting, taken)
         screen.show(_line(_taken(submission)) for _, submission in waiting)
         click.echo(f"{_count(len(taken), 'submission')} to {found.name}: {len(taken) - len(waiting)} graded before, "

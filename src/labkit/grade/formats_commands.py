@@ -15,7 +15,7 @@ from labkit.course.errors import LabError
 from labkit.course.files import check_writable, write_whole
 from labkit.course.manifest import Lab
 from labkit.course.screen import Line, visible
-from labkit.grade.commands import ISOLATION
+from labkit.grade.commands import HIDDEN, ISOLATION
 from labkit.observe.isolation import level_of
 
 if TYPE_CHECKING:  # they import torch, or what one command needs
@@ -54,13 +54,14 @@ def moodle(results: Path, worksheet: Path, out: Path) -> None:
 @click.command()
 @click.argument("lab")
 @OUT
+@HIDDEN
 @click.option("--options", default="", help="Further options of grade-one in the archive.")
-def gradescope(lab: str, out: Path, options: str) -> None:
+def gradescope(lab: str, out: Path, hidden: Path | None, options: str) -> None:
     """Make the autograder.zip of LAB that Gradescope installs."""
     from labkit.grade.formats.autograder import autograder_zip
 
     check_writable(out, "--out")
-    write_whole(out, autograder_zip(manifest.find(lab), secrets.token_hex().encode(), options))
+    write_whole(out, autograder_zip(manifest.find(lab), secrets.token_hex().encode(), options, hidden))
     click.echo(f"written: {out}; in Gradescope: Configure Autograder, Upload. It holds the secret of the seeds.")
 
 

@@ -24,7 +24,7 @@ def student_page(lab: Lab, result: Result) -> str:
     name, one of the instructor's own, the page has its name and its points.
     """
     records = list(result.records)
-    secret = hidden(lab, result)
+    secret = hidden(lab, result.records)
     public = [record for record in records if record.id not in secret]
     lost = [record for record in public if record.state in LOST]
     following = next_record(public)

@@ -254,9 +254,9 @@ def can_supervise(config: pytest.Config) -> bool:
 
 def _lab_of(path: Path) -> Lab | None:
     """The lab whose suite this file is, if any. Raises LabError if its manifest is wrong; others' may be."""
-    stem = path.stem.removeprefix("test_")
-    stems = [found.parent.name.partition("_")[2] for found in manifest.manifests(ROOT)]
-    return manifest.find(stem) if stem in stems and path == ROOT / "tests" / f"test_{stem}.py" else None
+    stem, root = path.stem.removeprefix("test_"), path.parent.parent  # which may be a copy of the course
+    stems = [found.parent.name.partition("_")[2] for found in manifest.manifests(root)]
+    return manifest.find(stem, root) if stem in stems and path == root / "tests" / f"test_{stem}.py" else None
 
 
 def _mark(item: pytest.Item, lab: Lab) -> None:
