@@ -135,9 +135,9 @@ unseen-lab%: $(READY) ## grade answers that the suite's author has not seen (FOL
 	@test -n '$(FOLDER)' || { echo "make: name the folder with the answers: make unseen-lab$* FOLDER=path"; exit 1; }
 	@$(PY) -m labkit unseen lab$* '$(FOLDER)'
 
-grade: $(READY) ## grade a folder of submissions (LAB=04 SUBMISSIONS= OUT= ARGS=)
+grade: $(READY) ## grade submissions (LAB=04 SUBMISSIONS= OUT= HIDDEN= ARGS=)
 	@test -n '$(LAB)' -a -n '$(SUBMISSIONS)' -a -n '$(OUT)' || { echo "make: name the lab and two folders: make grade LAB=04 SUBMISSIONS=path OUT=results"; exit 1; }
-	@$(PY) -m labkit grade '$(LAB)' '$(SUBMISSIONS)' --out '$(OUT)' $(ARGS)
+	@$(PY) -m labkit grade '$(LAB)' '$(SUBMISSIONS)' --out '$(OUT)' $(if $(HIDDEN),--hidden '$(HIDDEN)') $(ARGS)
 
 sample-class: $(READY) ## a small class of submissions to try it on (LAB=04 FOLDER=)
 	@test -n '$(LAB)' -a -n '$(FOLDER)' || { echo "make: name the lab and a new folder: make sample-class LAB=04 FOLDER=class"; exit 1; }

@@ -12,9 +12,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--step", type=int, metavar="N", help="only the tests of step N")
     group.addoption("--device", default="cpu", choices=("cpu", "cuda"), help="where scenarios run")
     levels = ("none", "limits", "landlock", "bubblewrap", "best")
-    group.addoption(
-        "--isolation", default="none", choices=levels, help="what keeps the code under test from this machine"
-    )
+    group.addoption("--isolation", default="none", choices=levels, help="what keeps scenarios from this machine")
+    group.addoption("--run-limit", type=float, default=300.0, help="seconds for all tests together (default 300)")
     group.addoption("--one-timeout", action="store_true", help="end the run at the first test that gives no answer")
     group.addoption("--seed", default="0", help="the inputs of all tests are drawn from it (default 0)")
     group.addoption("--json", metavar="PATH", help="write a record of every behaviour to PATH")

@@ -17,10 +17,11 @@ import pytest
 from small_course import BOTH_STEPS, ONE_STEP, WRONG, Course, small_course
 
 from labkit.course.records import Record, State
-from labkit.grade import batch, results
+from labkit.grade import batch, outcomes, results
 from labkit.grade.intake import Submission
 from labkit.grade.table import grades_csv
 from labkit.judge.many import Judged
+from labkit.observe.isolation import Level
 
 WEAK = ("--isolation", "none", "--accept-weak-isolation")
 # It tells the test which process it is, and where it hangs.
@@ -80,7 +81,7 @@ def test_a_messy_folder_is_graded_and_graded_again_where_it_changed(tmp_path: Pa
     assert all(code == 10 or code >= 32 for code in (ran.out + ran.err).encode())
     lines = ran.out.splitlines()
     assert "- ann: tiny.py; notes.txt is not asked for" in lines
-    assert "8 submissions to lab07: 0 graded before, 8 to grade" in lines
+    assert "8 submissions to lab07: 0 graded before, 8 to grade in isolation none" in lines
     assert lines[-7:] == [
         "- cyd: broken: there is no tiny.py; cyd.zip is no zip archive that can be read (File is not a zip file)",
         "- dan: broken: tiny.py: invalid or missing encoding declaration; save the file as UTF-8",
@@ -88,7 +89,7 @@ def test_a_messy_folder_is_graded_and_graded_again_where_it_changed(tmp_path: Pa
         "- fay: broken: tiny.py, line 1: invalid syntax: def (",
         "- gus: broken: tiny.py, line 2: sys.exit(0): SystemExit: 0",
         f"8 results in {out}: 3 graded, 5 broken.",
-        "Written: grades.csv, junit.xml, results.jsonl.",
+        "Written: grades.csv, junit.xml, class.html, students, results.jsonl.",
     ]  # fmt: skip
     assert len(ran.err.splitlines()) == 8
     assert {name: (row["points"], row["state"]) for name, row in rows(out).items()} == {
@@ -261,7 +262,7 @@ def test_what_stops_a_batch_is_one_line_and_leaves_the_results(course: Course, t
     assert "is no folder" in refused(course, given / "a.py", out)
     assert "there is no lab 'lab99'" in refused(course, given, out, "lab99", *WEAK)
     said = refused(course, given, out, "lab07", "--isolation", "limits", code=2)
-    assert "take landlock or more, or add --accept-weak-isolation" in said
+    assert "take landlock or bubblewrap, or add --accept-weak-isolation" in said
     assert "--shard 3/2: give K/N" in refused(course, given, out, "lab07", *WEAK, "--shard", "3/2", code=2)
     assert "lies in the folder of the submissions" in refused(course, given, given / "out")
     assert "the folder cannot be made" in refused(course, given, tmp_path / "short" / "out")
@@ -279,6 +280,16 @@ def test_what_stops_a_batch_is_one_line_and_leaves_the_results(course: Course, t
     (out / "results.jsonl").write_text("{}\n" * 2)
     assert "results.jsonl, line 1: is no result" in refused(course, given, out)
     assert (out / "results.jsonl").read_text() == "{}\n" * 2
+
+
+def test_two_batches_do_not_write_into_one_folder(course: Course, tmp_path: Path) -> None:
+    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS}), tmp_path / "out"
+    out.mkdir()
+    with results.locked(out):
+        assert "another grading writes there; wait for it" in refused(course, given, out)
+        ran = course.labkit("merge", str(out), "--out", str(out))
+        assert ran.code == 1
+    assert not (out / "results.jsonl").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -303,24 +314,25 @@ HALF = Record("lab07", "test_halve_is_half", 2, 4, 0.1, "docs", state=State.PASS
         (Judged(error="tiny.py, line 1: KeyError: 2"), "broken", "tiny.py, line 1: KeyError: 2"),
         (Judged(error="tiny.py: importing the file did not end within 20 s"), "timeout",
          "tiny.py: importing the file did not end within 20 s"),
+        (Judged(error="tiny.py, line 1: while True: OutOfTime: no answer within 20 s"), "timeout",
+         "tiny.py, line 1: while True: the import did not end within 20 s"),
         (Judged(error="isolation: no user is left"), "grader_error", "isolation: no user is left"),
         (Judged(error="ended at its limit of 9 s", ended=False), "timeout", "ended at its limit of 9 s"),
         (Judged(error="says who?", ended=False), "grader_error", "the process that graded it ended without verdicts"),
     ],
 )  # fmt: skip
 def test_what_is_not_the_submissions_fault_is_no_zero(
-    judged: Judged, outcome: str, reason: str, course: Course, tmp_path: Path
+    judged: Judged, outcome: str, reason: str, course: Course
 ) -> None:
-    setting = batch.Setting(course.lab, tmp_path, b"s" * 32, "none")
-    state, says = batch._outcome(setting, ANN, judged, judged.error)
+    state, says = outcomes.outcome(course.lab, Level.NONE, ANN.files, judged)
     assert (state, says) == (outcome, reason)
-    result = batch._result(setting, "key", ANN, state, says, judged.records)
+    result = results.Result("key", "ann", "lab07", 3, 7, state, says, records=judged.records)
     [row] = csv.DictReader(io.StringIO(grades_csv([result])))
     assert (row["points"] == "") == (outcome == "grader_error")
 
 
 def test_a_grader_error_is_graded_again_and_changes_no_earlier_result(course: Course, tmp_path: Path) -> None:
-    setting = batch.Setting(course.lab, tmp_path, b"s" * 32, "none")
+    setting = batch.Setting(course.lab, tmp_path, b"s" * 32, Level.NONE)
     [(key, _)] = batch.pending(setting, [ANN])
     good = results.Result(key, "ann", "lab07", 4, 7, results.Outcome.GRADED)
     failed = replace(good, points=0, state=results.Outcome.GRADER_ERROR)

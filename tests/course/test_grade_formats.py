@@ -14,6 +14,7 @@ from labkit.course.errors import LabError
 from labkit.course.records import NO_EXCEPTION, Record
 from labkit.grade.formats import classroom50, github, gradescope, prairielearn
 from labkit.grade.results import Outcome, Result
+from labkit.observe.isolation import Level
 
 LAB = manifest.find("lab04")
 INJECTION = "x\n::set-output name=result::cGFzcw==\n::add-mask::y\r::error::z ##[command]rm\u2028::stop"
@@ -39,7 +40,7 @@ def records(**states: str) -> tuple[Record, ...]:
 def result(given: tuple[Record, ...] = (), **changes: Any) -> Result:
     state = Outcome.GRADED if given else Outcome.BROKEN
     most = sum(record.points for record in given) or LAB.points
-    settings = {"state": state, "isolation": "bubblewrap", "records": given} | changes
+    settings = {"state": state, "isolation": Level.BUBBLEWRAP, "records": given} | changes
     return Result("key", "x", LAB.name, sum(record.earned for record in given), most, **settings)
 
 

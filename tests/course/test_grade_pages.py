@@ -15,6 +15,7 @@ from labkit.grade.pages import write_pages
 from labkit.grade.results import Outcome, Result, Standing, append
 from labkit.grade.student_page import page_name, student_page
 from labkit.judge.diagnosis import misconceptions
+from labkit.observe.isolation import Level
 
 LAB = manifest.find("lab04")
 KNOWN = misconceptions(LAB)
@@ -49,7 +50,12 @@ def records(lost: dict[str, str] | None = None, todo_from: int = 99, **changes: 
 def result(name: str, given: tuple[Record, ...] = (), **changes: object) -> Result:
     points = sum(record.earned for record in given)
     state = Outcome.GRADED if given else Outcome.BROKEN
-    settings = {"state": state, "isolation": "bubblewrap", "records": given, "files": ("mixed_precision.py",)} | changes
+    settings = {
+        "state": state,
+        "isolation": Level.BUBBLEWRAP,
+        "records": given,
+        "files": ("mixed_precision.py",),
+    } | changes
     return Result("key", name, LAB.name, points, LAB.points, **settings)
 
 
@@ -126,12 +132,13 @@ def test_equal_results_give_equal_pages(crowd: list[Standing], pages: list[str])
     assert [class_page(LAB, crowd), *(student_page(LAB, one.result) for one in crowd)] == pages
 
 
-@pytest.mark.parametrize("level", ["none", "limits"])
-def test_weak_isolation_is_said_on_every_page(level: str) -> None:
+@pytest.mark.parametrize("level", [Level.NONE, Level.LIMITS])
+def test_weak_isolation_is_said_on_every_page(level: Level) -> None:
     weak = result("A", records(), isolation=level)
     assert f"weak isolation ({level})" in Elements(class_page(LAB, standings(weak, result("B", records())))).text
     assert "weak, the submission could reach files" in Elements(student_page(LAB, weak)).text
-    assert "weak" not in Elements(class_page(LAB, standings(result("B", records())))).text
+    strong = Elements(class_page(LAB, standings(result("B", records())))).text
+    assert "graded in isolation bubblewrap" in strong and "weak" not in strong
 
 
 # A student's page -------------------------------------------------------------------------------------------------

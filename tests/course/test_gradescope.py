@@ -12,11 +12,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from page_checks import ENVIRONMENT
 from small_course import BOTH_STEPS, STUBS, Course, small_course
+from warm_python import ENVIRONMENT
 
 from labkit.course import manifest
-from labkit.grade.formats.autograder import autograder_zip, needed
+from labkit.grade.excerpt import excerpt
+from labkit.grade.formats.autograder import autograder_zip
 
 HANGS = BOTH_STEPS.replace("return x / 2", "import time\n    time.sleep(600)")
 
@@ -100,8 +101,7 @@ def test_archive_has_what_grading_takes_and_no_more(course: Course, archive: byt
 
 @pytest.mark.parametrize("name", ["lab04", "lab06", "lab07"])
 def test_no_lab_takes_a_solution_along(name: str) -> None:
-    lab = manifest.find(name)
-    paths = [path.relative_to(lab.paths.root).as_posix() for path in needed(lab)]
+    paths = list(excerpt(manifest.find(name)))
     assert not [path for path in paths if path.startswith(("solutions", "tests/mistakes", "tests/course"))]
     assert not [path for path in paths if path.startswith("src/") and not path.startswith("src/labkit/")]
 

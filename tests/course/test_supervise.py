@@ -12,6 +12,8 @@ from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite
 from labkit.judge.supervise import Supervisor
 from labkit.observe.channel import Channel, Closed
 
+OPTION = SimpleNamespace(device="cpu", overlay=None, replay=None, run_limit=90.0)
+
 
 def suite_that_raises(error: BaseException) -> SimpleNamespace:
     def load(*_: object, **__: object) -> None:
@@ -25,7 +27,7 @@ def test_an_error_of_the_machinery_is_told() -> None:
     supervise._serve(suite_that_raises(OSError("no more processes")), [], theirs)
     said = json.loads(ours.receive())
     assert said == {"broken": "OSError: no more processes"}
-    supervisor = Supervisor(SimpleNamespace(), SimpleNamespace(items=[]), 0)
+    supervisor = Supervisor(SimpleNamespace(option=OPTION), SimpleNamespace(items=[]), 0)
     with pytest.raises(LabError, match="own machinery failed, not your code: OSError: no more processes; make doctor"):
         supervisor._breaks(said["broken"])
 
@@ -44,7 +46,7 @@ def test_the_lab_file_that_is_imported_is_named(tmp_path: Path) -> None:
     paths = {stem: tmp_path / f"{stem}.py" for stem in ("one", "two")}
     for path in paths.values():
         path.write_text("x = 1\n")
-    suite = GradedSuite(SimpleNamespace(device="cpu", overlay=None, replay=None))
+    suite = GradedSuite(OPTION)
     suite.paths, suite.labs = paths, dict.fromkeys(paths, SimpleNamespace(builds_on=()))
     supervisor = Supervisor(suite, SimpleNamespace(items=[]), 0)
     suite.in_import = lambda stem: supervisor._hear({"import": stem})
@@ -58,4 +60,4 @@ def test_a_run_may_take_the_seconds_that_the_manifest_sets() -> None:
     long, usual = SimpleNamespace(seconds=400.0), SimpleNamespace(seconds=None)
     lab = SimpleNamespace(own_seconds=lambda behaviour: behaviour.seconds)
     items = [SimpleNamespace(stash={LAB: lab, BEHAVIOUR: behaviour}) for behaviour in (long, usual)]
-    assert Supervisor(SimpleNamespace(), SimpleNamespace(items=items), 0).limit == supervise.RUN_LIMIT + 400.0
+    assert Supervisor(SimpleNamespace(option=OPTION), SimpleNamespace(items=items), 0).limit == 490.0

@@ -4,8 +4,8 @@ It is called inside of what `labkit.observe.isolation` starts, and imports nothi
 """
 
 import ctypes
+import functools
 import os
-import resource
 import socket
 import struct
 from collections.abc import Iterable
@@ -24,8 +24,6 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 MEMORY = 2 * 2**30  # bytes that a process may take besides what it has imported
 FILE, DESCRIPTORS, PROCESSES = 64 * 2**20, 256, 128
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,16 @@ class Confinement:
 
 def landlock_version() -> int:
     """The version of Landlock that the kernel speaks; 0 if it has none."""
-    return max(0, _libc.syscall(CREATE_RULESET, None, 0, 1))
+    return max(0, _libc().syscall(CREATE_RULESET, None, 0, 1))
 
 
 def restrict_files(read: Iterable[str], write: Iterable[str]) -> None:
-    """From now on, of all files this process may read those, and change what is below `write`."""
+    """From now on, of all files this process may read those, and change what is below `write`; and it may signal only
+    itself and what it starts.
+    """
     version = landlock_version()
     known = max(count for since, count in RIGHTS.items() if since <= version)
-    ruleset = _ruleset(version, files=2**known - 1)
+    ruleset = _ruleset(version, files=2**known - 1, scoped=SIGNALS_AND_SOCKETS)
     for paths, rights in ((read, READ), (write, 2**known - 1)):
         for path in paths:
             _allow(ruleset, path, rights)
@@ -77,19 +77,23 @@ def restrict_worker(network: bool) -> None:
     """From now on, this process may signal only what it starts itself, and use no TCP unless `network`."""
     version = landlock_version()
     tcp = TCP if version >= 4 and not network else 0
-    scoped = SIGNALS_AND_SOCKETS if version >= SIGNALS_SINCE else 0
-    if tcp or scoped:
-        _restrict(_ruleset(version, tcp=tcp, scoped=scoped))
+    if tcp or version >= SIGNALS_SINCE:
+        _restrict(_ruleset(version, tcp=tcp, scoped=SIGNALS_AND_SOCKETS))
 
 
-def restrict_resources(seconds: float, memory: bool = True) -> None:
-    """Limits on memory, processes, files and time for this process and each that it starts."""
+def restrict_resources(seconds: float, others: int, memory: bool) -> None:
+    """Limits on memory, processes, files and time for this process and each that it starts.
+
+    `others`: the processes and threads that its user has otherwise, as the system counts them all.
+    """
+    import resource  # which Windows lacks, where nothing here is called
+
     size, data = _memory()
     most = {
         resource.RLIMIT_CPU: int(seconds) + 1,
         resource.RLIMIT_FSIZE: FILE,
         resource.RLIMIT_NOFILE: DESCRIPTORS,
-        resource.RLIMIT_NPROC: PROCESSES + _processes_of(os.getuid()),
+        resource.RLIMIT_NPROC: PROCESSES + others,
         resource.RLIMIT_CORE: 0,
     }
     if memory:  # that of this machine: a GPU's driver reserves far more addresses than there is memory
@@ -117,6 +121,15 @@ def reached(files: Iterable[str], port: int) -> list[str]:
     return found
 
 
+def processes_of(uid: int) -> int:
+    """How many processes and threads the user has."""
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            count += len(os.listdir(folder / "task")) if folder.stat().st_uid == uid else 0
+    return count
+
+
 def _become(uid: int) -> None:
     """Takes the user `uid` and drops all of root's rights, but one where the user cannot read this Python, as below
     /root: to read. Landlock binds that right too; without Landlock, a submission then reads what root can.
@@ -131,16 +144,7 @@ def _become(uid: int) -> None:
     except PermissionError:
         rights = 1 << CAP_DAC_READ_SEARCH
     header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
-    _check(_libc.capset(header, struct.pack("=6I", rights, rights, 0, 0, 0, 0)))
-
-
-def _processes_of(uid: int) -> int:
-    """How many processes and threads the user has: the system counts them all."""
-    count = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            count += len(os.listdir(folder / "task")) if folder.stat().st_uid == uid else 0
-    return count
+    _check(_libc().capset(header, struct.pack("=6I", rights, rights, 0, 0, 0, 0)))
 
 
 def _memory() -> tuple[int, int]:
@@ -151,8 +155,9 @@ def _memory() -> tuple[int, int]:
 
 
 def _ruleset(version: int, files: int = 0, tcp: int = 0, scoped: int = 0) -> int:
+    """A new set of rules; a kernel that knows no signals is asked for none."""
     size = 24 if version >= SIGNALS_SINCE else 16 if version >= 4 else 8
-    return _check(_libc.syscall(CREATE_RULESET, struct.pack("=QQQ", files, tcp, scoped), size, 0))
+    return _check(_libc().syscall(CREATE_RULESET, struct.pack("=QQQ", files, tcp, scoped), size, 0))
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:
@@ -160,20 +165,25 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         if not os.path.isdir(path):
             rights &= READ & ~0b1000 | WRITE_FILE | 1 << 14  # truncate; the others are rights on folders
-        _check(_libc.syscall(ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, number), 0))
+        _check(_libc().syscall(ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, number), 0))
     finally:
         os.close(number)
 
 
 def _restrict(ruleset: int) -> None:
     try:
-        _check(_libc.syscall(RESTRICT_SELF, ruleset, 0))
+        _check(_libc().syscall(RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
 
 
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _prctl(option: int, value: int) -> None:
-    _check(_libc.prctl(option, value, 0, 0, 0))
+    _check(_libc().prctl(option, value, 0, 0, 0))
 
 
 def _check(result: int) -> int:

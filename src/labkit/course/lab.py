@@ -22,7 +22,10 @@ Limit = Annotated[float, Meta(gt=0, le=3600)]
 
 
 class Behaviour(Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that the lab asks for. `id` is the name of its graded test, `seconds` a limit of its own."""
+    """One thing that the lab asks for. `id` is the name of its graded test, `seconds` a limit of its own.
+
+    `hidden`: the test is an instructor's own, of which nothing is shown but its name.
+    """
 
     id: Annotated[str, Meta(pattern=r"^test_\w+$")]
     step: Count
@@ -30,6 +33,7 @@ class Behaviour(Struct, frozen=True, forbid_unknown_fields=True):
     why: Text
     read: Text
     seconds: Limit | None = None
+    hidden: bool = False
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True):

@@ -95,7 +95,7 @@ def _execute(path: Path, module: ModuleType) -> None:
         raise
     except BaseException as error:  # a SystemExit at import is the file's fault too
         where = line_in(str(path), error) or "at import"
-        raise LabError(f"{path}, {where}: {type(error).__name__}: {error}") from None
+        raise LabError(f"{path}, {where.removesuffix(':')}: {type(error).__name__}: {error}") from None
 
 
 def _compiled(path: Path) -> CodeType:

@@ -6,34 +6,36 @@ This process owns points, keys, seeds and the file of results. It loads no submi
 import hashlib
 import hmac
 import os
-import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.course.errors import LabError
 from labkit.course.manifest import Lab
-from labkit.course.records import Record, State
-from labkit.grade import results
+from labkit.course.records import Record
+from labkit.grade import outcomes, results
 from labkit.grade.intake import Submission
 from labkit.grade.results import Outcome, Result
+from labkit.observe.isolation import Level
 
 if TYPE_CHECKING:  # it imports torch
     from labkit.judge.many import Judged
 
 SECRET = "secret"
 SHORTEST = 16  # bytes of a secret
-LONGEST = 300  # characters of a reason
+RUN_LIMIT = 120.0  # seconds for all tests of a submission together: two steps that hang leave the others their verdicts
 MARGIN = 60.0  # seconds for the judge of a submission beyond the limit that it sets itself
+LONGEST = 300  # characters of a reason
+CUT_OFF = "grading was cut off"  # the reason of a result that another was to follow
 LABKIT = Path(__file__).parents[1]
 GRADERS = ("judge", "observe")  # the packages of labkit that decide about a verdict
-# What an error says of an import without an end, and of all of a submission.
-LATE = re.compile("did not end within|OutOfTime: no answer within")
-LIMIT = "ended at its limit"
+
+Keyed = tuple[str, Submission]
+Told = Callable[[Result], None]
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,21 @@ class Setting:
     lab: Lab
     out: Path
     secret: bytes
-    level: str
+    level: Level
     workers: int | None = None
 
     def key_of(self, submission: Submission, suite: str) -> str:
         """The same as long as grading it again would give the same; `suite` is what `digest_of` gives."""
-        parts = (submission.digest, suite, hashlib.sha256(self.secret).hexdigest(), self.level)
+        parts = (submission.digest, suite, hashlib.sha256(self.secret).hexdigest(), str(self.level))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    def seed_of(self, submission: Submission) -> str:
-        """Of the inputs of its tests, which are the same in a regrade, and which nobody knows without the secret."""
-        return hmac.new(self.secret, submission.digest.encode(), "sha256").hexdigest()
+    def options_of(self, submission: Submission, folder: Path) -> dict[str, Any]:
+        """The suite's options for the submission, which lies in the folder.
+
+        The inputs of its tests are the same in a regrade, and nobody knows them without the secret.
+        """
+        seed = hmac.new(self.secret, submission.digest.encode(), "sha256").hexdigest()
+        return {"impl": str(folder), "seed": seed, "isolation": self.level, "run_limit": RUN_LIMIT}
 
 
 def read_secret(out: Path, given: Path | None) -> bytes:
@@ -84,7 +90,7 @@ def digest_of(lab: Lab) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()
 
 
-def pending(setting: Setting, submissions: Iterable[Submission]) -> list[tuple[str, Submission]]:
+def pending(setting: Setting, submissions: Iterable[Submission]) -> list[Keyed]:
     """Those that have no result yet, with their keys. Cuts off what a killed batch has left of a line.
 
     Raises:
@@ -100,7 +106,7 @@ def pending(setting: Setting, submissions: Iterable[Submission]) -> list[tuple[s
     return [(key, submission) for key, submission in keyed if done.get(submission.id) != key]
 
 
-def grade(setting: Setting, waiting: Sequence[tuple[str, Submission]], told: Callable[[Result], None]) -> None:
+def grade(setting: Setting, waiting: Sequence[Keyed], told: Told) -> None:
     """Writes a result for each of `waiting` and tells of it, as each ends.
 
     Raises:
@@ -111,6 +117,24 @@ def grade(setting: Setting, waiting: Sequence[tuple[str, Submission]], told: Cal
         results.append(setting.out, result)
         told(result)
 
+    _judge(setting, waiting, take)
+
+
+def grade_one(setting: Setting, submission: Submission, told: Told) -> Result:
+    """The result of the submission; `told` gets it too, and before it what is known after each test, since a grader
+    may be killed at any time.
+
+    Raises:
+        LabError: the suite cannot be collected.
+    """
+    found: list[Result] = []
+    _judge(setting, [("", submission)], found.append, told)
+    told(found[0])
+    return found[0]
+
+
+def _judge(setting: Setting, waiting: Sequence[Keyed], take: Told, known: Told | None = None) -> None:
+    """Hands `take` a result for each of `waiting`, as it ends, and `known` what is known of it after each test."""
     for key, submission in waiting:
         if submission.reason:
             take(_result(setting, key, submission, Outcome.BROKEN, submission.reason))
@@ -118,26 +142,25 @@ def grade(setting: Setting, waiting: Sequence[tuple[str, Submission]], told: Cal
     if not whole:
         return
     from labkit.judge.many import Job, judge_many
-    from labkit.judge.supervise import RUN_LIMIT
 
     lab = setting.lab
-    limit = RUN_LIMIT + sum(lab.own_seconds(one) or 0.0 for one in lab.behaviours) + MARGIN
-    tests = tuple(one.id for one in lab.behaviours)
     with _copies([submission for _, submission in whole]) as folders:
 
         def judged(index: int, verdicts: "Judged") -> None:
             key, submission = whole[index]
-            error = " ".join(_clean(verdicts.error, folders[index]).split())
-            state, reason = _outcome(setting, submission, verdicts, error)
-            records = tuple(_clean_record(record, folders[index]) for record in verdicts.records)
-            take(_result(setting, key, submission, state, reason, records))
+            verdicts = outcomes.cleaned(verdicts, folders[index])
+            state, reason = outcomes.outcome(lab, setting.level, submission.files, verdicts)
+            take(_result(setting, key, submission, state, reason, verdicts.records, verdicts.seconds))
 
-        def job(submission: Submission, folder: Path) -> Job:
-            options = {"impl": str(folder), "seed": setting.seed_of(submission), "isolation": setting.level}
-            return Job(options, tests)
+        def so_far(index: int, verdicts: "Judged") -> None:
+            key, submission = whole[index]
+            verdicts = outcomes.cleaned(verdicts, folders[index])
+            known and known(_result(setting, key, submission, Outcome.TIMEOUT, CUT_OFF, verdicts.records))
 
-        jobs = [job(submission, folder) for (_, submission), folder in zip(whole, folders, strict=True)]
-        judge_many(lab, jobs, judged, workers=setting.workers, limit=limit)
+        tests = tuple(one.id for one in lab.behaviours)
+        jobs = [Job(setting.options_of(one, folder), tests) for (_, one), folder in zip(whole, folders, strict=True)]
+        limit = RUN_LIMIT + sum(lab.own_seconds(one) or 0.0 for one in lab.behaviours) + MARGIN
+        judge_many(lab, jobs, judged, workers=setting.workers, limit=limit, so_far=so_far if known else None)
 
 
 @contextmanager
@@ -150,7 +173,6 @@ def _copies(submissions: Sequence[Submission]) -> Iterator[list[Path]]:
     with scratch:
         folders = [Path(scratch.name, str(index)) for index in range(len(submissions))]
         try:
-            os.chmod(scratch.name, 0o711)  # a sandbox runs as another user
             for folder, submission in zip(folders, submissions, strict=True):
                 folder.mkdir()
                 for name, data in submission.files.items():
@@ -162,26 +184,6 @@ def _copies(submissions: Sequence[Submission]) -> Iterator[list[Path]]:
         yield folders
 
 
-def _outcome(setting: Setting, submission: Submission, judged: "Judged", error: str) -> tuple[Outcome, str]:
-    """How the grading ended, and why it gave no verdicts, or not all. Only an `error` that begins with the name of a
-    file of the submission is its own: a sandbox that does not start is nobody's zero.
-    """
-    if not judged.ended:
-        late = error.startswith(LIMIT)
-        says = error if late else "the process that graded it ended without verdicts"
-        return (Outcome.TIMEOUT if late else Outcome.GRADER_ERROR), says
-    if error:
-        own = error.startswith(tuple(submission.files))
-        return (Outcome.GRADER_ERROR if not own else Outcome.TIMEOUT if LATE.search(error) else Outcome.BROKEN), error
-    if judged.isolation != setting.level:
-        return Outcome.GRADER_ERROR, f"it ran in isolation {judged.isolation}, not {setting.level}"
-    states = {record.id: record.state for record in judged.records}
-    for one in setting.lab.behaviours:
-        if states.get(one.id, State.GRADER_ERROR) == State.GRADER_ERROR:
-            return Outcome.GRADER_ERROR, f"no verdict on {one.id}"
-    return Outcome.GRADED, ""
-
-
 def _result(
     setting: Setting,
     key: str,
@@ -189,6 +191,7 @@ def _result(
     state: Outcome,
     reason: str,
     records: tuple[Record, ...] = (),
+    seconds: float = 0.0,
 ) -> Result:
     return Result(
         key=key,
@@ -199,18 +202,8 @@ def _result(
         state=state,
         reason=reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}...",
         isolation=setting.level,
-        seconds=round(sum(record.seconds for record in records), 2),
+        seconds=round(seconds, 2),
         files=submission.taken,
         left=submission.left,
         records=records,
     )
-
-
-def _clean_record(record: Record, folder: Path) -> Record:
-    texts = {one.name: getattr(record, one.name) for one in fields(record) if one.type is str}
-    return record.but(**{name: _clean(text, folder) for name, text in texts.items()})
-
-
-def _clean(text: str, folder: Path) -> str:
-    """Text that a submission has a part in: its files by their names alone, and nothing that is no UTF-8."""
-    return text.replace(f"{folder}/", "").encode("utf-8", "backslashreplace").decode()

@@ -6,9 +6,10 @@ from labkit.course.lab import Lab
 from labkit.course.screen import visible
 from labkit.grade.classroom import Classroom
 from labkit.grade.results import Standing
-from labkit.grade.student_page import STUDENTS, TEMPLATES, WEAK, page_name
+from labkit.grade.student_page import STUDENTS, TEMPLATES, page_name
 from labkit.judge.diagnosis import misconceptions
 from labkit.judge.lines import cut
+from labkit.observe.isolation import Level
 from labkit.report.rows import Row, code, environment
 
 NAME = 30  # characters of a name that are shown in a list
@@ -23,14 +24,15 @@ def class_page(lab: Lab, standings: Sequence[Standing]) -> str:
         LabError: the lab's known mistakes cannot be read.
     """
     room = Classroom(lab, standings, misconceptions(lab))
-    weak = sorted({result.isolation for result in room.results} & set(WEAK))
+    levels = sorted({result.isolation for result in room.results})
     return (
         environment(TEMPLATES)
         .get_template("class.html.jinja")
         .render(
             lab=lab,
             room=room,
-            weak=weak,
+            levels=levels,
+            weak=[level for level in levels if not level.reaches(Level.LANDLOCK)],
             share=share,
             shade=shade,
             full=visible,

@@ -9,6 +9,7 @@ from functools import cached_property
 from labkit.course.lab import Behaviour, Lab, Step
 from labkit.course.records import LOST, NO_EXCEPTION, Record, State
 from labkit.grade.results import Outcome, Result, Standing
+from labkit.grade.told import hidden
 from labkit.judge.diagnosis import Misconception, looks_like, symptom
 from labkit.report.rows import Row, StepRow, step_rows
 
@@ -188,8 +189,8 @@ class Classroom:
         return sorted(several, key=lambda group: (-len(group.students), group.step.number, group.says))
 
     def _public(self, row: StepRow) -> list[Record]:
-        named = {behaviour.id for behaviour in self.lab.behaviours}
-        return [record for record in row.records if record.id in named]
+        secret = hidden(self.lab, row.records)
+        return [record for record in row.records if record.id not in secret]
 
     # What changed -------------------------------------------------------------------------------------------------
 

@@ -16,21 +16,28 @@ from labkit.course.errors import LabError
 from labkit.course.files import check_writable, make_folder
 from labkit.course.manifest import Lab
 from labkit.course.screen import Line, visible
+from labkit.observe.isolation import Level, level_of, what_works
 
 if TYPE_CHECKING:  # they import torch, or what only a batch needs
     from labkit.grade.intake import Submission
     from labkit.grade.results import Result
 
-LEVELS = ("none", "limits", "landlock", "bubblewrap")  # of isolation, the weakest first
-STRONG = ("landlock", "bubblewrap")  # no network, no files of others
+ISOLATION = click.option(
+    "--isolation",
+    default="best",
+    type=click.Choice([*map(str, Level), "best"]),
+    help="What keeps submissions apart.  [best]",
+)
+HIDDEN = click.option("--hidden", type=click.Path(path_type=Path), help="A folder with hidden tests of your own.")
 
 
 @click.command()
 @click.argument("lab")
 @click.argument("submissions", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder of the results.")
-@click.option("--isolation", default="none", type=click.Choice(LEVELS), help="How submissions are kept apart.")
+@ISOLATION
 @click.option("--accept-weak-isolation", is_flag=True, help="Grade even where they can reach files and network.")
+@HIDDEN
 @click.option("--jobs", type=click.IntRange(1), help="How many are graded at once.  [as many as there are cores]")
 @click.option("--shard", default="1/1", metavar="K/N", help="Only part K of N, for one of several machines.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="Of the seeds.  [a file secret in --out]")
@@ -40,40 +47,45 @@ def grade(
     out: Path,
     isolation: str,
     accept_weak_isolation: bool,
+    hidden: Path | None,
     jobs: int | None,
     shard: str,
     secret_file: Path | None,
 ) -> None:
     """Grade each submission to LAB in the folder SUBMISSIONS; the same command again goes on where it ended."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: the forked children compute, one on each core
-    from labkit.grade import batch, intake
+    from labkit.grade import batch, intake, results
+    from labkit.grade.excerpt import with_hidden
 
-    if isolation not in STRONG and not accept_weak_isolation:
-        says = f"--isolation {isolation}: submissions can reach files and the network of this machine"
-        raise LabError(f"{says}; take {STRONG[0]} or more, or add --accept-weak-isolation", exit_code=2)
-    found, part = manifest.find(lab), _part(shard)
+    found, part, level = manifest.find(lab), _part(shard), level_of(isolation)
+    if not level.reaches(Level.LANDLOCK) and not accept_weak_isolation:
+        works = f"{Level.LANDLOCK} does not work here: {what_works()[Level.LANDLOCK]}" if isolation == "best" else ""
+        says = f"--isolation {level}: submissions can reach files and the network of this machine"
+        how = works or f"take {Level.LANDLOCK} or {Level.BUBBLEWRAP}"
+        raise LabError(f"{says}; {how}, or add --accept-weak-isolation", exit_code=2)
     _check_packages(found)
     if out.resolve().is_relative_to(submissions.resolve()):
         raise LabError(f"--out {out}: lies in the folder of the submissions; give one outside of it")
     taken = intake.read_folder(submissions, found)[part]
     make_folder(out, "--out")
     check_writable(out / "grades.csv", "--out")
-    setting = batch.Setting(found, out, batch.read_secret(out, secret_file), isolation, jobs)
-    waiting = batch.pending(setting, taken)
-    screen.show(_line(_taken(submission)) for _, submission in waiting)
-    click.echo(f"{_count(len(taken), 'submission')} to {found.name}: "
-               f"{len(taken) - len(waiting)} graded before, {len(waiting)} to grade")  # fmt: skip
-    stopped = False
-    try:
-        with _progress(len(waiting)) as told:
-            batch.grade(setting, waiting, told)
-    except KeyboardInterrupt:
-        stopped = True
-    _conclude(out)
-    if stopped:
-        left = len(batch.pending(setting, taken))
-        click.echo(f"Stopped: {len(taken) - left} of {len(taken)} are graded; the same command again goes on.")
-        sys.exit(130)
+    with results.locked(out), with_hidden(found, hidden) as graded:
+        setting = batch.Setting(graded, out, batch.read_secret(out, secret_file), level, jobs)
+        waiting = batch.pending(setting, taken)
+        screen.show(_line(_taken(submission)) for _, submission in waiting)
+        click.echo(f"{_count(len(taken), 'submission')} to {found.name}: {len(taken) - len(waiting)} graded before, "
+                   f"{len(waiting)} to grade in isolation {level}")  # fmt: skip
+        stopped = False
+        try:
+            with _progress(len(waiting)) as told:
+                batch.grade(setting, waiting, told)
+        except KeyboardInterrupt:
+            stopped = True
+        _conclude(found, out)
+        if stopped:
+            left = len(batch.pending(setting, taken))
+            click.echo(f"Stopped: {len(taken) - left} of {len(taken)} are graded; the same command again goes on.")
+            sys.exit(130)
 
 
 @click.command()
@@ -87,8 +99,9 @@ def merge(outs: tuple[Path, ...], out: Path) -> None:
         if not (folder / results.RESULTS).is_file():
             raise LabError(f"{folder}: holds no {results.RESULTS}; name folders that labkit grade has written")
     make_folder(out, "--out")
-    results.write_merged(outs, out)
-    _conclude(out)
+    with results.locked(out):
+        name = results.write_merged(outs, out)
+        _conclude(manifest.find(name), out)
 
 
 def _part(shard: str) -> slice:
@@ -149,12 +162,13 @@ def _progress(count: int) -> Iterator[Callable[["Result"], None]]:
         yield told
 
 
-def _conclude(out: Path) -> None:
-    """Writes the tables, and says where the results are, and which submissions have no verdict."""
+def _conclude(lab: Lab, out: Path) -> None:
+    """Writes tables and pages, and says where they are, and which submissions have no verdict."""
+    from labkit.grade.pages import write_pages
     from labkit.grade.results import RESULTS, Outcome, read
     from labkit.grade.table import write_tables
 
-    written = write_tables(out)
+    written = write_tables(out) + write_pages(lab, out)
     last = [standing.result for standing in read(out)]
     counts = Counter(result.state for result in last)
     indent = 4 if sys.stdout.isatty() else 0

@@ -15,7 +15,8 @@ from labkit.course.errors import LabError
 from labkit.course.files import check_writable, write_whole
 from labkit.course.manifest import Lab
 from labkit.course.screen import Line, visible
-from labkit.grade.commands import LEVELS
+from labkit.grade.commands import HIDDEN, ISOLATION
+from labkit.observe.isolation import level_of
 
 if TYPE_CHECKING:  # they import torch, or what one command needs
     from labkit.grade.formats.gradebook import Merged
@@ -53,13 +54,14 @@ def moodle(results: Path, worksheet: Path, out: Path) -> None:
 @click.command()
 @click.argument("lab")
 @OUT
+@HIDDEN
 @click.option("--options", default="", help="Further options of grade-one in the archive.")
-def gradescope(lab: str, out: Path, options: str) -> None:
+def gradescope(lab: str, out: Path, hidden: Path | None, options: str) -> None:
     """Make the autograder.zip of LAB that Gradescope installs."""
     from labkit.grade.formats.autograder import autograder_zip
 
     check_writable(out, "--out")
-    write_whole(out, autograder_zip(manifest.find(lab), secrets.token_hex().encode(), options))
+    write_whole(out, autograder_zip(manifest.find(lab), secrets.token_hex().encode(), options, hidden))
     click.echo(f"written: {out}; in Gradescope: Configure Autograder, Upload. It holds the secret of the seeds.")
 
 
@@ -80,7 +82,7 @@ def github_workflow(lab: str, course: str, out: Path) -> None:
 @click.argument("lab")
 @click.argument("submission", type=click.Path(path_type=Path))
 @click.option("--as", "system", required=True, type=click.Choice(SYSTEMS), help="Whose format the result has.")
-@click.option("--isolation", default="best", type=click.Choice((*LEVELS, "best")), help="What keeps it apart.  [best]")
+@ISOLATION
 @click.option("--secret-file", type=click.Path(path_type=Path), help="Of the seeds.  [a new one each time]")
 @OUT
 def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_file: Path | None, out: Path) -> None:
@@ -90,9 +92,7 @@ def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_fi
     """
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
     from labkit.grade import batch, intake
-    from labkit.grade.one import grade_one as graded
     from labkit.grade.results import Outcome
-    from labkit.observe.isolation import level_of
 
     found, level = manifest.find(lab), level_of(isolation)
     if not submission.exists():
@@ -100,14 +100,16 @@ def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_fi
     check_writable(out, "--out")
     write = _writer(found, system)
     secret = batch.read_secret(out.parent, secret_file) if secret_file else secrets.token_bytes()
-    taken = intake._submission("submission", [submission], found)
+    taken = intake.read_one("submission", [submission], found)
     setting = batch.Setting(found, out.parent, secret, level)
-    result = graded(setting, taken, lambda known: write_whole(out, write(known).encode()))
-    if result.state == Outcome.GRADER_ERROR:
+    try:
+        result = batch.grade_one(setting, taken, lambda known: write_whole(out, write(known).encode()))
+        failed = result.reason if result.state == Outcome.GRADER_ERROR else ""
+    except LabError as error:
+        failed = str(error)
+    if failed:
         out.unlink(missing_ok=True)
-        raise LabError(
-            f"{found.name}: the course's own machinery failed, and nobody lost a point: {visible(result.reason)}"
-        )
+        raise LabError(f"{found.name}: the course's own machinery failed, and nobody lost a point: {visible(failed)}")
     click.echo(
         f"{found.name}: {result.points} of {result.max_points} points, {result.state}, isolation {result.isolation}"
     )

@@ -83,7 +83,7 @@ def read_folder(folder: Path, lab: Lab) -> list[Submission]:
     entries: dict[str, list[str]] = {}
     for name in names:
         entries.setdefault(_whose(folder / name), []).append(name)
-    return [_submission(who, [folder / name for name in entries[who]], lab) for who in sorted(entries)]
+    return [read_one(who, [folder / name for name in entries[who]], lab) for who in sorted(entries)]
 
 
 def _whose(path: Path) -> str:
@@ -97,7 +97,8 @@ def _whose(path: Path) -> str:
     return name.rpartition(".")[0] if is_file and name.casefold().endswith((".py", ".zip")) else name
 
 
-def _submission(who: str, paths: list[Path], lab: Lab) -> Submission:
+def read_one(who: str, paths: list[Path], lab: Lab) -> Submission:
+    """The submission that lies at the paths, several of which are uploads of one student."""
     exported = all(MOODLE.fullmatch(_text(path.name)) or CANVAS.fullmatch(_text(path.name)) for path in paths)
     if len(paths) > 1 and not exported:
         names = ", ".join(visible(_text(path.name)) for path in paths)

@@ -5,18 +5,26 @@ line at its end, which readers drop, and which the next batch cuts off.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 from labkit.course.errors import LabError
 from labkit.course.files import write_whole
 from labkit.course.records import Record
+from labkit.observe.isolation import Level
 
 RESULTS = "results.jsonl"
+LOCK = "lock"
 
 
 class Outcome(StrEnum):
@@ -44,11 +52,16 @@ class Result:
     max_points: int
     state: Outcome
     reason: str = ""
-    isolation: str = "none"
+    isolation: Level = Level.NONE
     seconds: float = 0.0
     files: tuple[str, ...] = ()
     left: tuple[tuple[str, str], ...] = ()
     records: tuple[Record, ...] = ()
+
+    @property
+    def weak(self) -> bool:
+        """Whether the submission could reach files of others, or the network."""
+        return not self.isolation.reaches(Level.LANDLOCK)
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,18 @@ class Standing:
 
     result: Result
     earlier: Result | None = None
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Nobody else writes into the folder meanwhile; the system frees it, however this process ends. Raises LabError."""
+    with open(out / LOCK, "w") as lock:
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LabError(f"--out {out}: another grading writes there; wait for it, or give another") from None
+        yield
 
 
 def read(out: Path) -> list[Standing]:
@@ -73,8 +98,8 @@ def read(out: Path) -> list[Standing]:
     return [standings[name] for name in sorted(standings)]
 
 
-def write_merged(outs: Iterable[Path], out: Path) -> None:
-    """Puts all lines of the folders `outs` into `out`, one folder after the other.
+def write_merged(outs: Sequence[Path], out: Path) -> str:
+    """Puts all lines of the folders `outs` into `out`, one folder after the other; gives the name of their lab.
 
     Raises:
         LabError: they are of several labs, or `out` has results that none of them has.
@@ -83,9 +108,12 @@ def write_merged(outs: Iterable[Path], out: Path) -> None:
     every = list(dict.fromkeys(result for folder in outs for result in _whole_lines(folder / RESULTS)[0]))
     if len(labs := sorted({result.lab for result in every})) > 1:
         raise LabError(f"these are results of {' and '.join(labs)}; merge those of one lab")
+    if not labs:
+        raise LabError(f"{', '.join(map(str, outs))}: hold no results yet; merge once they have some")
     if set(_whole_lines(path)[0]) - set(every):
         raise LabError(f"--out {out}: has results that are in none of the others; give another folder")
     write_whole(path, b"".join(map(_line, every)))
+    return labs[0]
 
 
 def cut_torn_line(out: Path) -> None:

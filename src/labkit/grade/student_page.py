@@ -15,7 +15,6 @@ from labkit.report.rows import Row, environment, step_rows
 
 TEMPLATES = Path(__file__).parent
 STUDENTS = "students"  # the folder of these pages beside the class's
-WEAK = ("none", "limits")  # levels of isolation in which a submission reaches files or the network
 
 
 def student_page(lab: Lab, result: Result) -> str:
@@ -25,7 +24,7 @@ def student_page(lab: Lab, result: Result) -> str:
     name, one of the instructor's own, the page has its name and its points.
     """
     records = list(result.records)
-    secret = hidden(lab, result)
+    secret = hidden(lab, result.records)
     public = [record for record in records if record.id not in secret]
     lost = [record for record in public if record.state in LOST]
     following = next_record(public)
@@ -42,7 +41,6 @@ def student_page(lab: Lab, result: Result) -> str:
             open_step=first_step(lost)[0].step if lost else None,
             next=next_thing(lab, following, f"{lab.stem}.py") if following else "",
             diagnosis=diagnosis_of(lab, public),
-            weak=result.isolation in WEAK,
         )
     )
 

@@ -1,15 +1,16 @@
 """What may be told of a record outside of a page: its name, and in lines of plain text what failed and why."""
 
+from collections.abc import Iterable
+
 from labkit.course.lab import Lab
 from labkit.course.records import LOST, Record, State
 from labkit.course.screen import CONTROLS
-from labkit.grade.results import Result
 from labkit.judge.lines import failure_lines, grader_error_lines
 
 
-def hidden(lab: Lab, result: Result) -> set[str]:
-    """The tests of the result that are the instructor's own: those that the lab's manifest does not name."""
-    return {record.id for record in result.records} - {behaviour.id for behaviour in lab.behaviours}
+def hidden(lab: Lab, records: Iterable[Record]) -> set[str]:
+    """The tests that are the instructor's own: those that the lab's manifest does not name, or names as such."""
+    return {record.id for record in records} - {behaviour.id for behaviour in lab.behaviours if not behaviour.hidden}
 
 
 def title(test: str) -> str:

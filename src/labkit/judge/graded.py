@@ -84,7 +84,9 @@ class GradedSuite:
             labs = [self.labs[stem] for stem in stems]
             own = sum(lab.own_seconds(behaviour) or 0.0 for lab in labs for behaviour in lab.behaviours)
             level = self.boxes.level
-            self.boxes.load((Sandbox(lab, self.paths[lab.stem], level, self.overlay, device) for lab in labs), own)
+            self.boxes.load(
+                (Sandbox(lab, self.paths[lab.stem], level, self.overlay, device, LOADING) for lab in labs), own
+            )
             return
         rank_device = device if torch.cuda.device_count() > 1 else "cpu"
         for stem in (stem for stem in stems if stem in self.ranks):

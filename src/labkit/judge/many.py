@@ -12,9 +12,11 @@ import io
 import json
 import math
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +40,7 @@ class Job:
     `until_lost` ends it with the first test that it loses.
     """
 
-    options: Mapping[str, str | None]
+    options: dict[str, Any]
     tests: tuple[str, ...]
     until_lost: bool = False
 
@@ -47,13 +49,15 @@ class Job:
 class Judged:
     """The records of a job: its tests', in the order in which they ran; `error` says why there are none.
 
-    `ended` is False where the process that judges came to no end of its own. `isolation` is the level it reached.
+    `ended` is False where the process that judges came to no end of its own. `isolation` is the level it reached,
+    `seconds` how long it took, with the jobs that the process judged before and after it, if any.
     """
 
     records: tuple[Record, ...] = ()
     error: str = ""
     ended: bool = True
     isolation: str = "none"
+    seconds: float = 0.0
 
 
 Take = Callable[[int, Judged], None]
@@ -66,8 +70,10 @@ def judge_many(
     hand: int = 1,
     workers: int | None = None,
     limit: float = TIME_LIMIT,
+    so_far: Take | None = None,
 ) -> None:
-    """Hands `take` the number of every job and the suite's verdicts on it, as they end.
+    """Hands `take` the number of every job and the suite's verdicts on it, as they end; `so_far` gets those that there
+    are after each test, in the process that judges.
 
     `workers` processes run at once, by default as many as there are cores; each judges at most a `hand` of jobs before
     the verdicts on them are taken, fewer where some workers would have none. `limit` (s) is for each job.
@@ -79,32 +85,40 @@ def judge_many(
     if not jobs:
         return
     import_once(lab)
-    batch = _Batch(jobs, take, hand, workers or usable_cores(), limit)
+    batch = _Batch(jobs, take, hand, workers or usable_cores(), limit, so_far)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         code = pytest.main([str(lab.paths.suite), *QUIET], plugins=[batch])
     if batch.error is not None:
         raise batch.error
-    if code == pytest.ExitCode.INTERRUPTED:
+    if code == pytest.ExitCode.INTERRUPTED and not batch.failed:
         raise KeyboardInterrupt
     if not batch.collected:
         raise LabError(f"the suite {lab.paths.suite} cannot be collected:\n{output.getvalue()[-2000:]}")
 
 
+@dataclass(eq=False)
 class _Batch:
     """A pytest plugin that runs every job in a fork of the session, as soon as that has collected the suite."""
 
-    def __init__(self, jobs: Sequence[Job], take: Take, hand: int, workers: int, limit: float) -> None:
-        self.jobs, self.take, self.hand, self.workers, self.limit = jobs, take, hand, workers, limit
-        self.collected = False
-        self.error: BaseException | None = None
-        self.job: Job | None = None  # the one that runs in this process
+    jobs: Sequence[Job]
+    take: Take
+    hand: int
+    workers: int
+    limit: float
+    so_far: Take | None
+    collected: bool = False
+    failed: bool = False  # to collect it
+    error: BaseException | None = None
+    running: int | None = None  # the number of the job in this process
+    records: Sequence[Record] = ()  # of that
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        if self.job or session.testsfailed:
+        self.failed = bool(session.testsfailed)
+        if self.running is not None or self.failed:
             return
         try:
             self.collected = True
@@ -123,18 +137,27 @@ class _Batch:
 
             def run(hand: int) -> None:
                 tempfile.tempdir = folder  # what its ranks leave, which end with it, goes with the folder
+                (scratch / f"start-{hand}").write_text(str(time.monotonic()))
                 for index in hands[hand]:
-                    self.job = self.jobs[index]
-                    _run(session, items, self.job, scratch / f"report-{index}.json")
+                    self.running, report = index, scratch / f"report-{index}.json"
+                    self.records = _set_up(session.config, self.jobs[index].options | {"json": str(report)})
+                    _run(session, items, self.jobs[index].tests, report)
 
             for hand, output in run_forked(run, len(hands), scratch, self.limit * size, self.workers):
+                start = scratch / f"start-{hand}"
+                seconds = time.monotonic() - float(start.read_text()) if start.exists() else 0.0
                 for index in hands[hand]:
-                    self.take(index, _judged(scratch / f"report-{index}.json", output))
+                    judged = _judged(scratch / f"report-{index}.json", output)
+                    self.take(index, replace(judged, seconds=seconds))
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         record = getattr(report, "record", None)
-        if self.job and self.job.until_lost and record and record.state in LOST:
+        if self.running is None or record is None:
+            return
+        if self.so_far is not None:
+            self.so_far(self.running, Judged(tuple(self.records)))
+        if self.jobs[self.running].until_lost and record.state in LOST:
             raise pytest.Session.Failed("it has lost a test, and that is enough")
 
 
@@ -148,17 +171,23 @@ def _judged(report: Path, output: str) -> Judged:
     return Judged(records, found.get("error", ""), isolation=found.get("isolation", "none"))
 
 
-def _run(session: pytest.Session, items: list[pytest.Item], job: Job, report: Path) -> None:
-    """Goes on with the collected session as if it had been started with the job's options and tests alone."""
-    config, option = session.config, session.config.option
-    for name, value in {**job.options, "json": str(report)}.items():
-        setattr(option, name, value)
+def _set_up(config: pytest.Config, options: Mapping[str, object]) -> Sequence[Record]:
+    """As if the session had been started with the options; the list to which it will add its records."""
+    for name, value in options.items():
+        setattr(config.option, name, value)
     config.pluginmanager.unregister(name="graded-suite")
     plugin.pytest_configure(config)  # it reads the options when it is made
+    hooks: Any = config.pluginmanager.get_plugin("graded-suite")
+    return hooks.suite.records
+
+
+def _run(session: pytest.Session, items: list[pytest.Item], tests: Sequence[str], report: Path) -> None:
+    """Goes on with the collected session as if it had been started with these tests alone."""
+    config = session.config
     of_test: dict[str, list[pytest.Item]] = {}
     for item in items:
         of_test.setdefault(item.name.partition("[")[0], []).append(item)
-    session.items = [item for test in job.tests for item in of_test.get(test, ())]
+    session.items = [item for test in tests for item in of_test.get(test, ())]
     session.testscollected, session.testsfailed = len(session.items), 0
     config.hook.pytest_collection_modifyitems(session=session, config=config, items=session.items)
     try:

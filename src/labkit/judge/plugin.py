@@ -25,6 +25,7 @@ from labkit.judge import verdicts
 from labkit.judge.boxed import Boxes, level_for
 from labkit.judge.draw import Draw
 from labkit.judge.graded import ANSWERS, BEHAVIOUR, LAB, GradedSuite, labs_that_run
+from labkit.judge.limits import RUN_LIMIT
 from labkit.judge.lines import lines
 from labkit.judge.supervise import Supervisor
 from labkit.observe.answer import PRINTED, Answer
@@ -93,9 +94,8 @@ class _Hooks:
             raise LabError(
                 "--device cuda: this machine has no CUDA device that torch can use; leave it out for the CPU"
             )
-        level = level_for(config.option.isolation, config.option.device)
-        if level != Level.NONE and self.suite.replayed is None:
-            self.suite.boxes = Boxes(level)
+        if config.option.isolation != Level.NONE and self.suite.replayed is None:
+            self.suite.boxes = Boxes(level_for(config.option.isolation, config.option.device))
         self.only_graded = len(own) == len(items)
         if config.option.step is not None:
             _select_step(config, items, own)
@@ -122,6 +122,9 @@ class _Hooks:
             if self.suite.boxes is not None or not (self.only_graded and can_supervise(session.config)):
                 own = [item for item in session.items if BEHAVIOUR in item.stash]
                 self.suite.load(labs_that_run(own), clean=self.only_graded)
+                if self.suite.boxes is not None:
+                    self.suite.boxes.limit += session.config.option.run_limit - RUN_LIMIT
+                    self.suite.boxes.end += session.config.option.run_limit - RUN_LIMIT
                 return None
             Supervisor(self.suite, session, signal.SIGUSR2).run()
             return True
@@ -251,9 +254,9 @@ def can_supervise(config: pytest.Config) -> bool:
 
 def _lab_of(path: Path) -> Lab | None:
     """The lab whose suite this file is, if any. Raises LabError if its manifest is wrong; others' may be."""
-    stem = path.stem.removeprefix("test_")
-    stems = [found.parent.name.partition("_")[2] for found in manifest.manifests(ROOT)]
-    return manifest.find(stem) if stem in stems and path == ROOT / "tests" / f"test_{stem}.py" else None
+    stem, root = path.stem.removeprefix("test_"), path.parent.parent  # which may be a copy of the course
+    stems = [found.parent.name.partition("_")[2] for found in manifest.manifests(root)]
+    return manifest.find(stem, root) if stem in stems and path == root / "tests" / f"test_{stem}.py" else None
 
 
 def _mark(item: pytest.Item, lab: Lab) -> None:

@@ -23,7 +23,7 @@ from labkit.course.processes import adopt_orphans, children_of, end_children
 from labkit.course.records import Record, State
 from labkit.judge import graded, verdicts
 from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite, labs_that_run
-from labkit.judge.limits import NOT_RUN, RUN_LIMIT, TIMEOUTS
+from labkit.judge.limits import NOT_RUN, TIMEOUTS
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, line_text
@@ -46,7 +46,7 @@ class Supervisor:
         self.left = list(session.items)
         self.timeouts: Counter[tuple[str, int]] = Counter()
         own = (item.stash[LAB].own_seconds(item.stash[BEHAVIOUR]) or 0.0 for item in self.left)
-        self.limit = RUN_LIMIT + sum(own)
+        self.limit = suite.option.run_limit + sum(own)
         self.end = time.monotonic() + self.limit
         self.importing = ""  # the stem of the lab whose file is imported, or was last
         self.running: pytest.Item | None = None

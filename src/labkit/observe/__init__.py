@@ -1,6 +1,18 @@
 """Where the code under test runs. Scenarios import what they need from here, tests the fixture `observe`."""
 
-from labkit.observe.local import Submission, attempt
-from labkit.observe.traffic import Call, traffic
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.observe.local import Submission, attempt
+    from labkit.observe.traffic import Call, traffic
 
 __all__ = ["Call", "Submission", "attempt", "traffic"]
+_MODULES = {"Submission": "local", "attempt": "local", "Call": "traffic", "traffic": "traffic"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports them when they are asked for: they import torch, for which `isolation` need not wait."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

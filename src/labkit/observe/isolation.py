@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from labkit.course.confine import SIGNALS_SINCE, Confinement, landlock_version
+from labkit.course.confine import Confinement, landlock_version
 from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT
 
@@ -25,7 +25,12 @@ CPUS = "/sys/devices/system/cpu"  # torch looks at it
 OF_A_MOMENT = range(61184, 65520)  # users that are nobody's for long: systemd keeps this range for the same purpose
 PROBE = 20.0  # seconds, on a busy machine
 ENTER = "import json, sys; from labkit.course.confine import *; Confinement(**json.loads(sys.argv[1])).enter()\n"
-LOOK = "if sys.argv[4:]: restrict_worker(network=False)\nprint(json.dumps(reached(json.loads(sys.argv[2]), int(sys.argv[3]))))"
+LEAST = ("src/labkit/__init__.py", "src/labkit/course")  # what `ENTER` imports
+LOOK = """
+if sys.argv[4:]:
+    restrict_worker(network=False)
+print(json.dumps(reached(json.loads(sys.argv[2]), int(sys.argv[3]))))
+"""
 
 
 class Level(StrEnum):
@@ -64,23 +69,24 @@ class Box:
     def home(self) -> Path:
         return Path("/tmp") if self.level == Level.BUBBLEWRAP else self.folder / "home"
 
-    @property
-    def alone(self) -> bool:
-        """Whether the process may signal nobody but those that it has started, and their like."""
-        apart = self.level == Level.LANDLOCK and landlock_version() >= SIGNALS_SINCE
-        return apart or self.level == Level.BUBBLEWRAP or self.uid is not None
+    def copy(self, root: Path, names: Iterable[str | Path]) -> None:
+        """Puts these files and folders of the course at `root` into `code`, for everybody to read."""
+        for name in names:
+            source, target = root / name, self.folder / "code" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
+        subprocess.run(["chmod", "-R", "u+rwX,go+rX,go-w", str(self.folder)], check=True)
 
     def start(self, program: str, arguments: Sequence[str] = (), keep: Iterable[int] = ()) -> subprocess.Popen:
         """Starts Python with `program`, once it is confined; it holds the descriptors `keep`, and heads a group."""
-        for name in ("code", "home"):
-            (self.folder / name).mkdir(exist_ok=True)
-        self.folder.chmod(0o755)
-        readable = [*_python(), str(self.code), CPUS, *SYSTEM]
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        readable = [*_python(), str(self.code), *SYSTEM, "/sys"]  # gloo looks for what hardware there is
         confinement = Confinement(
             str(self.home), self.uid, self.level == Level.LANDLOCK, tuple(filter(os.path.exists, readable))
         )
         if self.level != Level.BUBBLEWRAP and self.uid is not None:
-            os.chown(self.folder / "home", self.uid, self.uid)
+            os.chown(home, self.uid, self.uid)
         wrapped = _bwrap(self) if self.level == Level.BUBBLEWRAP else []
         return subprocess.Popen(
             [*wrapped, sys.executable, "-P", "-c", ENTER + program, json.dumps(asdict(confinement)), *arguments],
@@ -94,7 +100,7 @@ class Box:
         return {
             "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student", "HOME": home, "TMPDIR": home,
             "PYTHONPATH": f"{self.code}/src:{self.code}/tests", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
-            "OMP_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1",
         }  # fmt: skip
 
 
@@ -148,16 +154,16 @@ def _refusal(level: Level) -> str:
     if level == Level.BUBBLEWRAP and not shutil.which("bwrap"):
         return "bubblewrap is not installed (apt-get install bubblewrap)"
     uid, holder = some_uid()
-    with TemporaryDirectory(prefix="labkit-probe-") as name, socket.create_server(("127.0.0.1", 0)) as server:
-        box = Box(level, Path(name, "box"), uid)
-        secret = Path(name, "secret")
-        secret.write_text("not to be read")
-        (box.folder / "code" / "src" / "labkit").mkdir(parents=True)
-        shutil.copy(ROOT / "src" / "labkit" / "__init__.py", box.folder / "code" / "src" / "labkit")
-        shutil.copytree(ROOT / "src" / "labkit" / "course", box.folder / "code" / "src" / "labkit" / "course")
-        foreign = [str(secret), __file__]
+    with (
+        TemporaryDirectory(prefix="labkit-probe-") as folder,
+        NamedTemporaryFile(prefix="labkit-probe-") as secret,
+        socket.create_server(("127.0.0.1", 0)) as server,
+    ):
+        box = Box(level, Path(folder), uid)
+        box.copy(ROOT, LEAST)
         apart = [level] if level == Level.LANDLOCK else []
-        process = box.start(LOOK, [json.dumps(foreign), str(server.getsockname()[1]), *apart])
+        foreign = json.dumps([secret.name, __file__])
+        process = box.start(LOOK, [foreign, str(server.getsockname()[1]), *apart])
         try:
             said, complaint = process.communicate(timeout=PROBE)
         except subprocess.TimeoutExpired:
@@ -168,8 +174,8 @@ def _refusal(level: Level) -> str:
             if holder is not None:
                 holder.close()
     if process.returncode:
-        *_, last = ["it did not start", *complaint.decode(errors="replace").strip().splitlines()]
-        return last
+        lines = complaint.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it did not start"
     reach = json.loads(said) if level.reaches(Level.LANDLOCK) else []
     return f"a process in it reaches {', '.join(reach)}" if reach else ""
 

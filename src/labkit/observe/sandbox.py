@@ -22,27 +22,36 @@ from labkit.course.lab import Lab
 from labkit.course.loading import LOADING
 from labkit.course.processes import adopt_orphans, children_of, end_children, kill_group
 from labkit.observe import values
-from labkit.observe.answer import Answer, Ending
+from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.deadline import OutOfTime
-from labkit.observe.isolation import Box, Level, some_uid
+from labkit.observe.isolation import LEAST, Box, Level, some_uid
 from labkit.observe.local import Scenario, too_many_ranks
 from labkit.observe.rank_group import START, Shape
 from labkit.observe.ranks import SPAWN
-from labkit.observe.sandboxed import AGAIN, GRACE
 from labkit.observe.values import MESSAGE, Json, NotAValue
 
 SERVE = "from labkit.observe.sandboxed import serve; serve(int(sys.argv[2]))"
-PARTS = ("__init__.py", "course", "observe", "toolbox")  # of labkit, that a worker needs
-LOAD = "the import alone"  # in place of a test's name
+PARTS = (*LEAST, "src/labkit/observe", "src/labkit/toolbox")  # of labkit, that a worker needs
+LATE = 10.0  # seconds that the server has, which ends a worker that does not keep its limit, and says where it was
 _running: set[int] = set()  # the processes of the boxes of this process
 
 
 class Sandbox:
     """One submission in a box: a server that is started at the first use, and again once it cannot be relied on."""
 
-    def __init__(self, lab: Lab, path: Path, level: Level, overlay: Path | None = None, device: str = "cpu") -> None:
-        self.lab, self.path, self.level, self.overlay, self.device = lab, path, level, overlay, device
+    def __init__(
+        self,
+        lab: Lab,
+        path: Path,
+        level: Level,
+        overlay: Path | None = None,
+        device: str = "cpu",
+        limit: float = LOADING,
+    ) -> None:
+        """`path`: the submission, and `overlay` what runs on top of it; `limit`: the seconds for importing it."""
+        self.lab, self.path, self.overlay = lab, path, overlay
+        self.level, self.device, self.limit = level, device, limit
         self.temporary = TemporaryDirectory(prefix="labkit-sandbox-", ignore_cleanup_errors=True)
         uid, self.holder = some_uid()
         self.box = Box(level, Path(self.temporary.name), uid)
@@ -52,12 +61,12 @@ class Sandbox:
         self._copy()
 
     def load(self) -> None:
-        """Imports the submission once.
+        """Imports the submission once, in a worker of its own.
 
         Raises:
             LabError: it cannot be imported; the line names it and its place, as everywhere.
         """
-        answer = self.run(LOAD, None, Shape(1), Shape(1), LOADING)
+        answer = self.run(os.urandom(8).hex(), None, Shape(1), self.limit)
         where = f", {answer.where.partition(':')[0]}" if answer.where else ""
         if answer.ending == Ending.RETURNED:
             return
@@ -67,12 +76,12 @@ class Sandbox:
             raise LabError(f"the course's own machinery failed, not the file {self.path}: {answer.says}")
         raise LabError(self._told(f"{self.path}{where}: {answer.says} while the file was imported"))
 
-    def run(self, test: str, job: Json, shape: Shape, most: Shape, seconds: float) -> Answer:
-        """How `job` ended, [module, scenario, inputs], on as many ranks as `shape` has; `most` is what the step has."""
+    def run(self, test: str, job: Json, shape: Shape, seconds: float) -> Answer:
+        """How `job` ended, [module, scenario, inputs], on as many ranks as `shape` has."""
         seed = hashlib.sha256(f"{torch.default_generator.initial_seed()}".encode()).digest()
-        request = [test, job, shape.size, most.size, most.group, seconds, int.from_bytes(seed[:7], "big")]
+        request = [test, job, shape.size, shape.group, seconds, int.from_bytes(seed[:7], "big")]
         try:
-            answer = self._asked(request, seconds) or self._asked(request, seconds)
+            return self._asked(request, seconds)
         except (OutOfTime, TimeoutError):
             answer = Answer(ending=Ending.TIMEOUT, says=f"no answer within {seconds:g} s")
         except Closed:
@@ -84,8 +93,6 @@ class Sandbox:
         except BaseException:
             self.end()
             raise
-        else:
-            return answer or Answer(ending=Ending.CRASHED, says="your code leaves behind what cannot be removed")
         self.end()
         return answer
 
@@ -104,7 +111,7 @@ class Sandbox:
                 pipe.close()
         _running.discard(process.pid)
         end_children(kept=self.before | _running)
-        shutil.rmtree(self.box.folder / "home", ignore_errors=True)
+        subprocess.run(["rm", "-rf", "--", str(self.box.folder / "home")], stderr=subprocess.DEVNULL)  # however deep
 
     def close(self) -> None:
         self.end()
@@ -112,22 +119,24 @@ class Sandbox:
         if self.holder is not None:
             self.holder.close()
 
-    def _asked(self, request: Json, seconds: float) -> Answer | None:
-        """The answer; None if the server asked for another one in its place, which then starts at the next request."""
+    def _asked(self, request: Json, seconds: float) -> Answer:
+        """The answer, of another server where this one asks for that. Raises _Broken if a new one does."""
+        new = self.process is None
         channel = self._ready()
         key = os.urandom(8).hex()  # what has been written ahead is no answer
-        start = time.monotonic()
         channel.send(json.dumps([key, *request]).encode())
-        first = self._next(channel, START + LOADING + 3 * GRACE)
-        self.loading += time.monotonic() - start
-        if first == AGAIN:
+        if reason := self._next(channel, START + LATE):
+            if new:  # it has run no submission
+                raise _Broken(reason[:MESSAGE].decode(errors="replace"))
             self.end()
-            return None
-        if first != key.encode():
-            raise Torn("a reply that nobody asked for")
+            return self._asked(request, seconds)
         start = time.monotonic()
-        answer = Answer.load(self._next(channel, seconds + 3 * GRACE))
-        printed = self._next(channel, GRACE).decode(errors="replace")
+        if self._next(channel, self.limit + LATE) != key.encode():
+            raise Torn("a reply that nobody asked for")
+        self.loading += time.monotonic() - start
+        start = time.monotonic()
+        answer = Answer.load(self._next(channel, seconds + LATE))
+        printed = self._next(channel, LATE)[-PRINTED:].decode(errors="replace")
         return answer.but(seconds=time.monotonic() - start, printed=printed)
 
     def _next(self, channel: Channel, seconds: float) -> bytes:
@@ -146,17 +155,9 @@ class Sandbox:
         self.process = self.box.start(SERVE, [str(number)], keep=[number])
         _running.add(self.process.pid)
         theirs.close()
-        code, steps = self.box.code, self.lab.steps
-        setting = {
-            "path": str(code / "submission" / self.path.name),
-            "overlay": self.overlay and str(code / "submission" / "overlay.py"),
-            "builds_on": self.lab.builds_on, "device": self.device, "modules": self._modules(),
-            "home": str(self.box.home), "boxed": self.level == Level.BUBBLEWRAP, "alone": self.box.alone, "landlock": self.level == Level.LANDLOCK,
-            "ranks": any(step.ranks > 1 for step in steps), "most": max(map(self.lab.limit_of, self.lab.behaviours)),
-        }  # fmt: skip
         try:
-            self.channel.send(json.dumps(setting).encode())
-            said = self.channel.receive(time.monotonic() + SPAWN + 3 * GRACE)
+            self.channel.send(json.dumps(self._order()).encode())
+            said = self.channel.receive(time.monotonic() + SPAWN + LATE)
         except (Closed, Torn):
             said = self._complaint()
         if said:
@@ -165,31 +166,38 @@ class Sandbox:
             raise _Broken("no answer")
         return self.channel
 
+    def _order(self) -> Json:
+        """What the server is told, which knows the same names."""
+        own, lab = self.box.code / "submission", self.lab
+        work = {
+            "path": str(own / self.path.name), "overlay": self.overlay and str(own / "overlay.py"),
+            "builds_on": lab.builds_on, "device": self.device, "landlock": self.level == Level.LANDLOCK,
+            "loading": self.limit, "most": max(map(lab.limit_of, lab.behaviours)),
+        }  # fmt: skip
+        return {
+            "work": work, "modules": self._modules(), "home": str(self.box.home), "judge": os.getpid(),
+            "boxed": self.level == Level.BUBBLEWRAP, "ranks": any(step.ranks > 1 for step in lab.steps),
+        }  # fmt: skip
+
     def _complaint(self) -> bytes:
         """The last line that the server wrote before it ended; it has run no submission."""
         assert self.process is not None, "it was started"
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(GRACE)
+            self.process.wait(LATE)
         kill_group(self.process.pid)
         assert self.process.stderr is not None, "it is a pipe"
         return (self.process.stderr.read().strip().splitlines() or [b"it ended"])[-1]
 
     def _copy(self) -> None:
         """Puts into the box what a worker may read, and nothing else: no suite, no reference, no solution."""
-        code, root, paths = self.box.folder / "code", self.lab.paths.root, self.lab.paths
-        wanted = [root / "src" / "labkit" / part for part in PARTS] + [paths.scenarios, *paths.data]
-        for source in wanted:
-            target = code / source.relative_to(root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
-        own = code / "submission"
-        own.mkdir()
+        own, root, paths = self.box.folder / "code" / "submission", self.lab.paths.root, self.lab.paths
+        own.mkdir(parents=True)
         for stem in (self.path.stem, *self.lab.builds_on):
             with suppress(FileNotFoundError):  # which the import then says
                 shutil.copyfile(self.path.with_name(f"{stem}.py"), own / f"{stem}.py")
         if self.overlay is not None:
             shutil.copyfile(self.overlay, own / "overlay.py")
-        subprocess.run(["chmod", "-R", "u+rwX,go+rX,go-w", str(code)], check=True)
+        self.box.copy(root, [*PARTS, *(path.relative_to(root) for path in (paths.scenarios, *paths.data))])
 
     def _modules(self) -> list[str]:
         """The modules of the scenarios, which the server imports once for all."""
@@ -226,6 +234,6 @@ class Sandboxed:
         except NotAValue as error:
             return Answer(ending=Ending.MACHINERY, says=f"the test sends what is no value: {error}")
         shape = Shape(ranks, self.most.group)
-        answer = self.sandbox.run(self.test, job, shape, self.most, max(0.1, min(self.left, self.seconds)))
+        answer = self.sandbox.run(self.test, job, shape, max(0.1, min(self.left, self.seconds)))
         self.left -= answer.seconds
         return answer

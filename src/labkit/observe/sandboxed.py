@@ -13,57 +13,81 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
 from labkit.course import confine
 from labkit.course.errors import LabError
-from labkit.course.loading import LOADING
 from labkit.course.processes import adopt_orphans, end_children
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed, joined
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, line_text
 from labkit.observe.deadline import OutOfTime, limited
 from labkit.observe.local import RankWork
-from labkit.observe.rank_group import LOOPBACK, START, Shape, loopback_is_up
-from labkit.observe.ranks import RankServer, import_for_labs, import_for_ranks
+from labkit.observe.rank_group import LOOPBACK, START, RankGroup, Shape, loopback_is_up
+from labkit.observe.ranks import import_for_labs, import_for_ranks
 from labkit.observe.values import Json, NotAValue, parse
 
 GRACE = 2.0  # seconds after which a worker is ended that does not end itself at its limit
-AGAIN = b"start another server"
-MOST, GROUP, SECONDS, SEED = 2, 3, 4, 5  # of a request; before them come the job and the number of ranks
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfinedWork(RankWork):
+    """What a worker or a rank does: before it loads the submission, it confines itself further than its server is.
+
+    `loading` and `most`: the seconds that the import and any test may take. `others`: the processes that its user has
+    otherwise.
+    """
+
+    landlock: bool
+    loading: float
+    most: float
+    others: int = 0
+    network: bool = False
+
+    def load(self) -> ModuleType:
+        _confined(self)
+        return super().load()
+
+
+@functools.cache
+def _confined(work: ConfinedWork) -> None:
+    """Confines this process; once, as a worker does several jobs."""
+    confine.hide(False)
+    if work.landlock:
+        confine.restrict_worker(work.network)
+    confine.restrict_resources(work.loading + work.most + START, work.others, memory=work.device == "cpu")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a server is told when it starts."""
+    """What a server is told when it starts. `boxed`: no process and no folder but its own is in sight; `judge` is who
+    started it.
+    """
 
-    path: str
-    overlay: str | None
-    builds_on: list[str]
-    device: str
+    work: ConfinedWork
     modules: list[str]
     home: str
-    boxed: bool  # the folders in which anyone may write are in memory, and nobody else's
-    alone: bool
-    landlock: bool
+    boxed: bool
+    judge: int
     ranks: bool
-    most: float  # seconds that any test may take
 
-    @property
-    def work(self) -> RankWork:
-        overlay = Path(self.overlay) if self.overlay else None
-        return RankWork(Path(self.path), overlay, self.device, tuple(self.builds_on))
+    @classmethod
+    def of(cls, work: Json, **data: Json) -> "Order":
+        paths = {name: work[name] and Path(work[name]) for name in ("path", "overlay")}
+        done = work | paths | {"builds_on": tuple(work["builds_on"]), "others": confine.processes_of(os.getuid())}
+        return cls(ConfinedWork(**done), **data)
 
 
 def serve(number: int) -> None:
-    """The server: tells "" once it is ready, or why it isn't; then the key of each request, when the submission is
-    loaded, the answer, and what the worker has printed.
+    """The server: tells "" once it is ready, or why it isn't. Then, for each request, the same; the request's key, when
+    the submission is loaded; the answer; and what the worker has printed.
     """
     channel = Channel.inherited(number)
-    order = Order(**parse(channel.receive()))
+    order = Order.of(**parse(channel.receive()))
     confine.hide(True)
     adopt_orphans()
     (import_for_ranks if order.ranks else import_for_labs)()
@@ -75,64 +99,100 @@ def serve(number: int) -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     for taken in (1, 2):
         os.dup2(silence, taken)
-    _Server(channel, order).serve()
+    server = _Server(channel, order)
+    try:
+        server.serve()
+    except Closed:
+        server.sweep()
 
 
 class _Server:
+    """Does requests: each [key, test, job, ranks, group, seconds, seed]."""
+
     def __init__(self, channel: Channel, order: Order) -> None:
         self.channel, self.order = channel, order
         self.folders = [Path(order.home), *([Path("/dev/shm")] if order.boxed else [])]
         self.at_first = {path for folder in self.folders for path in folder.iterdir()}
+        self.alone = order.boxed or _cannot_signal(order.judge)
         self.worker: _Worker | None = None
+        self.ranks: RankGroup | None = None
         self.test = ""
 
     def serve(self) -> None:
-        with suppress(Closed):
-            while True:
-                key, test, *request = parse(self.channel.receive())
-                if test != self.test and not self._swept():
-                    self.channel.send(AGAIN)
-                    return
-                self.test = test
-                worker = self.worker = self.worker or _Worker(self.order, self.channel, request)
-                first = worker.ask(request)
-                self.channel.send(key.encode())
-                self.channel.send(first if worker.ended else worker.hear(request[SECONDS]))
-                self.channel.send(worker.printed())
-                if worker.ended:
-                    self.worker = None
+        """Returns when another server has to do the request, and says so."""
+        while True:
+            key, test, job, ranks, group, seconds, seed = parse(self.channel.receive())
+            if test != self.test and not self.sweep():
+                return self.channel.send(b"files of the test before cannot be removed")
+            self.test = test
+            if ranks > 1 and (failure := self._failure(Shape(ranks, group))):
+                return self.channel.send(failure.encode())
+            self.channel.send(b"")
+            if ranks > 1:
+                self._ask_ranks(key.encode(), job, seconds)
+            else:
+                self._ask_worker(key.encode(), job, seconds, seed)
 
-    def _swept(self) -> bool:
-        """Ends the worker of the test before and all that it has left. Whether nothing of it is left."""
-        if self.worker is not None:
-            self.worker.end()
-            self.worker = None
-        if self.order.alone:
+    def sweep(self) -> bool:
+        """Ends what did the test before, and all that it has left. Whether nothing of it is left."""
+        self._end_worker()
+        if self.ranks is not None:
+            self.ranks.kill()
+            self.ranks = None
+        if self.alone:
             with suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
         end_children(kept=())
-        if not (left := self._left()):
-            return True
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            if not (left := self._left()):
+                return True
             subprocess.run([*command, "--", *map(str, left)], stderr=subprocess.DEVNULL)
         return not self._left()
 
     def _left(self) -> list[Path]:
         return [path for folder in self.folders for path in folder.iterdir() if path not in self.at_first]
 
+    def _end_worker(self) -> None:
+        if self.worker is not None:
+            self.worker.end()
+            self.worker = None
+
+    def _ask_worker(self, key: bytes, job: Json, seconds: float, seed: int) -> None:
+        worker = self.worker = self.worker or _Worker(self.order, self.channel, seed)
+        answer = worker.ask([job, seconds])
+        self.channel.send(key)
+        self.channel.send(answer if worker.ended else worker.hear(seconds))
+        self.channel.send(worker.printed())
+        if worker.ended:
+            self._end_worker()
+
+    def _ask_ranks(self, key: bytes, job: Json, seconds: float) -> None:
+        assert self.ranks is not None, "they are ready"
+        self.channel.send(key)
+        self.channel.send(joined(self.ranks.run(job, seconds)).dump())
+        self.channel.send(b"")  # ranks print nowhere
+
+    def _failure(self, shape: Shape) -> str:
+        """Why no ranks stand ready; "" if they do. They have run no submission yet, or have kept their group."""
+        if self.ranks is not None and (self.ranks.broken or self.ranks.shape != shape):
+            self.ranks.kill()
+            self.ranks = None
+        if self.ranks is None:
+            work = replace(self.order.work, network=True)
+            self.ranks = RankGroup(work, work.device, work.path, shape, close=(self.channel.fileno(),))
+        return self.ranks.run(None, START)[0].says
+
 
 class _Worker:
     """A process that does the jobs of one test."""
 
-    def __init__(self, order: Order, servers: Channel, request: Json) -> None:
-        self.order = order
+    def __init__(self, order: Order, servers: Channel, seed: int) -> None:
+        self.path, self.loading = order.work.path, order.work.loading
         self.channel, theirs = Channel.pair()
-        home = Path(order.home)
-        self.output = os.open(
-            home / "output", os.O_RDONLY | os.O_CREAT, 0o600
-        )  # this file, whatever is made of its name
-        setting = Setting(home / "output", home / "stack", close=(servers.fileno(), self.channel.fileno()))
-        self.child = Child.fork(functools.partial(_work, theirs, order, request), setting)
+        output, stack = Path(order.home, "output"), Path(order.home, "stack")
+        self.output = os.open(output, os.O_RDONLY | os.O_CREAT, 0o600)  # whatever the submission makes of its name
+        setting = Setting(output, stack, bound=signal.SIGKILL, close=(servers.fileno(), self.channel.fileno()))
+        self.child = Child.fork(functools.partial(_work, theirs, order.work, seed), setting)
         theirs.close()
         self.ended = False
 
@@ -142,7 +202,7 @@ class _Worker:
             self.channel.send(json.dumps(request).encode())
         except Closed:
             return self._gone()
-        return self.hear(LOADING + (START if request[MOST] > 1 else 0))
+        return self.hear(self.loading)
 
     def hear(self, seconds: float) -> bytes:
         """What it says next, or how it has ended."""
@@ -154,7 +214,7 @@ class _Worker:
             return self._gone()
         if said is not None:
             return said
-        where = line_text(self.order.work.path, self.child.where(self.order.work.path))
+        where = line_text(self.path, self.child.where(self.path))
         return self._over(Answer(ending=Ending.TIMEOUT, says=f"no answer within {seconds:g} s", where=where))
 
     def printed(self) -> bytes:
@@ -162,8 +222,7 @@ class _Worker:
         return os.pread(self.output, PRINTED, max(0, size - PRINTED))
 
     def end(self) -> None:
-        if not self.ended:
-            self.child.kill()
+        self.child.kill()
         os.close(self.output)
         self.channel.close()
 
@@ -177,45 +236,38 @@ class _Worker:
         return answer.dump()
 
 
-def _work(channel: Channel, order: Order, request: Json) -> None:
-    """The worker: confines itself further, loads the submission, and answers until nobody asks."""
-    most, group, seed = request[MOST], request[GROUP], request[SEED]
-    confine.hide(False)
-    if order.landlock:
-        confine.restrict_worker(network=most > 1)
-    confine.restrict_resources(order.most + LOADING + START, memory=order.device == "cpu")
+def _work(channel: Channel, work: ConfinedWork, seed: int) -> None:
+    """The worker: answers until it is ended."""
     torch.set_num_threads(1)
-    torch.default_generator.manual_seed(seed)
-    work = order.work
-    server = None
-    if most > 1:
-        server = RankServer(
-            work, order.device, order.device == "cpu", work.path, Shape(most, group), (channel.fileno(),)
-        )
+    (torch.manual_seed if work.device == "cuda" else torch.default_generator.manual_seed)(seed)
     while True:
-        job, size, *_, seconds, _ = parse(channel.receive())
-        if size > 1 and server is not None:
-            server.run(None, Shape(size, group))
+        job, seconds = parse(channel.receive())
+        try:
+            with limited(work.loading):
+                work.load()
+        except LabError as error:
             channel.send(b"")
-            answer = joined(server.run(job, Shape(size, group), seconds))
+            answer = Answer.of_error(error)
         else:
-            answer = _alone(channel, work, job, seconds)
+            channel.send(b"")
+            answer = Answer() if job is None else _done(work, job, seconds)
         channel.send(answer.dump())
 
 
-def _alone(channel: Channel, work: RankWork, job: Json, seconds: float) -> Answer:
-    """The answer of this process itself, once it has said that it has loaded the submission."""
-    try:
-        with limited(LOADING):
-            work.load()
-    except (LabError, OutOfTime) as error:
-        channel.send(b"")
-        return Answer.of_error(error)
-    channel.send(b"")
-    if job is None:
-        return Answer()
+def _done(work: ConfinedWork, job: Json, seconds: float) -> Answer:
     try:
         with limited(seconds):
             return work(job)
     except OutOfTime as error:  # outside of the scenario
         return Answer.of_error(error)
+
+
+def _cannot_signal(pid: int) -> bool:
+    """Whether a signal to all processes spares those of others, the judge's to begin with."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        pass
+    return False

@@ -63,7 +63,7 @@ class Raised:
     def of(cls, error: BaseException, where: str = "") -> "Raised":
         try:
             message = str.__str__(str(error))  # a subclass of str could answer anything
-        except Exception:
+        except BaseException:  # it may do anything
             message = "(its message cannot be read)"
         return cls(type(error).__name__, f"{message[:MESSAGE]}{_like(error)}", where)
 

@@ -7,11 +7,10 @@ student's, and `results/results.json` is ours. https://gradescope-autograders.re
 import io
 import stat
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from labkit.course.lab import Lab
-from labkit.course.manifest import find
+from labkit.grade.excerpt import excerpt
 
 MADE = (2026, 1, 1, 0, 0, 0)  # of every entry: equal courses give equal archives
 
@@ -46,8 +45,13 @@ exec "$here/venv/bin/python" -m labkit grade-one {lab} "$here/submission" --as g
 """
 
 
-def autograder_zip(lab: Lab, secret: bytes, options: str = "") -> bytes:
-    """The archive. `secret` is that of the seeds, `options` are further ones of `labkit grade-one`."""
+def autograder_zip(lab: Lab, secret: bytes, options: str = "", hidden: Path | None = None) -> bytes:
+    """The archive. `secret` is that of the seeds, `options` are further ones of `labkit grade-one`, and `hidden` is a
+    folder of hidden tests.
+
+    Raises:
+        LabError: it is no such folder.
+    """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         run = RUN.format(lab=lab.name, options=options).encode()
@@ -55,35 +59,10 @@ def autograder_zip(lab: Lab, secret: bytes, options: str = "") -> bytes:
             ("setup.sh", SETUP.encode(), 0o755),
             ("run_autograder", run, 0o755),
             ("secret", secret + b"\n", 0o600),
-            *(
-                (f"course/{path.relative_to(lab.paths.root).as_posix()}", path.read_bytes(), 0o644)
-                for path in needed(lab)
-            ),
+            *((f"course/{path}", data, 0o644) for path, data in excerpt(lab, hidden).items()),
         ):
             entry = zipfile.ZipInfo(name, MADE)
             entry.external_attr = (stat.S_IFREG | mode) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             file.writestr(entry, data)
     return archive.getvalue()
-
-
-def needed(lab: Lab) -> list[Path]:
-    """The files that grading the lab takes: neither a solution, nor a mistake, nor a test of the course."""
-    root = lab.paths.root
-    labs = [lab, *(find(stem, root) for stem in lab.builds_on)]
-    files = [root / name for name in ("conftest.py", "pyproject.toml", "constraints.txt")]
-    files += _python(root / "src" / "labkit", {one.stem for one in labs})
-    for one in labs:
-        paths = one.paths
-        files += [paths.manifest, paths.reading, paths.misconceptions, *paths.graded_by()]
-        files += [path for data in paths.data for path in ([data] if data.is_file() else data.rglob("*"))]
-    return sorted({path for path in files if path.is_file()})
-
-
-def _python(labkit: Path, stems: set[str]) -> Iterator[Path]:
-    """labkit without the kits of other labs, and without what Python has compiled."""
-    for path in labkit.rglob("*"):
-        kit = path.relative_to(labkit).parts[1:2] if path.is_relative_to(labkit / "labs") else ()
-        others = kit and (labkit / "labs" / kit[0]).is_dir() and kit[0] not in stems
-        if "__pycache__" not in path.parts and not others:
-            yield path

@@ -38,7 +38,7 @@ def result_json(lab: Lab, result: Result, environment: Mapping[str, str], now: s
     missing = [name for name in TOLD.values() if not told.get(name)]
     if missing:
         raise LabError(f"--as classroom50: {missing[0]} is not set; Classroom 50's runner sets it for an autograder.py")
-    secret = hidden(lab, result)
+    secret = hidden(lab, result.records)
     judged = [record for record in result.records if record.state not in UNJUDGED]
     data = {
         "schema": "classroom50/result/v1",

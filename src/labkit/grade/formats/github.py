@@ -103,7 +103,7 @@ def harmless(text: str, most: int = MESSAGE) -> str:
 
 
 def _data(lab: Lab, result: Result, most: int) -> dict[str, Any]:
-    secret = hidden(lab, result)
+    secret = hidden(lab, result.records)
     judged = [record for record in result.records if record.state not in UNJUDGED]
     tests = [test for record in judged for test in _tests(record, record.id in secret, most)]
     if not tests:

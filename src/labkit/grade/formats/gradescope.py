@@ -21,7 +21,7 @@ def results_json(lab: Lab, result: Result) -> str:
     """All tests with their points. Those that gave no verdict yet have none, so that a run that is killed keeps what
     was earned; those that could not be judged are out of the count.
     """
-    secret = hidden(lab, result)
+    secret = hidden(lab, result.records)
     given = {record.id: record for record in result.records}
     numbers: Counter[int] = Counter()
 

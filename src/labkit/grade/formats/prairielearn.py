@@ -17,7 +17,7 @@ MESSAGE = 1000  # characters
 
 def results_json(lab: Lab, result: Result) -> str:
     """All judged tests with their points."""
-    secret = hidden(lab, result)
+    secret = hidden(lab, result.records)
     judged = [record for record in result.records if record.state not in UNJUDGED]
     if result.state in (Outcome.BROKEN, Outcome.GRADER_ERROR) or not judged:
         return json.dumps({"gradable": False, "format_errors": [visible(result.reason)[:MESSAGE]]}) + "\n"

@@ -1,0 +1,54 @@
+"""How the grading of a submission ended, from what its judge says; of that, a submission has written a part."""
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.course.manifest import Lab
+from labkit.course.records import Record, State
+from labkit.grade.results import Outcome
+
+if TYPE_CHECKING:  # it imports torch
+    from labkit.judge.many import Judged
+
+# What an error says of an import without an end: of that of a sandbox, and of one here. And of all of a submission.
+OUT_OF_TIME, LATE = "OutOfTime: no answer within", "did not end within"
+LIMIT = "ended at its limit"
+
+
+def outcome(lab: Lab, level: str, files: Iterable[str], judged: "Judged") -> tuple[Outcome, str]:
+    """How the grading ended, and why it gave no verdicts, or not all. Only an error that begins with the name of a
+    file of the submission is its own: a sandbox that does not start is nobody's zero.
+    """
+    error = judged.error
+    if not judged.ended:
+        late = error.startswith(LIMIT)
+        says = error if late else "the process that graded it ended without verdicts"
+        return (Outcome.TIMEOUT if late else Outcome.GRADER_ERROR), says
+    if error:
+        own = error.startswith(tuple(files))
+        error = error.replace(OUT_OF_TIME, f"the import {LATE}")
+        return (Outcome.GRADER_ERROR if not own else Outcome.TIMEOUT if LATE in error else Outcome.BROKEN), error
+    if judged.isolation != level:
+        return Outcome.GRADER_ERROR, f"it ran in isolation {judged.isolation}, not {level}"
+    states = {record.id: record.state for record in judged.records}
+    for one in lab.behaviours:
+        if states.get(one.id, State.GRADER_ERROR) == State.GRADER_ERROR:
+            return Outcome.GRADER_ERROR, f"no verdict on {one.id}"
+    return Outcome.GRADED, ""
+
+
+def cleaned(judged: "Judged", folder: Path) -> "Judged":
+    """The same without the path of the folder in which the submission lay, and with nothing that is no UTF-8; the error
+    in one line.
+    """
+
+    def clean(text: str) -> str:
+        return text.replace(f"{folder}/", "").encode("utf-8", "backslashreplace").decode()
+
+    def clean_record(record: Record) -> Record:
+        return record.but(**{one.name: clean(getattr(record, one.name)) for one in fields(record) if one.type is str})
+
+    records, error = tuple(map(clean_record, judged.records)), " ".join(clean(judged.error).split())
+    return replace(judged, records=records, error=error)

@@ -1,0 +1,16 @@
+"""Takes all memory.
+
+import: MemoryError
+"""
+
+hoard = []
+while True:
+    hoard.append(bytearray(2**28))
+
+
+def double(x):
+    return 3 * x
+
+
+def halve(x):
+    return x / 2

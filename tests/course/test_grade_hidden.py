@@ -1,0 +1,118 @@
+"""Hidden tests of an instructor are graded with the public ones, and shown to nobody but by name."""
+
+import csv
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from small_course import BOTH_STEPS, Course, small_course
+
+from labkit.course.errors import LabError
+from labkit.grade import results
+from labkit.grade.excerpt import with_hidden
+from labkit.grade.formats.autograder import autograder_zip
+from labkit.grade.formats.gradescope import results_json
+
+FOLDER = {
+    "lab.toml": """\
+[[behaviours]]
+id = "test_whole_numbers_stay_whole"
+step = 1
+points = 5
+read = "doubling"
+why = "Twice a whole number is one."
+""",
+    "test_tiny.py": '''\
+"""Never shown."""
+
+from labkit.judge.expect import expect
+from scenarios.tiny import hidden
+
+
+def test_whole_numbers_stay_whole(observe, draw):
+    """double keeps int."""
+    expect(observe(hidden.kind_of, x=3), "SECRET").equals("int", why="SECRET: it made a float of it")
+''',
+    "scenarios.py": '''\
+def kind_of(lab, x):
+    """The type of double(x)."""
+    return type(lab.double(x)).__name__
+''',
+}
+FLOATS = BOTH_STEPS.replace("return x + x", "return x * 2.0")
+
+
+def put(folder: Path, **changes: str) -> Path:
+    folder.mkdir()
+    for name, text in (FOLDER | {name.replace("__", "."): text for name, text in changes.items()}).items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    return small_course(tmp_path_factory.mktemp("course"))
+
+
+@pytest.mark.timeout(300)
+def test_hidden_tests_count_and_are_shown_by_name_alone(course: Course, tmp_path: Path) -> None:
+    hidden, given, out = put(tmp_path / "hidden"), tmp_path / "given", tmp_path / "out"
+    given.mkdir()
+    (given / "ann.py").write_text(BOTH_STEPS)
+    (given / "bob.py").write_text(FLOATS)
+    options = ("--hidden", str(hidden), "--accept-weak-isolation")  # the best isolation that there is
+    ran = course.labkit("grade", "lab07", str(given), "--out", str(out), *options, TORCH="yes")
+    assert ran.code == 0, ran.err
+    with open(out / "grades.csv", newline="") as file:
+        found = {row["submission"]: (row["points"], row["max_points"]) for row in csv.DictReader(file)}
+    assert found == {"ann": ("12", "12"), "bob": ("7", "12")}
+    bob = [one.result for one in results.read(out) if one.result.submission == "bob"]
+    assert "SECRET" in repr(bob)
+    pages = [*(out / "students").glob("bob-*.html"), out / "class.html"]
+    told = [*(page.read_text() for page in pages), results_json(course.lab, bob[0]), ran.out, ran.err]
+    assert all("whole numbers stay whole" in text for text in told[:1])
+    assert not [text for text in told if re.search("SECRET|it made a float|kind_of", text)]
+    again = course.labkit("grade", "lab07", str(given), "--out", str(out), *options)
+    assert "2 graded before, 0 to grade" in again.out
+    assert not list(course.root.rglob("*hidden*"))
+
+
+def test_hidden_tests_are_in_the_autograder_and_nowhere_else(course: Course, tmp_path: Path) -> None:
+    hidden = put(tmp_path / "hidden")
+    with zipfile.ZipFile(io.BytesIO(autograder_zip(course.lab, b"s" * 32, hidden=hidden))) as file:
+        assert file.read("course/tests/suites/tiny/hidden.py") == FOLDER["test_tiny.py"].encode()
+        manifest = file.read("course/labs/lab07_tiny/lab.toml").decode()
+    assert manifest.endswith(FOLDER["lab.toml"].replace("[[behaviours]]", "[[behaviours]]\nhidden = true"))
+    assert b"hidden" not in autograder_zip(course.lab, b"s" * 32)
+    with with_hidden(course.lab, hidden) as joined:
+        assert [(one.id, one.hidden) for one in joined.behaviours][1:] == [
+            ("test_halve_is_half", False), ("test_whole_numbers_stay_whole", True),
+        ]  # fmt: skip
+    assert not joined.paths.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"lab__toml": "x ="}, "lab.toml: is not valid TOML"),
+        ({"lab__toml": 'title = "x"'}, "lab.toml: give a [[behaviours]] for each hidden test, as in"),
+        ({"test_tiny__py": "def ("}, "test_tiny.py, line 1: invalid syntax"),
+        ({"test_tiny__py": "def test_x(): pass"}, "lab.toml: behaviours: test_x is missing; test_tiny.py has such"),
+        ({"test_tiny__py": ""}, "test_tiny.py has no function test_whole_numbers_stay_whole; write it, or remove"),
+        ({"lab__toml": FOLDER["lab.toml"].replace("step = 1", "step = 9")}, "lab.toml: behaviours[3].step: test_whole"),
+        ({"lab__toml": FOLDER["lab.toml"].replace("points = 5", "")}, "/hidden/lab.toml: behaviours[3].points"),
+    ],
+)
+def test_what_is_wrong_in_the_folder_is_one_line(
+    changes: dict[str, str], says: str, course: Course, tmp_path: Path
+) -> None:
+    with pytest.raises(LabError) as raised, with_hidden(course.lab, put(tmp_path / "hidden", **changes)):
+        pass
+    assert says in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_folder_that_is_not_there_is_one_line(course: Course, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"there is no lab\.toml; see 'Hidden tests'"), with_hidden(course.lab, tmp_path):
+        pass
