@@ -143,6 +143,9 @@ class _Server:
             with suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
         end_children(kept=())
+        for name in ("output", "stack"):  # of the worker: mostly all that there is
+            with suppress(OSError):
+                Path(self.order.home, name).unlink()
         for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
             if not (left := self._left()):
                 return True
