@@ -29,7 +29,7 @@ from labkit.observe.sandbox import Sandbox, Sandboxed
 
 BANK = sorted(Path(__file__).with_name("hostile").glob("*.py"))
 LEVELS = [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP]
-IMPORT = 3.0  # seconds for importing a file
+IMPORT = 5.0  # seconds for importing a file
 PATIENT, SHORT = 30.0, 1.0  # seconds for a test: one that ends, and one of a file that shall run into its limit
 TESTS = ("test_double_is_twice", "test_halve_is_half")
 FORGE_ALL = ("lie_patches_answer", "lie_patches_builtins", "lie_replies_early", "lie_steals_descriptors")

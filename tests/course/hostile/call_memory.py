@@ -7,7 +7,7 @@ double: memory
 def double(x):
     hoard = []
     while True:
-        hoard.append(bytearray(2**28))
+        hoard.append(bytearray(2**31))
 
 
 def halve(x):

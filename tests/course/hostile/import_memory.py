@@ -5,7 +5,7 @@ import: MemoryError
 
 hoard = []
 while True:
-    hoard.append(bytearray(2**28))
+    hoard.append(bytearray(2**31))
 
 
 def double(x):
