@@ -26,7 +26,7 @@ $(foreach goal,$(filter-out new-lab,$(MAKECMDGOALS)),$(call check,$(goal)))
 OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)') $(if $(filter src,$(IMPL)),--one-timeout)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp grade release new-lab lint format clean
+.PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp grade sample-class release new-lab lint format clean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -143,6 +143,10 @@ unseen-lab%: $(READY) ## grade answers that the suite's author has not seen (FOL
 grade: $(READY) ## grade submissions (LAB=04 SUBMISSIONS= OUT= HIDDEN= ARGS=)
 	@test -n '$(LAB)' -a -n '$(SUBMISSIONS)' -a -n '$(OUT)' || { echo "make: name the lab and two folders: make grade LAB=04 SUBMISSIONS=path OUT=results"; exit 1; }
 	@$(PY) -m labkit grade '$(LAB)' '$(SUBMISSIONS)' --out '$(OUT)' $(if $(HIDDEN),--hidden '$(HIDDEN)') $(ARGS)
+
+sample-class: $(READY) ## a small class of submissions to try it on (LAB=04 FOLDER=)
+	@test -n '$(LAB)' -a -n '$(FOLDER)' || { echo "make: name the lab and a new folder: make sample-class LAB=04 FOLDER=class"; exit 1; }
+	@$(PY) -m labkit sample-class '$(LAB)' '$(FOLDER)'
 
 release: $(COURSE) ## the students' copy, without any answer (OUT=students.zip)
 	@$(PY) -m labkit release --out '$(or $(OUT),students.zip)'

@@ -11,8 +11,11 @@ import click
 
 from labkit.course.errors import LabError
 
-# Those with commands; the students' copy lacks some of them.
-PACKAGES = ("student", "toolbox", "experiments", "report", "proof", "grade", "grade.formats", "author")
+# The modules with commands; the students' copy lacks some of their packages.
+MODULES = (
+    *("student.commands", "toolbox.commands", "experiments.commands", "report.commands", "proof.commands"),
+    *("grade.commands", "grade.formats.commands", "grade.sample", "author.commands"),
+)
 
 
 @click.group(help="The machinery of the course; `make` lists the commands that people type.")
@@ -20,9 +23,9 @@ def cli() -> None:
     pass
 
 
-for package in PACKAGES:
-    if importlib.util.find_spec(f"labkit.{package.partition('.')[0]}"):
-        for command in importlib.import_module(f"labkit.{package}.commands").COMMANDS:
+for name in MODULES:
+    if importlib.util.find_spec(f"labkit.{name.partition('.')[0]}"):
+        for command in importlib.import_module(f"labkit.{name}").COMMANDS:
             cli.add_command(command)
 
 

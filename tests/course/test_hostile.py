@@ -2,7 +2,10 @@
 
 A file's docstring says what it tries and what it gets: "import: TEXT" if it cannot be imported, with this text in the
 line that says why; else "double: STATES", of which the test of `double` has one, and from which level on if the weaker
-ones do not promise it. All of them have an honest `halve`, which loses nothing.
+ones do not promise it. All of them have an honest `halve`, which loses nothing. Where two things may end a file, which
+of them does depends on the speed of the machine: "import: this|that".
+
+The strongest level that works here meets all of them, a weaker one a fifth; with HOSTILE=all it meets all too.
 """
 
 import os
@@ -23,11 +26,12 @@ from labkit.course.records import Record
 from labkit.judge import verdicts
 from labkit.judge.draw import Draw
 from labkit.observe.answer import Answer
-from labkit.observe.isolation import Level, what_works
+from labkit.observe.isolation import Level, strongest, what_works
 from labkit.observe.local import observe_with
 from labkit.observe.sandbox import Sandbox, Sandboxed
 
 BANK = sorted(Path(__file__).with_name("hostile").glob("*.py"))
+SAMPLE = BANK if os.environ.get("HOSTILE") == "all" else BANK[::5]
 LEVELS = [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP]
 IMPORT = 5.0  # seconds for importing a file
 PATIENT, SHORT = 30.0, 1.0  # seconds for a test: one that ends, and one of a file that shall run into its limit
@@ -122,13 +126,15 @@ def test_nobody_gains_a_point(judge: Judge, path: Path) -> None:
     place, said, level = LAST_WORDS.findall(text)[0]
     if level and not judge.level.reaches(Level(level)):
         pytest.skip(f"--isolation {judge.level} promises nothing of this kind")
+    if judge.level != strongest() and path not in SAMPLE:
+        pytest.skip(f"--isolation {judge.level} meets it with HOSTILE=all")
     if not judge.spares_others and (level or path.stem == "import_kill_all"):
         pytest.skip(f"--isolation {judge.level} is of the user of the tests here, who would be harmed")
     if place == "import":
         with pytest.raises(LabError) as refused:
             judge(text, PATIENT)
         line = str(refused.value)
-        assert said in line and line.startswith(str(judge.course.file)) and line.isprintable()
+        assert any(one in line for one in said.split("|")) and line.startswith(str(judge.course.file)) and line.isprintable()
         return
     double, halve = judge(text, SHORT if "timeout" in said else PATIENT)
     assert double.state in said.split() and double.earned == 0, double

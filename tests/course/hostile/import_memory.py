@@ -1,6 +1,6 @@
 """Takes all memory.
 
-import: MemoryError
+import: MemoryError|OutOfTime
 """
 
 hoard = []
