@@ -26,7 +26,7 @@ $(foreach goal,$(filter-out new-lab,$(MAKECMDGOALS)),$(call check,$(goal)))
 OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)') $(if $(filter src,$(IMPL)),--one-timeout)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp grade sample-class new-lab lint format clean
+.PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp grade sample-class release new-lab lint format clean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -112,7 +112,12 @@ ddp: $(READY) ## train on many processes, each with all weights (NPROC=2)
 fsdp: $(READY) ## the same with the weights spread over the processes (NPROC=2)
 	@$(PY) -m labkit run lab04 --nproc $(or $(NPROC),2) --impl '$(IMPL)' --strategy fsdp
 
+clean: ## remove .venv and everything that was made
+	@rm -rf $(VENV) .labkit runs reports .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
 # The course
+# The students' copy ends above this heading (labkit/author/release.py).
 
 test: $(COURSE) ## lint, and all tests of the course itself
 	@echo "make test: lint, then the course's own tests; about $(TEST_MINUTES) minutes on two cores"
@@ -143,6 +148,9 @@ sample-class: $(READY) ## a small class of submissions to try it on (LAB=04 FOLD
 	@test -n '$(LAB)' -a -n '$(FOLDER)' || { echo "make: name the lab and a new folder: make sample-class LAB=04 FOLDER=class"; exit 1; }
 	@$(PY) -m labkit sample-class '$(LAB)' '$(FOLDER)'
 
+release: $(COURSE) ## the students' copy, without any answer (OUT=students.zip)
+	@$(PY) -m labkit release --out '$(or $(OUT),students.zip)'
+
 new-lab: $(COURSE) ## write the files of a new lab (NUMBER=9 STEM=tiny STEPS=3)
 	@test -n '$(NUMBER)' -a -n '$(STEM)' || { echo "make: a new lab needs a number and a stem: make new-lab NUMBER=9 STEM=tiny STEPS=3"; exit 1; }
 	@$(PY) -m labkit new-lab --number '$(NUMBER)' --stem '$(STEM)' --steps '$(or $(STEPS),1)'
@@ -161,7 +169,3 @@ lint: $(COURSE) ## formatting and lint (ruff), types (mypy)
 format: $(COURSE) ## let ruff format and correct what it can
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
-
-clean: ## remove .venv and everything that was made
-	@rm -rf $(VENV) .labkit runs reports .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,10 +1,14 @@
-"""The commands for those who add a lab."""
+"""The commands for those who add a lab, or hand the course out."""
 
 import sys
+from pathlib import Path
 
 import click
 
 from labkit.course import manifest, screen
+from labkit.course.errors import LabError
+from labkit.course.files import check_writable, write_whole
+from labkit.course.manifest import ROOT
 from labkit.course.screen import Line
 
 
@@ -38,4 +42,23 @@ def check_lab(lab: str) -> None:
     sys.exit(1 if checked.wrong or checked.left else 0)
 
 
-COMMANDS = (new_lab, check_lab)
+@click.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The zip to write.")
+def release(out: Path) -> None:
+    """Write the students' copy of the course as a zip, if it holds no answer and works."""
+    from labkit.author.release import archive, check, students_copy
+
+    check_writable(out, "--out")
+    files = students_copy(ROOT)
+    data = archive(files)
+    for what, wrong in check(data, ROOT):
+        click.echo(f"{'FAILED' if wrong else 'ok'}: {what}")
+        for line in wrong:
+            click.echo(f"  {line}")
+        if wrong:
+            raise LabError(f"{out} is not written: the students' copy is not right")
+    write_whole(out, data)
+    click.echo(f"Written: {out}, {len(files)} files, {len(data) / 1e6:.1f} MB.")
+
+
+COMMANDS = (new_lab, check_lab, release)

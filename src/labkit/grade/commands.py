@@ -58,11 +58,13 @@ def grade(
     from labkit.grade.excerpt import with_hidden
 
     found, part, level = manifest.find(lab), _part(shard), level_of(isolation)
-    if not level.reaches(Level.LANDLOCK) and not accept_weak_isolation:
-        works = f"{Level.LANDLOCK} does not work here: {what_works()[Level.LANDLOCK]}" if isolation == "best" else ""
-        says = f"--isolation {level}: submissions can reach files and the network of this machine"
-        how = works or f"take {Level.LANDLOCK} or {Level.BUBBLEWRAP}"
-        raise LabError(f"{says}; {how}, or add --accept-weak-isolation", exit_code=2)
+    weak = (
+        "" if level.reaches(Level.LANDLOCK) else f"isolation {level}: submissions can reach files and the network here"
+    )
+    if weak and not accept_weak_isolation:
+        reason = what_works()[Level.LANDLOCK]
+        how = f"{Level.LANDLOCK} does not work here: {reason}" if reason else f"take {Level.LANDLOCK} or more"
+        raise LabError(f"{weak}; {how}; --accept-weak-isolation grades all the same", exit_code=2)
     _check_packages(found)
     if out.resolve().is_relative_to(submissions.resolve()):
         raise LabError(f"--out {out}: lies in the folder of the submissions; give one outside of it")
@@ -75,6 +77,8 @@ def grade(
         screen.show(_line(_taken(submission)) for _, submission in waiting)
         click.echo(f"{_count(len(taken), 'submission')} to {found.name}: {len(taken) - len(waiting)} graded before, "
                    f"{len(waiting)} to grade in isolation {level}")  # fmt: skip
+        if weak:
+            click.secho(f"WEAK {weak}", err=True, bold=True)
         stopped = False
         try:
             with _progress(len(waiting)) as told:

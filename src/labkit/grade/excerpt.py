@@ -100,7 +100,7 @@ def _text(hidden: Path, name: str) -> str:
     try:
         return (hidden / name).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise LabError(f"--hidden {hidden}: there is no {name}; see 'Hidden tests' in docs/maintainers.md") from None
+        raise LabError(f"--hidden {hidden}: there is no {name}; see 'Hidden tests' in docs/instructors.md") from None
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{hidden / name}: cannot be read: {error}") from None
 

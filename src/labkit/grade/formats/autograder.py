@@ -4,15 +4,11 @@ Its root is /autograder: `source` has the archive's files, `run_autograder` is a
 student's, and `results/results.json` is ours. https://gradescope-autograders.readthedocs.io/en/latest/specs/
 """
 
-import io
-import stat
-import zipfile
 from pathlib import Path
 
+from labkit.course.files import zipped
 from labkit.course.lab import Lab
 from labkit.grade.excerpt import excerpt
-
-MADE = (2026, 1, 1, 0, 0, 0)  # of every entry: equal courses give equal archives
 
 SETUP = """\
 #!/usr/bin/env bash
@@ -52,17 +48,7 @@ def autograder_zip(lab: Lab, secret: bytes, options: str = "", hidden: Path | No
     Raises:
         LabError: it is no such folder.
     """
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        run = RUN.format(lab=lab.name, options=options).encode()
-        for name, data, mode in (
-            ("setup.sh", SETUP.encode(), 0o755),
-            ("run_autograder", run, 0o755),
-            ("secret", secret + b"\n", 0o600),
-            *((f"course/{path}", data, 0o644) for path, data in excerpt(lab, hidden).items()),
-        ):
-            entry = zipfile.ZipInfo(name, MADE)
-            entry.external_attr = (stat.S_IFREG | mode) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            file.writestr(entry, data)
-    return archive.getvalue()
+    scripts = {"setup.sh": SETUP, "run_autograder": RUN.format(lab=lab.name, options=options)}
+    files = {name: text.encode() for name, text in scripts.items()} | {"secret": secret + b"\n"}
+    files |= {f"course/{path}": data for path, data in excerpt(lab, hidden).items()}
+    return zipped(files, {"secret": 0o600} | dict.fromkeys(scripts, 0o755))
