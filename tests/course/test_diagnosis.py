@@ -151,3 +151,9 @@ def test_file_that_is_no_text_is_one_line(lab: manifest.Lab) -> None:
     (lab.folder / "misconceptions.json").write_bytes(b"\xff\xfe{}")
     with pytest.raises(LabError, match="is damaged"):
         misconceptions(lab)
+
+
+def test_another_seed_may_draw_another_dtype() -> None:
+    bank = [known("scale", "a", "b", how="loss in c10::Half = #"), known("clip", "a", how="loss in bfloat16 = nan")]
+    assert diagnose(records(a=F, b=F, got="loss in c10::BFloat16 = 2"), bank) == "This looks like: scale is wrong."
+    assert diagnose(records(a=F, b=P, got="loss in bfloat16 = nan"), bank) == "This looks like: clip is wrong."

@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from labkit.course.errors import LabError
@@ -63,12 +63,13 @@ def looks_like(records: list[Record], known: list[Misconception]) -> tuple[bool,
         return False, []  # a misspelt name fails the same tests as many a misconception; the scaler says what it lacks
     judged = [record.id for record in own if record.state in ("passed", *LOST)]
     seen = {record.id: symptom(record) for record in own if record.state in LOST}
-    scores = [(one, _likeness(seen, one.fails, judged)) for one in known if step in one.steps]
-    best = max((score for _, score in scores), default=0.0)
-    alike = [one for one, score in scores if score == best]
-    if best < NEAR or len(alike) > (NAMED if best == 1.0 else 1):
-        return False, []  # a fingerprint that many share says nothing
-    return best == 1.0, alike
+    for form in (str, _of_any_seed):
+        scores = [(one, _likeness(seen, one.fails, judged, form)) for one in known if step in one.steps]
+        best = max((score for _, score in scores), default=0.0)
+        alike = [one for one, score in scores if score == best]
+        if best >= NEAR and len(alike) <= (NAMED if best == 1.0 else 1):  # what many share says nothing
+            return best == 1.0, alike
+    return False, []
 
 
 def symptom(record: Record) -> str:
@@ -78,7 +79,15 @@ def symptom(record: Record) -> str:
     return re.sub(NUMBER, "#", name) + equals + re.sub(NUMBER, lambda one: "#" if float(one[0]) else "0", value)
 
 
-def _likeness(seen: Mapping[str, str], fails: Mapping[str, str], judged: list[str]) -> float:
-    """The share of tests that fail alike, of those that fail here or there."""
+def _of_any_seed(symptom: str) -> str:
+    """The symptom without the dtype that a test has drawn."""
+    return re.sub(r"\b(c10::)?(BFloat16|Half|b?float16)\b", "half", symptom)
+
+
+def _likeness(
+    seen: Mapping[str, str], fails: Mapping[str, str], judged: list[str], form: Callable[[str], str]
+) -> float:
+    """The share of tests that fail alike in this form, of those that fail here or there."""
     either = [test for test in judged if test in seen or test in fails]
-    return sum(seen.get(test) == fails.get(test) for test in either) / len(either) if either else 0.0
+    alike = [test in seen and test in fails and form(seen[test]) == form(fails[test]) for test in either]
+    return sum(alike) / len(either) if either else 0.0
