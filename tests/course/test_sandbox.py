@@ -1,11 +1,10 @@
 """A submission that nobody trusts is judged like any other: the same records, or the same line that refuses it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from graded_runs import Grader, grader
+from graded_runs import grade
 from page_checks import ROOT
 
 from labkit.course.records import Record
@@ -15,13 +14,7 @@ STEM = "mixed_precision"
 LEVELS = [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP]
 
 
-@pytest.fixture(scope="module")
-def grade() -> Iterator[Grader]:
-    with grader() as made:
-        yield made
-
-
-def records(grade: Grader, tmp_path: Path, level: str, *options: str, **limits: float) -> list[Record]:
+def records(tmp_path: Path, level: str, *options: str, **limits: float) -> list[Record]:
     """The records of a run at this level, times aside."""
     written = tmp_path / f"{level}.json"
     ran = grade("--isolation", level, "--json", written, *options, **limits)
@@ -32,20 +25,20 @@ def records(grade: Grader, tmp_path: Path, level: str, *options: str, **limits: 
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_the_solution_has_the_same_records_at_every_level(grade: Grader, tmp_path: Path, level: Level) -> None:
+def test_the_solution_has_the_same_records_at_every_level(tmp_path: Path, level: Level) -> None:
     """On ranks too."""
     if reason := what_works()[level]:
         pytest.skip(f"--isolation {level} does not work here: {reason}")
     options = ("--impl", "solutions", "--step", "5")
-    found = records(grade, tmp_path, level, *options)
+    found = records(tmp_path, level, *options)
     assert {record.state for record in found} == {"passed"}
-    assert found == records(grade, tmp_path, "none", *options)
+    assert found == records(tmp_path, "none", *options)
 
 
-def test_the_stubs_have_the_same_records(grade: Grader, tmp_path: Path) -> None:
+def test_the_stubs_have_the_same_records(tmp_path: Path) -> None:
     options = ("--impl", str(tmp_path), "--step", "1")
     (tmp_path / f"{STEM}.py").write_bytes(Path(ROOT, "labs/lab04_mixed_precision/skeleton.py").read_bytes())
-    assert records(grade, tmp_path, "best", *options) == records(grade, tmp_path, "none", *options)
+    assert records(tmp_path, "best", *options) == records(tmp_path, "none", *options)
 
 
 @pytest.mark.parametrize(
@@ -56,34 +49,32 @@ def test_the_stubs_have_the_same_records(grade: Grader, tmp_path: Path) -> None:
     ],
     ids=["raises", "not utf-8"],
 )
-def test_a_file_that_cannot_be_imported_is_refused_in_the_same_line(
-    grade: Grader, tmp_path: Path, text: str | bytes
-) -> None:
+def test_a_file_that_cannot_be_imported_is_refused_in_the_same_line(tmp_path: Path, text: str | bytes) -> None:
     (tmp_path / f"{STEM}.py").write_bytes(text if isinstance(text, bytes) else text.encode())
     at_best, here = (grade("--impl", tmp_path, "--isolation", level, "--step", "4") for level in ("best", "none"))
     assert at_best.errors == here.errors and len(here.errors) == 1
     assert at_best.code == here.code
 
 
-def test_a_file_whose_import_does_not_end_is_refused(grade: Grader, tmp_path: Path) -> None:
+def test_a_file_whose_import_does_not_end_is_refused(tmp_path: Path) -> None:
     (tmp_path / f"{STEM}.py").write_text("import itertools\n\nsum(itertools.repeat(0))\n")
     ran = grade("--impl", tmp_path, "--isolation", "best", "--step", "4", loading=1.0)
     assert ran.errors == [f"{tmp_path / STEM}.py, line 3: no answer within 1 s while the file was imported"]
 
 
-def test_a_submission_that_hangs_and_prints_is_judged_as_everywhere(grade: Grader, tmp_path: Path) -> None:
+def test_a_submission_that_hangs_and_prints_is_judged_as_everywhere(tmp_path: Path) -> None:
     overlay = tmp_path / "hangs.py"
     overlay.write_text(
         'def fp32_softmax(*args, **kwargs):\n    print("here it stays")\n    while True:\n        pass\n'
     )
     options = ("--impl", "solutions", "--overlay", str(overlay), "--step", "4")
-    found = records(grade, tmp_path, "best", *options, timeout=1.0)
-    assert found == records(grade, tmp_path, "none", *options, timeout=1.0)
+    found = records(tmp_path, "best", *options, timeout=1.0)
+    assert found == records(tmp_path, "none", *options, timeout=1.0)
     late = [record for record in found if record.state == "timeout"]
     assert any(record.printed == "here it stays\n" for record in late)
     assert any(record.got.startswith("not run") for record in late) or len(late) < 3
 
 
-def test_a_level_that_a_gpu_does_not_have_is_refused(grade: Grader) -> None:
+def test_a_level_that_a_gpu_does_not_have_is_refused() -> None:
     ran = grade("--impl", "solutions", "--isolation", "landlock", "--device", "cuda")
     assert ran.code != 0 and len(ran.errors) == 1
