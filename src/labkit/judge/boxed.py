@@ -41,13 +41,14 @@ class Given:
 
 
 class Boxes:
-    """The sandboxes of a session, one for each lab, and how long its tests may go on."""
+    """The sandboxes of a session, one for each lab, and how long its tests may go on: `limit` seconds, and what
+    manifests give to some of them.
+    """
 
-    def __init__(self, level: Level) -> None:
-        self.level = level
+    def __init__(self, level: Level, limit: float = RUN_LIMIT) -> None:
+        self.level, self.limit = level, limit
         self.sandboxes: dict[str, Sandbox] = {}  # by the lab's stem
         self.timeouts: Counter[tuple[str, int]] = Counter()
-        self.limit = RUN_LIMIT
         self.end = math.inf
 
     def load(self, sandboxes: Iterable[Sandbox], own: float) -> None:
@@ -56,7 +57,7 @@ class Boxes:
         Raises:
             LabError: it cannot be imported.
         """
-        self.limit = RUN_LIMIT + own
+        self.limit += own
         self.end = time.monotonic() + self.limit
         for sandbox in sandboxes:
             self.sandboxes[sandbox.lab.stem] = sandbox

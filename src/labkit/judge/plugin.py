@@ -25,7 +25,6 @@ from labkit.judge import verdicts
 from labkit.judge.boxed import Boxes, level_for
 from labkit.judge.draw import Draw
 from labkit.judge.graded import ANSWERS, BEHAVIOUR, LAB, GradedSuite, labs_that_run
-from labkit.judge.limits import RUN_LIMIT
 from labkit.judge.lines import lines
 from labkit.judge.supervise import Supervisor
 from labkit.observe.answer import PRINTED, Answer
@@ -95,7 +94,7 @@ class _Hooks:
                 "--device cuda: this machine has no CUDA device that torch can use; leave it out for the CPU"
             )
         if config.option.isolation != Level.NONE and self.suite.replayed is None:
-            self.suite.boxes = Boxes(level_for(config.option.isolation, config.option.device))
+            self.suite.boxes = Boxes(level_for(config.option.isolation, config.option.device), config.option.run_limit)
         self.only_graded = len(own) == len(items)
         if config.option.step is not None:
             _select_step(config, items, own)
@@ -122,9 +121,6 @@ class _Hooks:
             if self.suite.boxes is not None or not (self.only_graded and can_supervise(session.config)):
                 own = [item for item in session.items if BEHAVIOUR in item.stash]
                 self.suite.load(labs_that_run(own), clean=self.only_graded)
-                if self.suite.boxes is not None:
-                    self.suite.boxes.limit += session.config.option.run_limit - RUN_LIMIT
-                    self.suite.boxes.end += session.config.option.run_limit - RUN_LIMIT
                 return None
             Supervisor(self.suite, session, signal.SIGUSR2).run()
             return True
