@@ -92,7 +92,7 @@ def test_every_step_has_every_rung(lab: Lab, step: Step) -> None:
 
 @each_step
 def test_every_function_has_a_hint(lab: Lab, step: Step) -> None:
-    """Of a step with several functions none is left out after the question; naming the class is enough for its `__init__`."""
+    """After the question no function of several is left out; naming a class is enough for its `__init__`."""
     said, left_out = " ".join(step.hints[1:]), []
     for function in step.todo:
         owner, _, name = function.rpartition(".")
