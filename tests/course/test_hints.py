@@ -91,6 +91,17 @@ def test_every_step_has_every_rung(lab: Lab, step: Step) -> None:
 
 
 @each_step
+def test_every_function_has_a_hint(lab: Lab, step: Step) -> None:
+    """After the question no function of several is left out; naming a class is enough for its `__init__`."""
+    said, left_out = " ".join(step.hints[1:]), []
+    for function in step.todo:
+        owner, _, name = function.rpartition(".")
+        if name not in said and not (name == "__init__" and owner in said):
+            left_out.append(function)
+    assert len(step.todo) == 1 or left_out == []
+
+
+@each_step
 def test_no_hint_is_the_solution(lab: Lab, step: Step) -> None:
     """Put together, the rungs never hold all the statements of a function."""
     rungs = "".join("".join(step.hints).split())

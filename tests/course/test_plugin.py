@@ -215,7 +215,7 @@ def test_misnamed_function_is_asked_for_by_name(student) -> None:
         ("sys.exit(0)", "1 failed", "SystemExit: 0, line"),
         ("raise ValueError('Timeout must be positive')", "1 failed", "ValueError: Timeout must be positive"),
         ("import time; time.sleep(60)", "1 timeout", "no answer within 0.5 s"),
-        ("while True: pass", "1 timeout", "look for a loop without an end"),
+        ("while True: pass", "1 timeout", "look for an endless loop"),
         ("while True: pass", "1 timeout", ": while True: pass"),
     ],
 )  # fmt: skip

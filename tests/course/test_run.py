@@ -63,7 +63,11 @@ def test_a_high_initial_scale_skips_steps_and_training_survives() -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "scaler"),
-    [("fp32", "fp32 has no scaler"), ("bf16", "bf16 has no scaler"), ("fp16", "the loss scale fell to 2048 in vain")],
+    [
+        ("fp32", "fp32 has no scaler"),
+        ("bf16", "bf16 has no scaler"),
+        ("fp16", "the loss scale fell to 2048, which did not help"),
+    ],
 )
 def test_a_training_that_diverges_is_no_milestone(dtype: str, scaler: str) -> None:
     finished = run(solution(), "--dtype", dtype, "--epochs", 1, "--lr", 1e30)

@@ -14,11 +14,9 @@ from labkit.observe.deadline import OutOfTime
 from labkit.observe.local import MissingName, NoValue
 from labkit.observe.values import Raised
 
-FORM = "what came back has another form than the skeleton's docstring says: compare names, types and order"
-LOOP = "look for a loop without an end"
-DEADLOCK = (
-    "a loop without an end, or ranks that wait for each other: each makes the same calls on the group, in one order"
-)
+FORM = "what came back does not match the docstring: check names, types and order"
+LOOP = "look for an endless loop"
+DEADLOCK = "an endless loop, or ranks that wait for each other: each makes the same calls on the group, in one order"
 ENDINGS = {  # of an answer without a value and without an exception: state, what was expected, the likely cause
     Ending.TIMEOUT: (State.TIMEOUT, "an answer", LOOP),
     Ending.MEMORY: (

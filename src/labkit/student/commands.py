@@ -36,7 +36,7 @@ def watch(lab: str, step: int | None, limit: float | None) -> None:
 @click.argument("lab")
 @click.option("--step", type=int, help="The step; by default the one that you are at.")
 def hint(lab: str, step: int | None) -> None:
-    """One rung more of a step's hints each time; never the solution."""
+    """Show one more hint of a step each time; never the solution."""
     from labkit.student import hints, status
 
     found = manifest.find(lab)
@@ -46,7 +46,7 @@ def hint(lab: str, step: int | None) -> None:
 @click.command()
 @click.argument("lab")
 def reset(lab: str) -> None:
-    """The skeleton again; your file is kept in backups/."""
+    """Restore the skeleton; your file is kept in backups/."""
     from labkit.student.reset import reset
 
     for line in reset(manifest.find(lab)):
@@ -65,7 +65,7 @@ def explain(lab: str, test: str | None) -> None:
 
 @click.command()
 def doctor() -> None:
-    """What this machine brings to the course, and what to do about what is missing."""
+    """What this machine has, and what to do about what is missing."""
     from labkit.student import doctor
 
     findings = doctor.examine()

@@ -1,4 +1,4 @@
-"""`make doctor`: what this machine brings to the course, and for each thing that is missing what to do about it."""
+"""`make doctor`: what this machine has, and for each thing that is missing what to do about it."""
 
 import importlib.metadata
 import os
@@ -99,7 +99,7 @@ def labs(root: Path) -> list[Finding]:
 def repository(here: Path, root: Path) -> Finding:
     """A .venv of another clone tests the files there, not those that one edits here."""
     astray = (here / "src" / "labkit").is_dir() and here.resolve() != root
-    remedy = f"labkit is that of {root}, not of this folder: make clean, then make doctor" if astray else ""
+    remedy = f"labkit is imported from {root}, not from this folder: make clean, then make doctor" if astray else ""
     return Finding("repository", str(root), remedy, needed=True)
 
 

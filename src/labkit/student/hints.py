@@ -33,9 +33,9 @@ def next_hint(lab: Lab, number: int, more: str = "") -> list[Line]:
         last = rung == seen
         kind = RUNGS[rung - 1]
         said.append(Line(f"  {rung} of {len(step.hints)}, {kind}:", "bold" if last else "dim"))
-        said.append(Line(f"    {hint}", "" if last else "dim", 4))
+        said += [Line(f"    {part}", "" if last else "dim", 4) for part in hint.splitlines()]  # often one a function
     if before == len(step.hints):
-        said.append(Line("  That is all there is to hint. What the tests hold you to, one by one:"))
+        said.append(Line("  That was the last hint. What each test asks for:"))
         said.append(Line(f"    make test-{lab.name} STEP={number}, then make explain-{lab.name} TEST=name", indent=4))
     elif seen < len(step.hints):
         said.append(Line(f"  Try it first; {len(step.hints) - seen} more: {more}", indent=2))

@@ -90,7 +90,7 @@ class Run:
         )  # fmt: skip
         if self.hung:
             got = f"no answer within {self.limit or self.lab.limit_of(running):g} s{self._where(event)}"
-            why = "look there for a loop without an end, or for ranks that wait for each other"
+            why = "look there for an endless loop, or for ranks that wait for each other"
             return self.add(base.but(state=State.TIMEOUT, got=got, expected="an answer", why=why))
         if "INTERNALERROR" in event.get("output", ""):
             return self.add(base.but(got=event["output"].strip().splitlines()[-1], why="make doctor"))

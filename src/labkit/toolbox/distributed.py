@@ -144,7 +144,7 @@ def lost_another(error: BaseException) -> str | None:
         return None
     if "timed out" in text.lower() or "timeout" in text.lower():
         return (
-            f"waited {TIMEOUT.total_seconds():g} s for another rank in vain: it hangs, or takes another way through "
+            f"waited {TIMEOUT.total_seconds():g} s for another rank: it hangs, or takes another way through "
             "the code (every rank has to make the same collective calls: forward, backward, scaler.step, state_dict)"
         )
     return "lost its connection to another rank: that one was killed, or cannot be reached"

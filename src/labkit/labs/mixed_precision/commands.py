@@ -45,14 +45,18 @@ _count = click.IntRange(min=1)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--dtype", type=click.Choice(list(DTYPES)), help=f"What the arithmetic runs in.  [{DEFAULTS.dtype}]")
+@click.option("--dtype", type=click.Choice(list(DTYPES)), help=f"Format of the arithmetic.  [{DEFAULTS.dtype}]")
 @click.option("--model", type=click.Choice(list(MODELS)), help=f"What is trained.  [{DEFAULTS.model}]")
-@click.option("--epochs", type=_count, help=f"Passes over the digits.  [{DEFAULTS.epochs}]")
+@click.option("--epochs", type=_count, help=f"Passes over the data.  [{DEFAULTS.epochs}]")
 @click.option("--batch-size", type=_count, help=f"Samples of a step, of all ranks.  [{DEFAULTS.batch_size}]")
 @click.option("--lr", type=float, callback=_positive, help=f"AdamW's learning rate.  [{DEFAULTS.lr}]")
 @click.option("--init-scale", type=float, callback=_positive, help="First loss scale of fp16.  [the trainer's own]")
 @click.option("--max-grad-norm", type=float, callback=_not_negative, help="Clips the true gradients.  [no clipping]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help=f"Weights and order follow.  [{DEFAULTS.seed}]")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    help=f"Seed of the weights and of the order of batches.  [{DEFAULTS.seed}]",
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute.  [cpu]")
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="How torchrun's processes train together.  [ddp]")
 @click.option("--plot", type=_path, metavar="PATH", help="Draw loss and loss scale (.png, .pdf or .svg).")
@@ -60,10 +64,10 @@ _count = click.IntRange(min=1)
     "--checkpoint",
     type=_file_or_folder,
     metavar="PATH",
-    help="Save the training's state to PATH, again and again; under torchrun a folder, and its training goes on.",
+    help="Save the state of the training to PATH; under torchrun PATH is a folder, from which it resumes.",
 )
 @click.option("--checkpoint-every", type=_count, metavar="N", help="Save after every N steps.  [every epoch]")
-@click.option("--resume", type=_file_or_folder, metavar="PATH", help="Go on from a checkpoint, bit for bit.")
+@click.option("--resume", type=_file_or_folder, metavar="PATH", help="Resume from a checkpoint, bit for bit.")
 @click.option("--compare", is_flag=True, help="Instead: memory, speed, stability of the formats, measured here.")
 @click.option("--audit", is_flag=True, help="Instead: which operation of a step ran in which dtype.")
 @commandline.traceback_option
@@ -180,7 +184,7 @@ def train(lab: LabFile, plan: Plan) -> None:
     if not failure:
         say("\n".join([training.banner(), *training.remarks()]))
     if store:
-        say(f"saved: {store.path}; --resume {store.path} with more --epochs goes on")
+        say(f"saved: {store.path}; --resume {store.path} with more --epochs continues it")
     if plan.plot and first:
         from labkit.toolbox.plots import COLOURS, Curve, draw_trainings
 

@@ -173,7 +173,7 @@ class Training:
         finite = next((number for number in range(steps, 0, -1) if math.isfinite(self.history[number - 1].loss)), 0)
         if finite == steps:
             return ""
-        fell = f"the loss scale fell to {self.trainer.scaler.get_scale():g} in vain"
+        fell = f"the loss scale fell to {self.trainer.scaler.get_scale():g}, which did not help"
         scaler = fell if self.scaling else f"{self.settings.dtype} has no scaler"
         skipped = f"{self.skipped} of {steps} steps were skipped, as their gradients were inf or nan ({scaler}); "
         return (
