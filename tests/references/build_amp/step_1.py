@@ -15,6 +15,14 @@ def drawn_gradients(draw: Draw, norm: float = 3.0) -> list[Tensor]:
     return [flat[:4], flat[4:10].reshape(2, 3), flat[10:]]
 
 
+def interrupted(interval: int) -> list[bool]:
+    """An overflow between two runs of good iterations, each one short of growth.
+
+    The scale does not grow: the overflow sets the growth tracker to 0.
+    """
+    return [*[False] * (interval - 1), True, *[False] * (interval - 1)]
+
+
 def runs(draw: Draw, count: int, bad: int, good: int) -> list[bool]:
     """`count` iterations in runs: of up to `bad` overflows, then of up to `good` iterations without one."""
     pattern: list[bool] = []

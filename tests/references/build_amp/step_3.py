@@ -56,14 +56,20 @@ def in_dtype(dtype: torch.dtype, x: Tensor, weight: Tensor) -> Tensor:
 
 
 def float32_calls(draw: Draw) -> list[dict]:
-    """A call of each function of `FP32` on float32 and half tensors, at least one of them half."""
+    """Calls of each function of `FP32`: all in float16, all in bfloat16, and on a mix of them and float32."""
+    dtypes = [(one,) for one in HALVES] + [(torch.float32, *HALVES)]
+    return draw.shuffled([call for some in dtypes for call in _losses(draw, some)])
+
+
+def _losses(draw: Draw, dtypes: tuple[torch.dtype, ...]) -> list[dict]:
+    """A call of each function of `FP32` on tensors of some of these dtypes, at least one of them half."""
     rows, classes = 6, 5
 
     def half() -> torch.dtype:
-        return draw.choice(HALVES)
+        return draw.choice([dtype for dtype in dtypes if dtype in HALVES])
 
     def any_dtype() -> torch.dtype:
-        return draw.choice((torch.float32, *HALVES))
+        return draw.choice(dtypes)
 
     def shares() -> Tensor:
         return torch.sigmoid(draw.normal(rows, classes))
@@ -122,9 +128,11 @@ def promoting_calls(draw: Draw) -> tuple[list[dict], list[Tensor]]:
         results.append(torch.stack([one.to(widest) for one in small]))
         calls.append({"function": "torch.index_copy", "args": [into[:, 0], 0, index[0], rows[0, 0]]})
         results.append(into[:, 0].to(widest).index_copy(0, index[0], rows[0, 0].to(widest)))
-        parts = draw.shuffled((into, rows[:0], into[:1]))
-        calls.append({"function": "torch.cat", "args": [parts]})
-        results.append(torch.cat([one.to(widest) for one in parts]))
+        for place in range(3):
+            parts = [into, into[:1]]
+            parts.insert(place, rows[:0])
+            calls.append({"function": "torch.cat", "args": [parts]})
+            results.append(torch.cat([one.to(widest) for one in parts]))
     return calls, results
 
 

@@ -77,9 +77,15 @@ def _summed_loss(weights: list[Tensor], inputs: Tensor, targets: Tensor) -> Tens
     return -logits.log_softmax(dim=-1).gather(-1, targets.unsqueeze(-1)).sum()
 
 
-def drawn_overflows(draw: Draw, counts: list[int]) -> tuple[list[bool], list]:
-    """Which windows have an inf or a nan in a gradient of one of their batches; the windows."""
+def drawn_overflows(draw: Draw, counts: list[int], first: bool | None = None) -> tuple[list[bool], list]:
+    """Which windows have an inf or a nan in a gradient of one of their batches; the windows.
+
+    `first` says whether the first window is one of them.
+    """
     pattern = draw.pattern(len(counts), share=0.4)
+    if first is not None:
+        start = pattern.index(first)
+        pattern = pattern[start:] + pattern[:start]
     return pattern, drawn_windows(draw, counts, [draw.integer(1, 3) if bad else 0 for bad in pattern])
 
 

@@ -1,6 +1,7 @@
 """Step 5 of Lab 06: drawn gradients, models and training steps, and what is right of them."""
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -25,8 +26,11 @@ def small(draw: Draw, *shape: int) -> Tensor:
     return draw.away_from_zero(*shape) * 2.0**-30
 
 
-def drawn_tree(draw: Draw, spoiled: int, forms: tuple[str, ...] = ("tensor",)) -> tuple[dict, str | None]:
-    """A tree of groups and leaves, so many of which spoil their output; the first of these to run."""
+def drawn_tree(draw: Draw, spoiled: Sequence[str], forms: Sequence[str] = ("tensor",)) -> tuple[dict, str | None]:
+    """A tree of groups and leaves; the first leaf to run of those that spoil their output.
+
+    These have outputs of the forms `spoiled`, in the order in which they run, all others of drawn `forms`.
+    """
     leaves: list[tuple[str, dict]] = []  # in the order in which they run
 
     def group(names: list[str], prefix: str, depth: int) -> dict:
@@ -43,10 +47,9 @@ def drawn_tree(draw: Draw, spoiled: int, forms: tuple[str, ...] = ("tensor",)) -
         return {"children": children, "registered": draw.shuffled(names), "runs": runs, "gain": gain}
 
     tree = group(draw.shuffled("stuvwxyz")[:4], "", 1)
-    can_spoil = [number for number, (_, leaf) in enumerate(leaves) if leaf["form"] != "integers"]
-    bad = sorted(draw.shuffled(can_spoil)[:spoiled])
-    for number in bad:
-        leaves[number][1]["spoils"] = [draw.choice((INF, -INF, NAN))]
+    bad = sorted(draw.shuffled(range(len(leaves)))[: len(spoiled)])
+    for number, form in zip(bad, spoiled, strict=True):
+        leaves[number][1].update(spoils=[draw.choice((INF, -INF, NAN))], form=form)
     return tree, leaves[bad[0]][0] if bad else None
 
 

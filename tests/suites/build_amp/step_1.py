@@ -1,5 +1,7 @@
 """Step 1, loss scalers: one behaviour a test, judged by the values that a scenario brought back."""
 
+import itertools
+
 import torch
 
 from labkit.judge.expect import Tolerance, expect, expect_error
@@ -7,6 +9,7 @@ from references.build_amp.common import INF, NAN, scales_after, sgd, spoil
 from references.build_amp.step_1 import (
     drawn_gradients,
     drawn_weights,
+    interrupted,
     runs,
 )
 from scenarios.build_amp import step_1 as scenarios
@@ -108,15 +111,14 @@ def test_second_step_is_refused(observe, draw):
 
 def refused(observe, draw, cases: list[tuple[str, str]]) -> None:
     for kind in draw.shuffled(KINDS):
-        chosen = draw.shuffled([(*case, empty) for case in cases for empty in (False, False, True)] * 2)
-        scale, weight, bad = 2.0 ** draw.integer(10, 14), draw.normal(3), draw.pattern(len(chosen))
-        gradients = [draw.normal(3) for _ in chosen]
-        spoil(draw, [[gradient] for gradient in gradients], bad)
-        gradients = [None if case[2] else gradient for case, gradient in zip(chosen, gradients, strict=True)]
+        chosen = draw.shuffled([(*case, how) for case in cases for how in ("finite", "spoiled", "none")] * 2)
+        scale, weight = 2.0 ** draw.integer(10, 14), draw.normal(3)
+        gradients = [None if how == "none" else draw.normal(3) for _, _, how in chosen]
+        spoil(draw, [[gradient] for gradient in gradients], [how == "spoiled" for _, _, how in chosen])
         calls = [case[:2] for case in chosen]
         seen = observe(scenarios.second_calls, kind=kind, cases=calls, weight=weight, gradients=gradients, scale=scale)
-        for (first, second, empty), one, gradient, is_bad in zip(chosen, seen, gradients, bad, strict=True):
-            what = f"{kind}: {second} after {first}{', of an optimizer without gradients' if empty else ''}"
+        for (first, second, how), one, gradient in zip(chosen, seen, gradients, strict=True):
+            what = f"{kind}: {second} after {first}{', of an optimizer without gradients' if how == 'none' else ''}"
             expect_error(
                 one["raised"], what, "RuntimeError", "it would use the gradients twice: refuse it until update"
             )
@@ -124,7 +126,7 @@ def refused(observe, draw, cases: list[tuple[str, str]]) -> None:
                 expect(one["after"][index], f"{what}: {name}").equals(
                     one["before"][index], "what is refused changes nothing"
                 )
-            weight = weight if is_bad or empty else weight - gradient
+            weight = weight - gradient if how == "finite" else weight
             expect(one["end"], f"{what}: weight at the end of the iteration").close_to(
                 weight, STEPS, "the first call is right, and stays so; update makes way for the next"
             )
@@ -236,7 +238,10 @@ def test_optimizers_are_judged_apart(observe, draw):
     """Of several optimizers each is skipped for its own gradients; an overflow in any of them lowers the scale once."""
     for kind in draw.shuffled(KINDS):
         weights = [drawn_weights(draw) for _ in range(3)]
-        patterns = [[False] * 3] + [draw.pattern(3, share=0.5) for _ in range(8)] + [[True] * 3]
+        order = [draw.shuffled(range(3)) for _ in range(10)]
+        # An overflow of an optimizer alone, which is neither the first nor the last to be unscaled.
+        between = [[number == turns[1] for number in range(3)] for turns in order[1:4]]
+        patterns = [[False] * 3, *between, *(draw.pattern(3, share=0.5) for _ in range(5)), [True] * 3]
         gradients = [[drawn_gradients(draw, norm=1.0) for _ in pattern] for pattern in patterns]
         moves = [
             [None if bad else [one.clone() for one in step] for step, bad in zip(steps, pattern, strict=True)]
@@ -251,7 +256,7 @@ def test_optimizers_are_judged_apart(observe, draw):
             settings={"scale" if kind == "static" else "init_scale": scale},
             weights=weights,
             gradients=gradients,
-            order=[draw.shuffled(range(3)) for _ in patterns],
+            order=order,
             unscaled=draw.pattern(10, share=0.5),
         )
         expect_training(seen, kind, weights, moves, "each optimizer is skipped for its own gradients only")
@@ -301,9 +306,10 @@ def test_dynamic_scale_grows_and_backs_off(observe, draw):
             "init_scale": 2.0**60 if whole else draw.number(1e15, 1e16),
             "growth_factor": float(draw.choice((2, 4, 8))) if whole else draw.number(1.3, 4.0),
             "backoff_factor": draw.choice((0.5, 0.25, 0.125)) if whole else draw.number(0.2, 0.9),
-            "growth_interval": draw.integer(2, 4),
+            "growth_interval": draw.integer(3, 4),
         }
-        overflows = runs(draw, 32, bad=2, good=2 * settings["growth_interval"] + 1)
+        interval = settings["growth_interval"]
+        overflows = [*interrupted(interval), *runs(draw, 32, bad=2, good=2 * interval + 1)]
         seen = observe(
             scenarios.schedule,
             settings=settings,
@@ -318,7 +324,7 @@ def test_dynamic_scale_grows_and_backs_off(observe, draw):
             settings["init_scale"],
             settings["growth_factor"],
             settings["backoff_factor"],
-            settings["growth_interval"],
+            interval,
         )
         why = "update's rule: growth after growth_interval good iterations in a row, backoff after the hysteresis"
         tolerance = EXACT if whole else SCALE
@@ -359,7 +365,7 @@ def test_hysteresis_puts_up_with_overflows(observe, draw):
     """Only the overflow that uses up the hysteresis, and those after it, lower the scale; only growth refills it."""
     for hysteresis in draw.shuffled((2, 3)):
         interval, init = draw.integer(3, 4), 2.0**60
-        overflows = runs(draw, 40, bad=hysteresis + 1, good=interval + 1)
+        overflows = [*interrupted(interval), *runs(draw, 40, bad=hysteresis + 1, good=interval + 1)]
         settings = {"init_scale": init, "growth_interval": interval, "hysteresis": hysteresis}
         seen = observe(scenarios.schedule, settings=settings, overflows=overflows)
         why = "every overflow takes one, and backs off if none is left; neither a good iteration nor a backoff refills"
@@ -387,9 +393,11 @@ def test_scale_stays_above_the_floor(observe, draw):
 
 def test_scale_stays_below_the_ceiling(observe, draw):
     """A scale that float32 cannot hold is not taken: the old one stays, and counts and hysteresis begin again."""
-    for growth in draw.shuffled((2.0, 16.0)):
-        init, hysteresis = 2.0 ** draw.integer(118, 123), draw.integer(1, 2)
-        overflows = [False] * (20 if growth == 2.0 else 8) + runs(draw, 16, bad=2, good=3)
+    for growth, hysteresis in draw.shuffled(list(itertools.product((2.0, 16.0), (1, 2)))):
+        init = 2.0 ** draw.integer(118, 123)
+        overflows = [False] * (20 if growth == 2.0 else 8)  # up to the ceiling
+        overflows += [True] * (hysteresis - 1) + [False, False, True]  # one is left; it is refilled; one is taken
+        overflows += runs(draw, 16, bad=2, good=3)
         settings = {"init_scale": init, "growth_factor": growth, "growth_interval": 2, "hysteresis": hysteresis}
         seen = observe(scenarios.schedule, settings=settings, overflows=overflows)
         scales = scales_after(overflows, init, growth, interval=2, hysteresis=hysteresis)
@@ -460,7 +468,9 @@ def test_state_of_another_kind_is_refused(observe, draw):
     """The state of another kind of scaler, or one with an impossible scale, is a ValueError and changes nothing."""
     for kind in draw.shuffled(KINDS):
         states = draw.shuffled(["other class", {}, {"junk": 1.0}, 0.0, -draw.number(1.0, 9.0), INF, NAN] * 2)
-        init, overflows = 2.0 ** draw.integer(30, 40), runs(draw, len(states), bad=2, good=3)
+        init = 2.0 ** draw.integer(30, 40)
+        # The tracker brings the scale to grow, then two overflows in a row use up the hysteresis.
+        overflows = [False, False, False, True, True, *runs(draw, len(states) - 5, bad=2, good=3)]
         settings = {"scale": init} if kind == "static" else {"init_scale": init, "growth_interval": 3, "hysteresis": 2}
         seen = observe(scenarios.loaded, kind=kind, settings=settings, overflows=overflows, states=states)
         for error, state in zip(seen["raised"], states, strict=True):
