@@ -38,14 +38,14 @@ def expect_steps(seen: dict, steps: int, skipped: int, why: str) -> None:
 
 def test_accumulated_step_is_that_of_one_batch(observe, draw):
     """The batches of a window make the step that all of its samples would make as a single batch."""
-    window = draw.integer(2, 4)
-    weights, windows = drawn_weights(draw), drawn_windows(draw, [window] * draw.integer(2, 4))
-    (seen,) = observe(
-        scenarios.train, weights=weights, epochs=[flat(windows)], window=window, scaler=drawn_scaler(draw),
-        report=["weights"],
-    )  # fmt: skip
-    why = "each batch's mean loss counts by its share of the window's samples (not of its numbers), then one step"
-    expect_weights(seen["weights"], Run(weights, windows).weights[-1], why)
+    for window in (1, draw.integer(2, 4)):
+        weights, windows = drawn_weights(draw), drawn_windows(draw, [window] * draw.integer(2, 4))
+        (seen,) = observe(
+            scenarios.train, weights=weights, epochs=[flat(windows)], window=window, scaler=drawn_scaler(draw),
+            report=["weights"],
+        )  # fmt: skip
+        why = "each batch's mean loss counts by its share of the window's samples (not of its numbers), then one step"
+        expect_weights(seen["weights"], Run(weights, windows).weights[-1], why)
 
 
 def test_last_window_may_be_shorter(observe, draw):
