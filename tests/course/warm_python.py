@@ -110,6 +110,9 @@ def _be_python(arguments: list[str], cwd: str, environment: dict[str, str], path
         os.environ.clear()
         os.environ.update(environment)
         tempfile.tempdir = None  # the environment may name another folder
+        if encoding := environment.get("PYTHONIOENCODING"):
+            sys.stdout.reconfigure(encoding=encoding)
+            sys.stderr.reconfigure(encoding=encoding)
         _find_modules_as(environment)
         try:
             _interpret(arguments)

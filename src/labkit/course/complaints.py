@@ -17,6 +17,7 @@ EXAMPLES = {
     "ranks": "2",
     "group": '"joined" or "bare"',
     "seconds": "20",
+    "hidden": "true",
     "needs": '["deepspeed"]',
     "builds_on": '["mixed_precision"]',
     "data": '["data/text.txt"]',

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labkit.observe.local import Submission, attempt
-    from labkit.observe.traffic import Call, traffic
+    from labkit.observe.collectives import Call, traffic
 
 __all__ = ["Call", "Submission", "attempt", "traffic"]
-_MODULES = {"Submission": "local", "attempt": "local", "Call": "traffic", "traffic": "traffic"}
+_MODULES = {"Submission": "local", "attempt": "local", "Call": "collectives", "traffic": "collectives"}
 
 
 def __getattr__(name: str) -> Any:
