@@ -4,8 +4,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labkit.observe.local import Submission, attempt
     from labkit.observe.collectives import Call, traffic
+    from labkit.observe.local import Submission, attempt
 
 __all__ = ["Call", "Submission", "attempt", "traffic"]
 _MODULES = {"Submission": "local", "attempt": "local", "Call": "collectives", "traffic": "collectives"}
