@@ -130,7 +130,8 @@ def test_first_nonfinite_looks_into_every_output(observe, draw):
     """Tuples, lists and dicts of tensors are looked into, and integers are always finite."""
     forms = ("tensor", "tuple", "list", "dict")
     spoiled = [[], *([form] for form in forms), draw.shuffled(forms), draw.shuffled(forms)]
-    trees = [drawn_tree(draw, some, (*forms, "integers")) for some in draw.shuffled(spoiled)]
+    trees = [drawn_tree(draw, some, (*forms, "integers")) for some in spoiled]
+    trees = draw.shuffled([*trees, drawn_tree(draw, [], ["integers"])])
     seen = observe(
         scenarios.first_nonfinite,
         specs=[tree for tree, _ in trees],
