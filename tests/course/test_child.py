@@ -174,3 +174,13 @@ def test_place_of_a_hang_in_a_child_of_the_child_is_found_each_time(tmp_path: Pa
         finally:
             hangs.kill()
             started.unlink()
+
+
+def test_what_a_child_makes_of_its_files_holds_nobody_up(tmp_path: Path) -> None:
+    """A link is not followed, a FIFO is not waited for, and of a large file the last is read."""
+    (tmp_path / "link").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "large").write_text("a" * child.LONGEST + "end")
+    seen = [Child(0, Setting(tmp_path / name, group=False)).output for name in ("link", "fifo", "large", "none")]
+    assert [seen[0], seen[1], seen[3]] == ["", "", ""]
+    assert len(seen[2]) == child.LONGEST and seen[2].endswith("end")

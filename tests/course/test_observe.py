@@ -300,6 +300,7 @@ def test_answers_cross_as_bytes(ending: Ending) -> None:
         Answer("x").dump().replace(b"returned", b"perfect"), Answer("x").dump().replace(b"returned", b"raised"),
         Answer("x").dump().replace(b'"says": ""', b'"says": 3'), Answer("x").dump().replace(b"0.0", b'"soon"'),
         Answer("x").dump().replace(b'"printed": ""', b'"printed": 5'),
+        Answer(ending=Ending.TIMEOUT).dump().replace(b"0.0, null", b"0.0, 5"),
         Answer(torch.ones(1)).dump().replace(b"float32", b"float99"),
     ],
 )  # fmt: skip

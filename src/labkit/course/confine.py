@@ -30,13 +30,15 @@ FILE, DESCRIPTORS, PROCESSES = 64 * 2**20, 256, 128
 class Confinement:
     """What a process gives up: its user for `uid`, and with `landlock` all files but `readable` and the folder `home`.
 
-    Root alone can take another user; `uid` is None where this process isn't root.
+    Root alone can take another user; `uid` is None where this process isn't root. `reads`: the other user may keep
+    root's right to read, where it could not read this Python without it.
     """
 
     home: str
     uid: int | None = None
     landlock: bool = False
     readable: tuple[str, ...] = ()
+    reads: bool = False
 
     def enter(self) -> None:
         """Confines this process and all that it starts, for good.
@@ -49,7 +51,7 @@ class Confinement:
             devices = [path for path in DEVICES if os.path.exists(path)]
             restrict_files(read=[*self.readable, "/proc", *devices], write=[self.home, "/dev/null"])
         if self.uid is not None:
-            _become(self.uid)
+            _become(self.uid, self.reads)
         os.chdir(self.home)
         with suppress(OSError):  # if memory is short, the system ends what runs a submission first, not the judge
             Path("/proc/self/oom_score_adj").write_text("1000")
@@ -130,9 +132,10 @@ def processes_of(uid: int) -> int:
     return count
 
 
-def _become(uid: int) -> None:
-    """Takes the user `uid` and drops all of root's rights, but one where the user cannot read this Python, as below
-    /root: to read. Landlock binds that right too; without Landlock, a submission then reads what root can.
+def _become(uid: int, reads: bool) -> None:
+    """Takes the user `uid` and drops all of root's rights, but one if it `reads` and cannot read this Python, as below
+    /root: to read. Landlock binds that right too. Without Landlock, a submission then reads what root can, also what
+    lies outside of its namespace of mounts: there is no such right in bubblewrap.
     """
     _prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
@@ -142,6 +145,8 @@ def _become(uid: int) -> None:
     try:
         Path(os.__file__).read_bytes()
     except PermissionError:
+        if not reads:
+            raise
         rights = 1 << CAP_DAC_READ_SEARCH
     header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
     _check(_libc().capset(header, struct.pack("=6I", rights, rights, 0, 0, 0, 0)))

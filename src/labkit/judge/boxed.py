@@ -85,6 +85,6 @@ class Boxes:
         says = f"the run has reached its limit of {self.limit:g} s"
         if sandbox.loading > self.limit / 2:
             says += f", {sandbox.loading:.0f} s of it for importing the file, which every test does"
-        elif not self.timeouts.total():
+        elif sandbox.loading + sandbox.answering <= self.limit / 2 and not self.timeouts.total():
             return Answer(ending=Ending.MACHINERY, says=says)
         return Answer(ending=Ending.TIMEOUT, says=says)

@@ -118,9 +118,10 @@ def _grouped(records: Iterable[Record], key: Callable[[Record], str]) -> list[li
 
 def _stopped_at(record: Record) -> str:
     """The exception and its line in the student's file, also where it came in the place of a value; "" if none."""
-    found = re.search(r"(\b[A-Z]\w*): .*, (line \d+[^:]*: .*)$", record.got, re.DOTALL)
-    if found:
-        return f"{found[1]} {found[2]}"
+    before, _, after = record.got.rpartition(", line ")
+    name = re.search(r"\b[A-Z]\w*(?=: )", before)
+    if name and re.match(r"\d+[^:]*: ", after):
+        return f"{name[0]} line {after}"
     return record.got if record.expected == NO_EXCEPTION else ""
 
 

@@ -30,7 +30,7 @@ ENDINGS = {  # of an answer without a value and without an exception: state, wha
 }
 # What Python raises where a test takes apart a value of another form than it expects.
 TAKEN_APART = (
-    TypeError, KeyError, IndexError, AttributeError, ValueError, RuntimeError, OverflowError, AssertionError,
+    TypeError, LookupError, AttributeError, ValueError, RuntimeError, ArithmeticError, AssertionError, StopIteration,
     pytest.fail.Exception,
 )  # fmt: skip
 

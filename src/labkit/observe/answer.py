@@ -100,7 +100,8 @@ class Answer:
                 decode(value), Ending(parts["ending"]), decode(raised), parts["says"][:MESSAGE],
                 parts["where"][:MESSAGE], parts["printed"][-PRINTED:], float(seconds),
             )  # fmt: skip
-            if isinstance(answer.raised, Raised) != (answer.ending == Ending.RAISED):
+            raised_it = answer.ending == Ending.RAISED
+            if not (isinstance(answer.raised, Raised) if raised_it else answer.raised is None):
                 raise NotAValue("an exception in place of a value")
             if not all(type(text) is str for text in (answer.says, answer.where, answer.printed)):
                 raise NotAValue("texts that are none")

@@ -12,6 +12,7 @@ import linecache
 import os
 import pickle
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from labkit.course.loading import line_in_stack
 from labkit.course.processes import children_of, end_with, kill_group, usable_cores
 
 TIME_LIMIT = 300.0  # seconds for one job of `run_forked`
+LONGEST = 2**20  # bytes of a file that are read
 WHERE = 3.0  # seconds for a child to write down where it is
 SPAWNED = "from labkit.observe.child import _be_spawned; _be_spawned()"
 
@@ -232,10 +234,25 @@ def _be_the_child(job: Job, setting: Setting, parent: int) -> None:
 def _redirect(output: Path) -> None:
     """Descriptors 1 and 2 to the file; nobody types at a child that prints into one."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    except FileNotFoundError:  # its starter has removed the folder, and is about to end it
+        os._exit(1)
     for source, target in ((nothing, 0), (written, 1), (written, 2)):
         os.dup2(source, target)
 
 
 def _read(path: Path | None) -> str:
-    return path.read_text(errors="replace") if path is not None and path.exists() else ""
+    """The last of the file, whatever the code under test has made of its name: a link, a FIFO, or more than fits."""
+    if path is None:
+        return ""
+    try:
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return ""
+    with open(number, "rb") as file:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode):
+            return ""
+        file.seek(max(0, found.st_size - LONGEST))
+        return file.read(LONGEST).decode(errors="replace")

@@ -85,13 +85,14 @@ class Box:
         home.mkdir(exist_ok=True)
         readable = [*_python(), str(self.code), *SYSTEM, "/sys"]  # gloo looks for what hardware there is
         confinement = Confinement(
-            str(self.home), self.uid, self.level == Level.LANDLOCK, tuple(filter(os.path.exists, readable))
-        )
+            str(self.home), self.uid, self.level == Level.LANDLOCK, tuple(filter(os.path.exists, readable)),
+            reads=self.level != Level.BUBBLEWRAP,
+        )  # fmt: skip
         if self.level != Level.BUBBLEWRAP and self.uid is not None:
             os.chown(home, self.uid, self.uid)
         wrapped = _bwrap(self) if self.level == Level.BUBBLEWRAP else []
         return subprocess.Popen(
-            [*wrapped, sys.executable, "-P", "-c", ENTER + program, json.dumps(asdict(confinement)), *arguments],
+            [*wrapped, sys.executable, "-P", "-s", "-c", ENTER + program, json.dumps(asdict(confinement)), *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
             env=self._environment(), pass_fds=tuple(keep), start_new_session=True,
         )  # fmt: skip

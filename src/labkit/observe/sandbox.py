@@ -58,6 +58,7 @@ class Sandbox:
         self.process: subprocess.Popen | None = None
         self.channel: Channel | None = None
         self.loading = 0.0  # seconds for which this side has waited for imports of the submission
+        self.answering = 0.0  # and for its answers
         self._copy()
 
     def load(self) -> None:
@@ -137,7 +138,9 @@ class Sandbox:
         start = time.monotonic()
         answer = Answer.load(self._next(channel, seconds + LATE))
         printed = self._next(channel, LATE)[-PRINTED:].decode(errors="replace")
-        return answer.but(seconds=time.monotonic() - start, printed=printed)
+        took = time.monotonic() - start
+        self.answering += took
+        return answer.but(seconds=took, printed=printed)
 
     def _next(self, channel: Channel, seconds: float) -> bytes:
         message = channel.receive(time.monotonic() + seconds)

@@ -37,6 +37,7 @@ LIMITS = Limits()
 
 Json = Any  # what json.loads gives, and json.dumps takes
 
+MOST = 20_000  # characters of each part of an exception that another process gave
 MESSAGE = 10_000  # characters of an exception's message that are kept
 
 DTYPES = {
@@ -210,7 +211,7 @@ def _decode(data: Json, device: str, budget: _Budget, depth: int) -> Any:
     if kind == "dtype":
         return DTYPES[data["name"]]
     if kind == "raised":
-        return Raised(*(budget.take_text(str(data[name])) for name in ("type", "message", "where")))
+        return Raised(*(budget.take_text(str(data[name]))[:MOST] for name in ("type", "message", "where")))
     if kind == "tensor":
         return _decode_tensor(data, device, budget)
     raise NotAValue(f"an unknown kind of value, {str(kind)[:40]!r}")
