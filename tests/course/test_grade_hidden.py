@@ -10,10 +10,12 @@ import pytest
 from small_course import BOTH_STEPS, Course, small_course
 
 from labkit.course.errors import LabError
+from labkit.course.records import Record, State
 from labkit.grade import results
 from labkit.grade.excerpt import with_hidden
 from labkit.grade.formats.autograder import autograder_zip
 from labkit.grade.formats.gradescope import results_json
+from labkit.grade.results import Outcome, Result
 
 FOLDER = {
     "lab.toml": """\
@@ -90,6 +92,11 @@ def test_hidden_tests_are_in_the_autograder_and_nowhere_else(course: Course, tmp
         assert [(one.id, one.hidden) for one in joined.behaviours][1:] == [
             ("test_halve_is_half", False), ("test_whole_numbers_stay_whole", True),
         ]  # fmt: skip
+        lost = [Record("lab07", one.id, one.step, one.points, 0.0, "", State.FAILED, got="SECRET")
+                for one in joined.behaviours if one.hidden]  # fmt: skip
+        result = Result("key", "bob", "lab07", 0, joined.points, Outcome.GRADED, records=tuple(lost))
+        shown = results_json(joined, result)  # as the autograder does, whose manifest names the hidden tests
+    assert "SECRET" not in shown and shown.count("whole numbers stay whole") == 1
     assert not joined.paths.root.exists()
 
 

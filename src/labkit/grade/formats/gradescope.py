@@ -30,10 +30,11 @@ def results_json(lab: Lab, result: Result) -> str:
         return f"{step}.{numbers[step]}"
 
     tests = [
-        _test(number(one.step), given[one.id], False) if one.id in given else _open(number(one.step), one)
+        _test(number(one.step), given[one.id], one.hidden) if one.id in given else _open(number(one.step), one)
         for one in lab.behaviours
     ]
-    tests += [_test(number(one.step), one, True) for one in result.records if one.id in secret]
+    named = {one.id for one in lab.behaviours}
+    tests += [_test(number(one.step), one, True) for one in result.records if one.id not in named]
     data = {
         "output": "\n".join(_headline(lab, result, secret)),
         "output_format": "text",
