@@ -11,18 +11,18 @@ import json
 import os
 import runpy
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from commandline import ROOT, Finished
+
+from labkit.observe.child import Child, Setting
 
 ENVIRONMENT = os.environ | {
     "PYTHONPATH": str(ROOT / "src"),
@@ -74,64 +74,42 @@ def _run(arguments: list[str], cwd: str, environment: dict[str, str], text: str,
     try:
         paths = [Path(folder, name) for name in ("in", "out", "err")]
         paths[0].write_text(text)
-        pid = os.fork()
-        if not pid:
-            _be_python(arguments, cwd, environment, paths)
-        status = _status(pid, limit)
+        child = Child.fork(functools.partial(_be_python, arguments, cwd, environment, paths), Setting())
+        child.wait(limit)
+        child.kill()
         out, err = (path.read_text(errors="replace") for path in paths[1:])
-        return os.waitstatus_to_exitcode(status), out, err
+        return child.code, out, err
     finally:
         shutil.rmtree(folder)
 
 
-def _status(pid: int, limit: float) -> int:
-    """How the child has ended, with all that it has left in its group."""
-    end = time.monotonic() + limit
-    while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            break
-        if time.monotonic() > end:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.002)
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    return status
-
-
-def _be_python(arguments: list[str], cwd: str, environment: dict[str, str], paths: list[Path]) -> None:
-    """Never returns."""
-    code: object = 1
+def _be_python(arguments: list[str], cwd: str, environment: dict[str, str], paths: list[Path]) -> int:
+    """The child: gives the exit code, after all that Python does at its exit."""
+    for number, path in enumerate(paths):
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), number)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None  # the environment may name another folder
+    if encoding := environment.get("PYTHONIOENCODING"):
+        sys.stdout.reconfigure(encoding=encoding)
+        sys.stderr.reconfigure(encoding=encoding)
+    _find_modules_as(environment)
+    code: object = 0
     try:
-        os.setpgid(0, 0)
-        for number, path in enumerate(paths):
-            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), number)
-        os.chdir(cwd)
-        os.environ.clear()
-        os.environ.update(environment)
-        tempfile.tempdir = None  # the environment may name another folder
-        if encoding := environment.get("PYTHONIOENCODING"):
-            sys.stdout.reconfigure(encoding=encoding)
-            sys.stderr.reconfigure(encoding=encoding)
-        _find_modules_as(environment)
-        try:
-            _interpret(arguments)
-            code = 0
-        except SystemExit as error:
-            code = error.code
+        _interpret(arguments)
+    except SystemExit as error:
+        code = error.code
     except BaseException:
         traceback.print_exc()
-    finally:
-        with suppress(BaseException):
-            threading._shutdown()
-            atexit._run_exitfuncs()
-        if isinstance(code, str):
-            print(code, file=sys.stderr)
-            code = 1
-        with suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(int(code or 0))
+        code = 1
+    with suppress(BaseException):
+        threading._shutdown()
+        atexit._run_exitfuncs()
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+        return 1
+    return int(code or 0)
 
 
 def _find_modules_as(environment: Mapping[str, str]) -> None:
