@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from labkit.course.errors import LabError
 
@@ -35,6 +36,19 @@ def make_folder(path: Path, option: str) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LabError(f"{option} {path}: the folder cannot be made ({error.strerror}); give another") from None
+
+
+def open_ordinary(path: Path) -> BinaryIO | None:
+    """The file at `path`, whose name others may have made a link, a FIFO or a device: then None, and nobody waits.
+
+    Raises:
+        OSError: there is none, it is a link, or it cannot be read.
+    """
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(number).st_mode):
+        return open(number, "rb")
+    os.close(number)
+    return None
 
 
 def write_whole(path: Path, data: bytes) -> None:

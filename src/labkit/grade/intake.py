@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from labkit.course.errors import LabError
+from labkit.course.files import open_ordinary
 from labkit.course.manifest import Lab
 from labkit.course.screen import visible
 
@@ -218,10 +219,10 @@ def _order(one: _Found, stem: str) -> tuple[int, ...]:
 
 def _read(path: Path, most: int = LARGEST) -> bytes:
     """The bytes of an ordinary file. Raises Refused or OSError; never waits for a FIFO that has come there."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused("is no ordinary file")
+    file = open_ordinary(path)
+    if file is None:
+        raise Refused("is no ordinary file")
+    with file:
         return _bounded(file.read(most + 1), most)
 
 

@@ -12,7 +12,6 @@ import linecache
 import os
 import pickle
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.course.files import open_ordinary
 from labkit.course.loading import line_in_stack
 from labkit.course.processes import children_of, end_with, kill_group, usable_cores
 
@@ -247,12 +247,11 @@ def _read(path: Path | None) -> str:
     if path is None:
         return ""
     try:
-        number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        file = open_ordinary(path)
     except OSError:
         return ""
-    with open(number, "rb") as file:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
-            return ""
-        file.seek(max(0, found.st_size - LONGEST))
+    if file is None:
+        return ""
+    with file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - LONGEST))
         return file.read(LONGEST).decode(errors="replace")
