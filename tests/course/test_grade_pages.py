@@ -12,7 +12,7 @@ from labkit.course.screen import visible
 from labkit.grade.class_page import class_page
 from labkit.grade.classroom import Classroom
 from labkit.grade.pages import write_pages
-from labkit.grade.results import Outcome, Result, Standing, append
+from labkit.grade.results import Outcome, Result, Standing, append, read
 from labkit.grade.student_page import page_name, student_page
 from labkit.judge.diagnosis import misconceptions
 from labkit.observe.isolation import Level
@@ -305,7 +305,7 @@ def test_pages_of_a_folder_are_made_from_its_results(tmp_path: Path) -> None:
     """A student has one page, however often they were graded, and every name of the class's page leads to one."""
     for one in (result("A", records(todo_from=2)), result(HOSTILE[0], records()), result("A", records())):
         append(tmp_path, one)
-    assert write_pages(LAB, tmp_path) == [tmp_path / "class.html", tmp_path / "students"]
+    assert write_pages(LAB, tmp_path, read(tmp_path)) == [tmp_path / "class.html", tmp_path / "students"]
     page = (tmp_path / "class.html").read_text(encoding="utf-8")
     links = [one["href"] for one in Elements(page).all("a") if not one["href"].startswith("#")]
     assert {tmp_path / link for link in links} == set((tmp_path / "students").iterdir())

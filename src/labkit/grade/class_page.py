@@ -9,7 +9,6 @@ from labkit.grade.results import Standing
 from labkit.grade.student_page import STUDENTS, TEMPLATES, page_name
 from labkit.judge.diagnosis import misconceptions
 from labkit.judge.lines import cut
-from labkit.observe.isolation import Level
 from labkit.report.rows import Row, code, environment
 
 NAME = 30  # characters of a name that are shown in a list
@@ -32,7 +31,7 @@ def class_page(lab: Lab, standings: Sequence[Standing]) -> str:
             lab=lab,
             room=room,
             levels=levels,
-            weak=[level for level in levels if not level.reaches(Level.LANDLOCK)],
+            weak=[level for level in levels if level.weak],
             share=share,
             shade=shade,
             full=visible,

@@ -58,9 +58,7 @@ def grade(
     from labkit.grade.excerpt import with_hidden
 
     found, part, level = manifest.find(lab), _part(shard), level_of(isolation)
-    weak = (
-        "" if level.reaches(Level.LANDLOCK) else f"isolation {level}: submissions can reach files and the network here"
-    )
+    weak = f"isolation {level}: submissions can reach files and the network here" if level.weak else ""
     if weak and not accept_weak_isolation:
         reason = what_works()[Level.LANDLOCK]
         how = f"{Level.LANDLOCK} does not work here: {reason}" if reason else f"take {Level.LANDLOCK} or more"
@@ -100,8 +98,7 @@ def merge(outs: tuple[Path, ...], out: Path) -> None:
     from labkit.grade import results
 
     for folder in outs:
-        if not (folder / results.RESULTS).is_file():
-            raise LabError(f"{folder}: holds no {results.RESULTS}; name folders that labkit grade has written")
+        results.check(folder)
     make_folder(out, "--out")
     with results.locked(out):
         name = results.write_merged(outs, out)
@@ -172,8 +169,9 @@ def _conclude(lab: Lab, out: Path) -> None:
     from labkit.grade.results import RESULTS, Outcome, read
     from labkit.grade.table import write_tables
 
-    written = write_tables(out) + write_pages(lab, out)
-    last = [standing.result for standing in read(out)]
+    standings = read(out)
+    written = write_tables(out, standings) + write_pages(lab, out, standings)
+    last = [standing.result for standing in standings]
     counts = Counter(result.state for result in last)
     indent = 4 if sys.stdout.isatty() else 0
     without = [result for result in last if result.state != Outcome.GRADED]

@@ -58,11 +58,6 @@ class Result:
     left: tuple[tuple[str, str], ...] = ()
     records: tuple[Record, ...] = ()
 
-    @property
-    def weak(self) -> bool:
-        """Whether the submission could reach files of others, or the network."""
-        return not self.isolation.reaches(Level.LANDLOCK)
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -82,6 +77,12 @@ def locked(out: Path) -> Iterator[None]:
             except BlockingIOError:
                 raise LabError(f"--out {out}: another grading writes there; wait for it, or give another") from None
         yield
+
+
+def check(out: Path) -> None:
+    """Raises LabError unless the folder holds results."""
+    if not (out / RESULTS).is_file():
+        raise LabError(f"{out}: holds no {RESULTS}; name the folder that labkit grade has written")
 
 
 def read(out: Path) -> list[Standing]:

@@ -1,14 +1,12 @@
 """A class to try the grader on: right, wrong, unfinished and broken submissions, named as Moodle and Canvas do."""
 
-import io
-import zipfile
 from pathlib import Path
 
 import click
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
-from labkit.course.files import make_folder, write_whole
+from labkit.course.files import make_folder, write_whole, zipped
 from labkit.course.manifest import Lab
 from labkit.proof.bank import Answer, read_bank
 
@@ -47,7 +45,7 @@ def write_class(lab: Lab, folder: Path) -> list[Path]:
     texts = {
         f"Lovelace Ada_10431_assignsubmission_file_/{file}": solution,
         f"Noether Emmy_10432_assignsubmission_file_/{file}": lab.paths.skeleton.read_text(encoding="utf-8"),
-        f"Hopper Grace_10433_assignsubmission_file_/work/{file}": wrong[0],
+        f"Hopper Grace_10433_assignsubmission_file_/lab/{file}": wrong[0],
         f"turingalan_4711_99101_{lab.stem}-1.py": wrong[0],
         **{f"{name}/{file}": text for name, text in BROKEN.items()},
         **{f"student{number}_47{number:02d}_991{number:02d}_{file}": text
@@ -56,7 +54,8 @@ def write_class(lab: Lab, folder: Path) -> list[Path]:
     for name, text in texts.items():
         make_folder((folder / name).parent, "FOLDER")
         write_whole(folder / name, text.encode())
-    write_whole(folder / "hamiltonmargaret_4712_99102_lab.zip", _zip({f"lab/{file}": solution, "lab/notes.txt": "-"}))
+    archive = zipped({f"lab/{file}": solution.encode(), "lab/notes.txt": b"-"})
+    write_whole(folder / "hamiltonmargaret_4712_99102_lab.zip", archive)
     return sorted(folder.iterdir())
 
 
@@ -73,14 +72,6 @@ def _one_for_each_step(lab: Lab) -> list[Answer]:
 def _with(solution: str, mistake: Answer) -> str:
     assert mistake.overlay is not None, "a mistake is a file"
     return f"{solution}\n\n{mistake.overlay.read_text(encoding='utf-8')}"
-
-
-def _zip(texts: dict[str, str]) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for name, text in texts.items():
-            archive.writestr(name, text)
-    return data.getvalue()
 
 
 COMMANDS = (sample_class,)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -9,15 +10,15 @@ from xml.etree.ElementTree import Element, SubElement
 from labkit.course.files import write_whole
 from labkit.course.records import LOST, Record, State
 from labkit.course.screen import visible
-from labkit.grade.results import Outcome, Result, read
+from labkit.grade.results import Outcome, Result, Standing
 
 COLUMNS = ("submission", "lab", "points", "max_points", "state", "isolation", "seconds", "reason")
 FORMULA = ("=", "+", "-", "@")  # with these a spreadsheet takes a cell for a formula
 
 
-def write_tables(out: Path) -> list[Path]:
-    """Writes both into the folder, from its results alone. Raises LabError."""
-    last = [standing.result for standing in read(out)]
+def write_tables(out: Path, standings: Sequence[Standing]) -> list[Path]:
+    """Writes both into the folder of the results, from them alone. Raises LabError."""
+    last = [standing.result for standing in standings]
     texts = {out / "grades.csv": grades_csv(last), out / "junit.xml": junit_xml(last)}
     for path, text in texts.items():
         write_whole(path, text.encode())

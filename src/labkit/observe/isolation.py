@@ -48,6 +48,11 @@ class Level(StrEnum):
     LANDLOCK = "landlock"
     BUBBLEWRAP = "bubblewrap"
 
+    @property
+    def weak(self) -> bool:
+        """Whether what runs in it can reach files of others, or the network."""
+        return not self.reaches(Level.LANDLOCK)
+
     def reaches(self, other: "Level") -> bool:
         return list(Level).index(self) >= list(Level).index(other)
 
@@ -179,7 +184,7 @@ def _refusal(level: Level) -> str:
     if process.returncode:
         lines = complaint.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it did not start"
-    reach = json.loads(said) if level.reaches(Level.LANDLOCK) else []
+    reach = [] if level.weak else json.loads(said)
     return f"a process in it reaches {', '.join(reach)}" if reach else ""
 
 

@@ -1,4 +1,4 @@
-"""Writes results, and commands to whoever reads what it prints.
+"""Writes results, and commands to those who read what it prints.
 
 double: failed, from limits on
 """

@@ -1,4 +1,4 @@
-"""Leaves modules and files of settings for whoever comes next.
+"""Leaves modules and files of settings for the processes that come next.
 
 double: failed, from limits on
 """

@@ -128,10 +128,9 @@ def _writer(lab: Lab, system: str) -> "Callable[[Result], str]":
 
 
 def _read(folder: Path) -> "list[Result]":
-    from labkit.grade.results import RESULTS, read
+    from labkit.grade.results import check, read
 
-    if not (folder / RESULTS).is_file():
-        raise LabError(f"{folder}: holds no {RESULTS}; name the folder that labkit grade has written")
+    check(folder)
     return [standing.result for standing in read(folder)]
 
 
