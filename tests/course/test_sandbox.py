@@ -3,12 +3,18 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from graded_runs import grade
 from page_checks import ROOT
 
-from labkit.course.records import Record
+from labkit.course import manifest
+from labkit.course.records import Record, State
+from labkit.judge.boxed import Boxes
+from labkit.judge.limits import LATER
+from labkit.judge.verdicts import unjudged
 from labkit.observe.isolation import Level, strongest, what_works
+from labkit.observe.sandbox import Sandbox
 
 STEM = "mixed_precision"
 LEVELS = [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP]
@@ -73,6 +79,23 @@ def test_a_submission_that_hangs_and_prints_is_judged_as_everywhere(tmp_path: Pa
     late = [record for record in found if record.state == "timeout"]
     assert any(record.printed == "here it stays\n" for record in late)
     assert any(record.got.startswith("not run") for record in late) or len(late) < 3
+
+
+def test_after_a_test_without_an_answer_the_others_have_less_time(tmp_path: Path) -> None:
+    """Where the manifest does not set their time: a submission that hangs everywhere must not hold up the class."""
+    lab = manifest.find("lab04")
+    first, second, *_ = lab.behaviours
+    own = msgspec.structs.replace(second, seconds=20.0)
+    boxes = Boxes(Level.NONE)
+    boxes.sandboxes[lab.stem] = Sandbox(lab, lab.paths.solution, Level.NONE)
+    try:
+        before = boxes.observer_for(lab, first, "a")
+        boxes.take(unjudged(lab, first).but(state=State.TIMEOUT))
+        after, with_own = boxes.observer_for(lab, first, "b"), boxes.observer_for(lab, own, "c")
+    finally:
+        boxes.close()
+    assert (before.seconds, after.seconds, with_own.seconds) == (lab.seconds_for(first), LATER, 20.0)
+    assert after.left == LATER < before.left
 
 
 def test_a_level_that_a_gpu_does_not_have_is_refused() -> None:

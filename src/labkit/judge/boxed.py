@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from labkit.course.errors import LabError
 from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import Record, State
-from labkit.judge.limits import NOT_RUN, RUN_LIMIT, TIMEOUTS
+from labkit.judge.limits import LATER, NOT_RUN, RUN_LIMIT, TIMEOUTS
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.isolation import Level, level_of
 from labkit.observe.local import Observes, Scenario
@@ -69,8 +69,10 @@ class Boxes:
             return Given(Answer(ending=Ending.TIMEOUT, says=NOT_RUN))
         if time.monotonic() > self.end:
             return Given(self._over(sandbox))
-        most = Shape(step.ranks, step.group)
-        return Sandboxed(sandbox, test, lab.limit_of(behaviour), lab.seconds_for(behaviour), most)
+        limit, seconds = lab.limit_of(behaviour), lab.seconds_for(behaviour)
+        if self.timeouts.total() and lab.own_seconds(behaviour) is None:
+            limit, seconds = min(limit, LATER), min(seconds, LATER)
+        return Sandboxed(sandbox, test, limit, seconds, Shape(step.ranks, step.group))
 
     def take(self, record: Record) -> None:
         self.timeouts[record.lab, record.step] += record.state == State.TIMEOUT
