@@ -103,7 +103,9 @@ def test_pages_have_an_entry_a_line_and_every_test(proven_course: Course) -> Non
         ("nothing", (1,), [DOUBLE]), ("squares", (1,), [DOUBLE]), ("turned_round", (2,), [HALVE]),
     ]  # fmt: skip
     page = lab.paths.misconceptions_page.read_text()
-    assert f"- **turned round**: two is divided by x.\n  Fails `{HALVE}`." in page.partition("## Step 2")[2]
+    section = page.partition(f"### `{HALVE}`\n")[2]
+    assert f"What is right: {lab.asks(lab.behaviours[-1])}" in section
+    assert section.endswith("- **turned round**: two is divided by x.\n")
 
 
 def test_a_check_passes_after_a_proof_and_writes_nothing(proven_course: Course) -> None:

@@ -3,6 +3,7 @@
 msgspec compares each `lab.toml` with them: their types, ranges and defaults are the format.
 """
 
+import ast
 import functools
 import importlib.metadata
 from pathlib import Path
@@ -114,6 +115,18 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
     def limit_of(self, behaviour: Behaviour) -> float:
         """Seconds for the behaviour's test as a whole."""
         return self.seconds_for(behaviour) + (BETWEEN_RANKS if self.step(behaviour.step).ranks > 1 else 0.0)
+
+    def asks(self, behaviour: Behaviour) -> str:
+        """What the behaviour's test asks of the code: its docstring, or its name in words where it has none."""
+        said = [_docstrings(path).get(behaviour.id, "") for path in self.paths.graded_by()]
+        return next(filter(None, said), f"{behaviour.id.removeprefix('test_').replace('_', ' ')}.")
+
+
+@functools.cache
+def _docstrings(path: Path) -> dict[str, str]:
+    """The docstrings of the functions in a file, each in one line."""
+    functions = [one for one in ast.parse(path.read_bytes()).body if isinstance(one, ast.FunctionDef)]
+    return {one.name: " ".join((ast.get_docstring(one) or "").split()) for one in functions}
 
 
 @functools.cache

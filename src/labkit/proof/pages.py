@@ -1,6 +1,7 @@
 """What a proof shows: the matrix of mistakes and tests, what it found, and the pages that are made from it."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,20 +62,30 @@ def fingerprints(misconceptions: Sequence[Misconception]) -> str:
 
 
 def instructor_page(lab: Lab, misconceptions: Sequence[Misconception]) -> str:
-    """`misconceptions.md`: by step, every mistake with the tests that it fails."""
+    """`misconceptions.md`: by step and test, every mistake, below what is right, why that matters, and where to read.
+
+    A mistake that fails several tests is below the one that the fewest others fail: that says most about it.
+    """
+    failing = Counter(test for one in misconceptions for test in one.fails)
+    of_test: dict[str, list[Misconception]] = {}
+    for one in misconceptions:
+        if one.fails:
+            of_test.setdefault(min(one.fails, key=lambda test: failing[test]), []).append(one)
     lines = [
         f"# Misconceptions of Lab {lab.number:02d}",
         "",
         f"Every entry is a wrong answer in `tests/mistakes/{lab.stem}` that the graded suite is proven to catch. A",
-        'submission that fails the same tests in the same way gets its sentence: "This looks like: ...".',
-        f"`make proof-{lab.name}` writes this page.",
+        'submission that fails the same tests in the same way gets its sentence: "This looks like: ...". Entries are',
+        f"below the test that says most about them. `make proof-{lab.name}` writes this page.",
     ]
     for step in lab.steps:
-        lines += ["", f"## Step {step.number}: {step.title}", ""]
-        for one in misconceptions:
-            if step.number in one.steps:
-                lines += [f"- **{one.name.replace('_', ' ')}**: {one.says}"]
-                lines += [f"  Fails {', '.join(f'`{test}`' for test in one.fails)}."]
+        lines += ["", f"## Step {step.number}: {step.title}"]
+        for behaviour in lab.behaviours:
+            if behaviour.step == step.number and (mistakes := of_test.get(behaviour.id)):
+                reading = f"{os.path.relpath(lab.paths.reading, lab.folder)}#{behaviour.read}"
+                lines += ["", f"### `{behaviour.id}`", "", f"What is right: {lab.asks(behaviour)}", ""]
+                lines += [f"Why it matters: {behaviour.why} [Read more]({reading}).", ""]
+                lines += [f"- **{one.name.replace('_', ' ')}**: {one.says}" for one in mistakes]
     return "\n".join(lines) + "\n"
 
 

@@ -1,13 +1,7 @@
-"""`make explain-lab04 TEST=name`: what a test asks of the code, why that matters in practice, where to read about it.
+"""`make explain-lab04 TEST=name`: what a test asks of the code, why that matters, and where to read about it."""
 
-What it asks is the docstring of the graded test.
-"""
-
-import ast
 import difflib
-import functools
 import re
-from pathlib import Path
 
 from labkit.course import pages
 from labkit.course.errors import LabError
@@ -32,7 +26,7 @@ def explain(lab: Lab, name: str | None) -> list[Line]:
     record = next((record for record in stand.records if record.id == behaviour.id), None)
     step = lab.step(behaviour.step)
     rows = [
-        ("it asks", _asked(lab, behaviour)),
+        ("it asks", lab.asks(behaviour)),
         ("in practice", behaviour.why),
         ("read", _where(lab, behaviour)),
         ("your code", _state(record)),
@@ -67,19 +61,6 @@ def _open(lab: Lab, stand: status.Standing) -> Behaviour:
     if record is None:
         raise LabError(f"say which test: make explain-{lab.name} TEST=name; make test-{lab.name} shows their names")
     return find(lab, record.id)
-
-
-def _asked(lab: Lab, behaviour: Behaviour) -> str:
-    """The docstring of the graded test; its name in words where it has none."""
-    said = [_docstrings(path).get(behaviour.id, "") for path in lab.paths.graded_by()]
-    return next(filter(None, said), f"{behaviour.id.removeprefix('test_').replace('_', ' ')}.")
-
-
-@functools.cache
-def _docstrings(path: Path) -> dict[str, str]:
-    """The docstrings of the functions in a file, each in one line."""
-    functions = [one for one in ast.parse(path.read_bytes()).body if isinstance(one, ast.FunctionDef)]
-    return {one.name: " ".join((ast.get_docstring(one) or "").split()) for one in functions}
 
 
 def _state(record: Record | None) -> str:
