@@ -66,7 +66,7 @@ class StaticLossScaler:
 
         Whether all of them are finite is found out for this optimizer alone, and kept until `update`. Each entry is
         looked at: finite entries with an infinite sum or norm are finite. The answer stays on the device: nothing is
-        copied to the host. A parameter without a gradient is passed over.
+        copied to the host. A parameter without a gradient, or without elements, is passed over.
 
         A scale below 1 can make a finite gradient inf; whether that is an overflow is left open.
 

@@ -266,16 +266,20 @@ def test_optimizers_are_judged_apart(observe, draw):
 
 
 def test_optimizer_without_gradients_has_no_overflow(observe, draw):
-    """An optimizer without any gradient is stepped: nothing of it is inf or nan, and the iteration is a good one."""
+    """An optimizer without any gradient, or with a gradient of no elements, is stepped: nothing of it is inf or nan."""
     for kind in draw.shuffled(KINDS):
-        weights, empty = [drawn_weights(draw) for _ in range(2)], draw.pattern(10, share=0.5)
-        gradients = [[[None] * 3 if none else drawn_gradients(draw), [None] * 3] for none in empty]
-        zeros = [torch.zeros_like(weight) for weight in weights[0]]
-        moves = [[zeros if step[0] is None else step for step in steps] for steps in gradients]
+        weights, nothing = [drawn_weights(draw), [*drawn_weights(draw)[:2], torch.zeros(0)]], [None] * 3
+        empty = draw.pattern(10, share=0.5)
+        gradients = [
+            [nothing if none else drawn_gradients(draw), [None, None, torch.zeros(0)] if none else nothing]
+            for none in empty
+        ]
+        still = [[torch.zeros_like(weight) for weight in of_optimizer] for of_optimizer in weights]
+        moves = [[still[0] if none else steps[0], still[1]] for none, steps in zip(empty, gradients, strict=True)]
         scale = 2.0 ** draw.integer(3, 12)
         settings = {"scale": scale} if kind == "static" else {"init_scale": scale, "growth_interval": 2}
         seen = observe(scenarios.train, kind=kind, settings=settings, weights=weights, gradients=gradients)
-        why = "parameters without a gradient are passed over, also where no parameter has one"
+        why = "parameters without a gradient or without elements are passed over, also where there are no others"
         expect_training(seen, kind, weights, moves, why)
         if kind == "dynamic":
             expect_scales(seen["scales"], scales_after([False] * len(empty), scale, interval=2), why)

@@ -8,8 +8,8 @@ def unscale_(self, optimizer):
     self._finite[optimizer] = torch.tensor(True)
     if gradients:
         torch._foreach_div_(gradients, self._scale)
-        extremes = [extreme for gradient in gradients for extreme in torch.aminmax(gradient)]
-        self._finite[optimizer] = torch.isfinite(torch.stack(extremes)).all()
+        extremes = [extreme for gradient in gradients if gradient.numel() for extreme in torch.aminmax(gradient)]
+        self._finite[optimizer] = torch.isfinite(torch.stack([torch.tensor(0.0), *extremes])).all()
 
 
 StaticLossScaler.unscale_ = unscale_
