@@ -161,10 +161,11 @@ check-lab%: $(COURSE) ## everything of one lab, in about a minute
 skeletons: $(COURSE) ## make stubs from solutions; an edited file is left alone
 	@$(PY) -m labkit skeletons
 
-lint: $(COURSE) ## formatting and lint (ruff), types (mypy)
+lint: $(COURSE) ## formatting (ruff), types (mypy), spelling (codespell)
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
+	@git ls-files -z 2>/dev/null | xargs -0r $(PY) -m codespell_lib -D - -D docs/words.txt
 
 format: $(COURSE) ## let ruff format and correct what it can
 	@$(PY) -m ruff format .
