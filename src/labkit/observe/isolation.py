@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from labkit.course.confine import Confinement, landlock_version
+from labkit.course.confine import UNCOUNTED, Confinement, landlock_version
 from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT
 
@@ -38,9 +38,10 @@ print(json.dumps(reached(json.loads(sys.argv[2]), int(sys.argv[3]))))
 class Level(StrEnum):
     """The levels, the weakest first; each keeps what those before it promise.
 
-    `limits`: another user than root, limits on memory, processes, files and time, an empty environment, and an end from
-    outside. `landlock`: also no file but the scenarios, Python and an own folder, and no TCP. `bubblewrap`: also no
-    network at all, no process of others in sight, and folders of its own in memory.
+    `limits`: another user than root, limits on memory, processes, files and time, an empty environment, an end from
+    outside, and nothing that a test leaves in the kernel for the next. `landlock`: also no file but the scenarios,
+    Python and an own folder, and no TCP. `bubblewrap`: also no network at all, no process of others in sight, and
+    folders of its own in memory.
     """
 
     NONE = "none"
@@ -184,7 +185,7 @@ def _refusal(level: Level) -> str:
     if process.returncode:
         lines = complaint.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it did not start"
-    reach = [] if level.weak else json.loads(said)
+    reach = [what for what in json.loads(said) if what == UNCOUNTED or not level.weak]
     return f"a process in it reaches {', '.join(reach)}" if reach else ""
 
 
