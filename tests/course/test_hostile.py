@@ -25,6 +25,7 @@ from labkit.course.processes import children_of
 from labkit.course.records import Record
 from labkit.judge import verdicts
 from labkit.judge.draw import Draw
+from labkit.observe import disk
 from labkit.observe.answer import Answer
 from labkit.observe.isolation import Level, strongest, what_works
 from labkit.observe.local import observe_with
@@ -118,6 +119,15 @@ def test_the_bank_is_large() -> None:
 
 def test_an_honest_file_has_its_points(judge: Judge) -> None:
     assert [record.earned for record in judge(BOTH_STEPS, PATIENT)] == [3, 4]
+
+
+def test_a_disk_without_room_is_nobodys_zero(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    if judge.level == Level.BUBBLEWRAP:
+        pytest.skip("it writes to memory alone")
+    monkeypatch.setattr(disk, "LEAST_LEFT", 2**80)
+    assert judge._record(TESTS[0], PATIENT).state == "grader_error"
+    with pytest.raises(LabError, match="the course's own machinery failed"):
+        judge(BOTH_STEPS, PATIENT)
 
 
 @pytest.mark.parametrize("path", BANK, ids=[path.stem for path in BANK])

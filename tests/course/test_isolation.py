@@ -69,6 +69,44 @@ def test_no_two_boxes_share_a_user() -> None:
     another.close()
 
 
+HOLDS = """
+import fcntl, os, socket, time
+_, _, folder, uid = sys.argv
+name = socket.socket(socket.AF_UNIX)
+with suppress(OSError):
+    name.bind(f"\\0labkit-user-{uid}")
+kept = []
+for attempt in (lambda: os.path.join(folder, uid), lambda: folder):
+    with suppress(OSError):
+        kept.append(open(attempt()))
+        fcntl.flock(kept[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone takes another user")
+@pytest.mark.parametrize("level", [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP])
+def test_a_box_keeps_no_user_from_the_others(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := what_works()[level]:
+        pytest.skip(f"--isolation {level} does not work here: {reason}")
+    (uid, holder), (wanted, before) = some_uid(), some_uid()
+    before.close()
+    monkeypatch.setattr(isolation, "OF_A_MOMENT", (wanted,))
+    with TemporaryDirectory(prefix="labkit-box-") as folder:
+        box = Box(level, Path(folder), uid)
+        box.copy(ROOT, LEAST)
+        with box.start(HOLDS, [str(isolation.USERS), str(wanted)]) as process:
+            assert process.stdout.readline() == b"held\n"
+            found, after = some_uid()
+            assert found == wanted
+            with pytest.raises(LabError, match="all users of a moment are taken"):
+                some_uid()
+            after.close()
+            process.kill()
+    holder.close()
+
+
 SHOWS = """
 import os, resource
 print(json.dumps({

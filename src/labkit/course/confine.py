@@ -1,4 +1,4 @@
-"""What a process does to itself before it runs a submission: it gives up its user, its files, its network, its memory.
+"""What a process does to itself before it runs a submission: it gives up user, files, network, memory, system calls.
 
 It is called inside of what `labkit.observe.isolation` starts, and imports nothing that costs time there.
 """
@@ -6,6 +6,7 @@ It is called inside of what `labkit.observe.isolation` starts, and imports nothi
 import ctypes
 import functools
 import os
+import platform
 import socket
 import struct
 from collections.abc import Iterable
@@ -13,7 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 4, 8, 38  # <linux/prctl.h>
+from labkit.course.system_calls import known, seccomp_filter
+
+PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 8, 22, 38  # <linux/prctl.h>
+SECCOMP_MODE_FILTER = 2  # <linux/seccomp.h>
 CAPABILITY_VERSION, CAP_DAC_READ_SEARCH = 0x20080522, 2  # <linux/capability.h>
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # <asm-generic/unistd.h>, the same on every architecture
 READ, WRITE_FILE = 0b1101, 0b10  # execute, read file, read dir; write file: <linux/landlock.h>
@@ -24,6 +28,7 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 MEMORY = 2 * 2**30  # bytes that a process may take besides what it has imported
 FILE, DESCRIPTORS, PROCESSES = 64 * 2**20, 256, 128
+UNCOUNTED = "memory that no limit counts"
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Confinement:
             restrict_files(read=[*self.readable, "/proc", *devices], write=[self.home, "/dev/null"])
         if self.uid is not None:
             _become(self.uid, self.reads)
+        restrict_calls()
         os.chdir(self.home)
         with suppress(OSError):  # if memory is short, the system ends what runs a submission first, not the judge
             Path("/proc/self/oom_score_adj").write_text("1000")
@@ -83,6 +89,24 @@ def restrict_worker(network: bool) -> None:
         _restrict(_ruleset(version, tcp=tcp, scoped=SIGNALS_AND_SOCKETS))
 
 
+def restrict_calls() -> None:
+    """From now on, this process and all that it starts cannot make the calls of `system_calls`.
+
+    Raises:
+        OSError: the kernel takes no filter, or none is known for this machine.
+    """
+    machine = platform.machine()
+    if not known(machine):
+        raise OSError(f"no filter of system calls is known for {machine}")
+    program = seccomp_filter(machine)
+    steps = ctypes.create_string_buffer(program, len(program))
+    whole = struct.pack("HP", len(program) // 8, ctypes.addressof(steps))  # struct sock_fprog
+    try:
+        _prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, whole)
+    except OSError as error:
+        raise OSError(error.errno, f"the kernel takes no filter of system calls ({error.strerror})") from None
+
+
 def restrict_resources(seconds: float, others: int, memory: bool) -> None:
     """Limits on memory, processes, files and time for this process and each that it starts.
 
@@ -99,7 +123,7 @@ def restrict_resources(seconds: float, others: int, memory: bool) -> None:
         resource.RLIMIT_CORE: 0,
     }
     if memory:  # that of this machine: a GPU's driver reserves far more addresses than there is memory
-        most |= {resource.RLIMIT_DATA: data + MEMORY, resource.RLIMIT_AS: size + 2 * MEMORY}  # the latter: shared too
+        most |= {resource.RLIMIT_DATA: data + MEMORY, resource.RLIMIT_AS: size + MEMORY}  # the latter: shared memory
     for what, limit in most.items():
         hard = resource.getrlimit(what)[1]
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
@@ -112,7 +136,9 @@ def hide(hidden: bool) -> None:
 
 
 def reached(files: Iterable[str], port: int) -> list[str]:
-    """Which of these files this process can read, and "network" if it can connect to the port of this machine."""
+    """Which of these files this process can read, "network" if it can connect to the port of this machine, and
+    `UNCOUNTED` if it gets that.
+    """
     found = []
     for path in files:
         with suppress(OSError):
@@ -120,6 +146,9 @@ def reached(files: Iterable[str], port: int) -> list[str]:
             found.append(path)
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         found.append("network")
+    with suppress(OSError):
+        os.close(os.memfd_create("probe"))
+        found.append(UNCOUNTED)
     return found
 
 
@@ -187,8 +216,8 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _prctl(option: int, value: int) -> None:
-    _check(_libc().prctl(option, value, 0, 0, 0))
+def _prctl(option: int, value: int, more: bytes | None = None) -> None:
+    _check(_libc().prctl(option, value, more, None, None))
 
 
 def _check(result: int) -> int:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from labkit.course.confine import Confinement, landlock_version
+from labkit.course.confine import UNCOUNTED, Confinement, landlock_version
 from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT
 
@@ -23,6 +23,7 @@ HOME, SHARED = 256 * 2**20, 64 * 2**20  # bytes of the only folders in bubblewra
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache")
 LOOKED_AT = ("/sys/devices/system/cpu", "/sys/kernel/mm/transparent_hugepage")  # by torch, and by glibc
 OF_A_MOMENT = range(61184, 65520)  # users that are nobody's for long: systemd keeps this range for the same purpose
+USERS = Path("/run/labkit-users")  # root's: a locked file for each of them that a box has
 PROBE = 20.0  # seconds, on a busy machine
 ENTER = "import json, sys; from labkit.course.confine import *; Confinement(**json.loads(sys.argv[1])).enter()\n"
 # Objects in glibc's heap, and that in pages of 2 MiB: a fork of what has imported torch costs the system 5 ms, not 30.
@@ -38,9 +39,10 @@ print(json.dumps(reached(json.loads(sys.argv[2]), int(sys.argv[3]))))
 class Level(StrEnum):
     """The levels, the weakest first; each keeps what those before it promise.
 
-    `limits`: another user than root, limits on memory, processes, files and time, an empty environment, and an end from
-    outside. `landlock`: also no file but the scenarios, Python and an own folder, and no TCP. `bubblewrap`: also no
-    network at all, no process of others in sight, and folders of its own in memory.
+    `limits`: another user than root, limits on memory, processes, files and time, an empty environment, an end from
+    outside, and nothing that a test leaves in the kernel for the next. `landlock`: also no file but the scenarios,
+    Python and an own folder, and no TCP. `bubblewrap`: also no network at all, no process of others in sight, and
+    folders of its own in memory.
     """
 
     NONE = "none"
@@ -137,17 +139,47 @@ def level_of(name: str) -> Level:
     return level
 
 
-def some_uid() -> tuple[int | None, socket.socket | None]:
-    """A user for one box that no other has, and what holds it until it is closed. None where this is not root."""
+class Holder:
+    """Keeps a user of a moment for this process, until it is closed or the process ends, however it does.
+
+    Raises OSError where another process keeps it, or the file cannot be made. No box can make one, and a box that may
+    read all could lock only what a killed process has left: a file goes with its lock.
+    """
+
+    def __init__(self, uid: int) -> None:
+        import fcntl  # which Windows lacks, where nothing here is called
+
+        self.path = USERS / str(uid)
+        self.file = open(self.path, "w")  # noqa: SIM115  (as long as the user is kept)
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(self.file.fileno()), os.stat(self.path)):
+                raise BlockingIOError("it was closed, and is another's now")
+        except OSError:
+            self.file.close()
+            raise
+
+    def close(self) -> None:
+        self.path.unlink()
+        self.file.close()
+
+
+def some_uid() -> tuple[int | None, Holder | None]:
+    """A user for one box that no other has, and what keeps it until it is closed. None where this is not root.
+
+    Raises:
+        LabError: there is none.
+    """
     if os.geteuid():
         return None, None
+    try:
+        USERS.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"isolation: {USERS} cannot be made ({error.strerror}), where root keeps users apart") from None
     start = os.getpid() % len(OF_A_MOMENT)
     for uid in (*OF_A_MOMENT[start:], *OF_A_MOMENT[:start]):
-        holder = socket.socket(socket.AF_UNIX)
-        with suppress(OSError):
-            holder.bind(f"\0labkit-user-{uid}")  # an abstract name: one process has it, until it ends, however it does
-            return uid, holder
-        holder.close()
+        with suppress(BlockingIOError, FileNotFoundError):
+            return uid, Holder(uid)
     raise LabError("isolation: all users of a moment are taken; end other gradings on this machine")
 
 
@@ -184,7 +216,7 @@ def _refusal(level: Level) -> str:
     if process.returncode:
         lines = complaint.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it did not start"
-    reach = [] if level.weak else json.loads(said)
+    reach = [what for what in json.loads(said) if what == UNCOUNTED or not level.weak]
     return f"a process in it reaches {', '.join(reach)}" if reach else ""
 
 

@@ -1,12 +1,14 @@
 """Runs scenarios on a submission that nobody trusts, in a `Box`; this side loads nothing of it, and only reads bytes.
 
 In the box, `sandboxed` serves: a fresh worker for every test. Whatever that side says is judged like an answer. Its
-deadlines are the server's; where the server does not keep them, this side ends the box and starts another.
+deadlines are the server's; where the server does not keep them, this side ends the box and starts another. It does
+so too where the box fills the disk.
 """
 
 import hashlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -25,6 +27,7 @@ from labkit.observe import values
 from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.deadline import OutOfTime
+from labkit.observe.disk import overfull, shortage
 from labkit.observe.isolation import LEAST, Box, Level, some_uid
 from labkit.observe.local import Scenario, too_many_ranks
 from labkit.observe.rank_group import START, Shape
@@ -34,6 +37,7 @@ from labkit.observe.values import MESSAGE, Json, NotAValue
 SERVE = "from labkit.observe.sandboxed import serve; serve(int(sys.argv[2]))"
 PARTS = (*LEAST, "src/labkit/observe", "src/labkit/toolbox")  # of labkit, that a worker needs
 LATE = 10.0  # seconds that the server has, which ends a worker that does not keep its limit, and says where it was
+LOOK = 0.2  # seconds from one look at the disk to the next
 _running: set[int] = set()  # the processes of the boxes of this process
 
 
@@ -82,15 +86,15 @@ class Sandbox:
         seed = hashlib.sha256(f"{torch.default_generator.initial_seed()}".encode()).digest()
         request = [test, job, shape.size, shape.group, seconds, int.from_bytes(seed[:7], "big")]
         try:
-            return self._asked(request, seconds)
+            return self._asked(request, shape, seconds)
         except (OutOfTime, TimeoutError):
             answer = Answer(ending=Ending.TIMEOUT, says=f"no answer within {seconds:g} s")
         except Closed:
             answer = Answer(ending=Ending.CRASHED, says="your code ended the process that watches it")
         except Torn as error:
             answer = Answer.malformed(NotAValue(str(error)))
-        except _Broken as error:
-            answer = Answer(ending=Ending.MACHINERY, says=f"the sandbox does not start: {error}")
+        except _Over as over:
+            answer = over.answer
         except BaseException:
             self.end()
             raise
@@ -120,17 +124,23 @@ class Sandbox:
         if self.holder is not None:
             self.holder.close()
 
-    def _asked(self, request: Json, seconds: float) -> Answer:
-        """The answer, of another server where this one asks for that. Raises _Broken if a new one does."""
+    def _asked(self, request: Json, shape: Shape, seconds: float) -> Answer:
+        """The answer, of another server where this one asks for that, or has been stopped. Raises _Over if a new one
+        does or has.
+        """
         new = self.process is None
         channel = self._ready()
         key = os.urandom(8).hex()  # what has been written ahead is no answer
         channel.send(json.dumps([key, *request]).encode())
-        if reason := self._next(channel, START + LATE):
+        try:
+            reason = self._next(channel, LATE if shape.size == 1 else START + LATE)
+        except TimeoutError:
+            reason = b"no answer"
+        if reason:
             if new:  # it has run no submission
-                raise _Broken(reason[:MESSAGE].decode(errors="replace"))
+                raise _broken(reason)
             self.end()
-            return self._asked(request, seconds)
+            return self._asked(request, shape, seconds)
         start = time.monotonic()
         if self._next(channel, self.limit + LATE) != key.encode():
             raise Torn("a reply that nobody asked for")
@@ -143,10 +153,23 @@ class Sandbox:
         return answer.but(seconds=took, printed=printed)
 
     def _next(self, channel: Channel, seconds: float) -> bytes:
-        message = channel.receive(time.monotonic() + seconds)
-        if message is None:
-            raise TimeoutError
-        return message
+        """What the server says next. Raises TimeoutError, and _Over if the box fills the disk meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            comes = select.select([channel], [], [], min(LOOK, left))[0]
+            self._look_at_the_disk()
+            if comes and (message := channel.receive(end)) is not None:
+                return message
+        raise TimeoutError
+
+    def _look_at_the_disk(self) -> None:
+        """What fills a disk ends with its box; what fails since the disk is full is nobody's fault."""
+        if self.level == Level.BUBBLEWRAP:  # it writes to memory, with a limit
+            return
+        if much := overfull(self.box.folder / "home"):
+            raise _Over(Answer(ending=Ending.CRASHED, says=f"your code wrote {much} to its folder"))
+        if short := shortage(self.box.folder):
+            raise _Over(Answer(ending=Ending.MACHINERY, says=short))
 
     def _ready(self) -> Channel:
         if self.process is not None and self.channel is not None:
@@ -164,9 +187,9 @@ class Sandbox:
         except (Closed, Torn):
             said = self._complaint()
         if said:
-            raise _Broken(said.decode(errors="replace"))
+            raise _broken(said)
         if said is None:
-            raise _Broken("no answer")
+            raise _broken(b"no answer")
         return self.channel
 
     def _order(self) -> Json:
@@ -215,8 +238,18 @@ class Sandbox:
         return "".join(letter if letter.isprintable() else " " for letter in known)[:MESSAGE]
 
 
-class _Broken(Exception):
-    """The server, which has not run any submission yet, does not start."""
+class _Over(Exception):
+    """The server is not waited for: the answer is known without it."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.says)
+        self.answer = answer
+
+
+def _broken(reason: bytes) -> _Over:
+    """Of a server that has not run any submission yet, and does not start."""
+    says = f"the sandbox does not start: {reason[:MESSAGE].decode(errors='replace')}"
+    return _Over(Answer(ending=Ending.MACHINERY, says=says))
 
 
 @dataclass

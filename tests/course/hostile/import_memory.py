@@ -1,6 +1,6 @@
 """Takes all memory.
 
-import: MemoryError|OutOfTime
+import: MemoryError|OutOfTime|no answer within
 """
 
 hoard = []
