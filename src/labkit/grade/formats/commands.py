@@ -42,13 +42,15 @@ def canvas(results: Path, export: Path, column: str, out: Path) -> None:
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option("--worksheet", required=True, type=click.Path(path_type=Path), help="Moodle's grading worksheet.")
+@click.option("--column", default="", help="The title of the grades' column.  [found by what it holds]")
+@click.option("--id-column", default="", help="That of the participants' column.  [the first]")
 @OUT
-def moodle(results: Path, worksheet: Path, out: Path) -> None:
+def moodle(results: Path, worksheet: Path, column: str, id_column: str, out: Path) -> None:
     """Put the points of a graded class, in the folder RESULTS, into a grading worksheet of Moodle."""
     from labkit.grade.formats.moodle import into_moodle
 
     check_writable(out, "--out")
-    _write(into_moodle(_read(results), _bytes(worksheet), str(worksheet)), out)
+    _write(into_moodle(_read(results), _bytes(worksheet), str(worksheet), column, id_column), out)
 
 
 @click.command()
