@@ -15,7 +15,7 @@ from labkit.course import manifest, screen
 from labkit.course.errors import LabError
 from labkit.course.files import check_writable, make_folder
 from labkit.course.manifest import Lab
-from labkit.course.screen import Line, visible
+from labkit.course.screen import visible
 from labkit.observe.isolation import Level, level_of, what_works
 
 if TYPE_CHECKING:  # they import torch, or what only a batch needs
@@ -73,7 +73,7 @@ def grade(
         setting = batch.Setting(graded, out, batch.read_secret(out, secret_file), level, jobs)
         waiting = batch.pending(setting, taken)
         screen.show(_line(_taken(submission)) for _, submission in waiting)
-        click.echo(f"{_count(len(taken), 'submission')} to {found.name}: {len(taken) - len(waiting)} graded before, "
+        screen.say(f"{_count(len(taken), 'submission')} to {found.name}: {len(taken) - len(waiting)} graded before, "
                    f"{len(waiting)} to grade in isolation {level}")  # fmt: skip
         if weak:
             click.secho(f"WEAK {weak}", err=True, bold=True)
@@ -86,7 +86,7 @@ def grade(
         _conclude(found, out)
         if stopped:
             left = len(batch.pending(setting, taken))
-            click.echo(f"Stopped: {len(taken) - left} of {len(taken)} are graded; the same command again goes on.")
+            screen.say(f"Stopped: {len(taken) - left} of {len(taken)} are graded; the same command again goes on.")
             sys.exit(130)
 
 
@@ -173,14 +173,12 @@ def _conclude(lab: Lab, out: Path) -> None:
     written = write_tables(out, standings) + write_pages(lab, out, standings)
     last = [standing.result for standing in standings]
     counts = Counter(result.state for result in last)
-    indent = 4 if sys.stdout.isatty() else 0
-    without = [result for result in last if result.state != Outcome.GRADED]
-    screen.show(
-        Line(f"- {visible(one.submission)}: {one.state}: {visible(one.reason)}", indent=indent) for one in without
-    )
+    for one in last:
+        if one.state != Outcome.GRADED:
+            screen.say(f"- {visible(one.submission)}: {one.state}: {visible(one.reason)}")
     states = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in Outcome if counts[state])
-    screen.show([Line(f"{_count(len(last), 'result')} in {out}: {states or 'none yet'}.", indent=indent)])
-    screen.show([Line(f"Written: {', '.join(path.name for path in written)}, {RESULTS}.", indent=indent)])
+    screen.say(f"{_count(len(last), 'result')} in {out}: {states or 'none yet'}.")
+    screen.say(f"Written: {', '.join(path.name for path in written)}, {RESULTS}.")
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from labkit.course import manifest, screen
 from labkit.course.errors import LabError
 from labkit.course.files import check_writable, write_whole
 from labkit.course.manifest import Lab
-from labkit.course.screen import Line, visible
+from labkit.course.screen import visible
 from labkit.grade.commands import HIDDEN, ISOLATION
 from labkit.observe.isolation import level_of
 
@@ -64,7 +63,7 @@ def gradescope(lab: str, out: Path, hidden: Path | None, options: str) -> None:
 
     check_writable(out, "--out")
     write_whole(out, autograder_zip(manifest.find(lab), secrets.token_hex().encode(), options, hidden))
-    click.echo(f"written: {out}; in Gradescope: Configure Autograder, Upload. It holds the secret of the seeds.")
+    screen.say(f"written: {out}; in Gradescope: Configure Autograder, Upload. It holds the secret of the seeds.")
 
 
 @click.command()
@@ -77,7 +76,7 @@ def github_workflow(lab: str, course: str, out: Path) -> None:
 
     check_writable(out, "--out")
     write_whole(out, workflow(manifest.find(lab), course).encode())
-    click.echo(f"written: {out}; it belongs into .github/workflows/classroom.yml of the assignment's template")
+    screen.say(f"written: {out}; it belongs into .github/workflows/classroom.yml of the assignment's template")
 
 
 @click.command()
@@ -112,7 +111,7 @@ def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_fi
     if failed:
         out.unlink(missing_ok=True)
         raise LabError(f"{found.name}: the course's own machinery failed, and nobody lost a point: {visible(failed)}")
-    click.echo(
+    screen.say(
         f"{found.name}: {result.points} of {result.max_points} points, {result.state}, isolation {result.isolation}"
     )
 
@@ -146,9 +145,9 @@ def _bytes(path: Path) -> bytes:
 def _write(merged: "Merged", out: Path) -> None:
     """Writes the grade book, and says who is not in it."""
     write_whole(out, merged.text.encode())
-    indent = 4 if sys.stdout.isatty() else 0
-    screen.show(Line(f"- {visible(name)}: {why}", indent=indent) for name, why in merged.left)
-    screen.show([f"written: {out}: {len(merged.entered)} entered, {len(merged.left)} not."])
+    for name, why in merged.left:
+        screen.say(f"- {visible(name)}: {why}")
+    screen.say(f"written: {out}: {len(merged.entered)} entered, {len(merged.left)} not.")
 
 
 COMMANDS = (canvas, moodle, gradescope, github_workflow, grade_one)
