@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from small_course import BOTH_STEPS, ONE_STEP, WRONG, Course, small_course
 
+from labkit.course.errors import LabError
 from labkit.course.records import Record, State
-from labkit.grade import batch, outcomes, results
+from labkit.grade import batch, commands, outcomes, results
 from labkit.grade.intake import Submission
 from labkit.grade.table import grades_csv
 from labkit.judge.many import Judged
@@ -257,6 +260,17 @@ def test_a_full_disk_is_one_line_and_earlier_results_stay(course: Course, tmp_pa
     )
     [a] = without_times(out)
     assert (a["submission"], a["points"]) == ("a", 7)
+
+
+def test_a_full_disk_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = lambda folder: SimpleNamespace(free=7_000_000)  # noqa: E731
+    monkeypatch.setattr(shutil, "disk_usage", left)
+    with pytest.raises(
+        LabError, match=r"7 MB are free for temporary files, and 50 are needed; .* TMPDIR"
+    ):
+        commands.level_here("none")
+    monkeypatch.undo()
+    assert commands.level_here("none") == Level.NONE
 
 
 def refused(course: Course, given: Path, out: Path, *options: str, code: int = 1) -> str:

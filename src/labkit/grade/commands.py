@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ ISOLATION = click.option(
     type=click.Choice([*map(str, Level), "best"]),
     help="What keeps submissions apart.  [best]",
 )
+ROOM = 50_000_000  # bytes for temporary files: a sandbox takes a few million, and what a submission writes
 HIDDEN = click.option("--hidden", type=click.Path(path_type=Path), help="A folder with hidden tests of your own.")
 
 
@@ -57,7 +60,7 @@ def grade(
     from labkit.grade import batch, intake, results
     from labkit.grade.excerpt import with_hidden
 
-    found, part, level = manifest.find(lab), _part(shard), level_of(isolation)
+    found, part, level = manifest.find(lab), _part(shard), level_here(isolation)
     weak = f"isolation {level}: submissions can reach files and the network here" if level.weak else ""
     if weak and not accept_weak_isolation:
         reason = what_works()[Level.LANDLOCK]
@@ -103,6 +106,19 @@ def merge(outs: tuple[Path, ...], out: Path) -> None:
     with results.locked(out):
         name = results.write_merged(outs, out)
         _conclude(manifest.find(name), out)
+
+
+def level_here(isolation: str) -> Level:
+    """The level of isolation that works here. Raises LabError: it does not, or there is no room to find out."""
+    try:
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise LabError(f"there is no folder for temporary files ({error.strerror}); set TMPDIR to one") from None
+    if free < ROOM:
+        says = f"{free // 1_000_000} MB are free for temporary files, and {ROOM // 1_000_000} are needed"
+        raise LabError(f"{folder}: {says}; free some, or set TMPDIR to another disk")
+    return level_of(isolation)
 
 
 def _part(shard: str) -> slice:

@@ -14,8 +14,7 @@ from labkit.course.errors import LabError
 from labkit.course.files import check_writable, write_whole
 from labkit.course.manifest import Lab
 from labkit.course.screen import visible
-from labkit.grade.commands import HIDDEN, ISOLATION
-from labkit.observe.isolation import level_of
+from labkit.grade.commands import HIDDEN, ISOLATION, level_here
 
 if TYPE_CHECKING:  # they import torch, or what one command needs
     from labkit.grade.formats.gradebook import Merged
@@ -95,7 +94,7 @@ def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_fi
     from labkit.grade import batch, intake
     from labkit.grade.results import Outcome
 
-    found, level = manifest.find(lab), level_of(isolation)
+    found, level = manifest.find(lab), level_here(isolation)
     if not submission.exists():
         raise LabError(f"{submission}: there is nothing; give the student's folder or file")
     check_writable(out, "--out")
