@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from labkit.course import screen
 from labkit.course.errors import LabError
 
 # The modules with commands; the students' copy lacks some of their packages.
@@ -49,7 +50,7 @@ def main() -> None:
     except (LabError, click.ClickException) as error:
         said = " ".join(error.format_message().split()) if isinstance(error, click.ClickException) else str(error)
         if said:
-            click.echo(f"labkit: {said}", err=True)
+            screen.say(f"labkit: {said}", sys.stderr)
         sys.exit(error.exit_code)
 
 

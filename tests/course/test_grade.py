@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from small_course import BOTH_STEPS, ONE_STEP, WRONG, Course, small_course
 
+from labkit.course.errors import LabError
 from labkit.course.records import Record, State
-from labkit.grade import batch, outcomes, results
+from labkit.grade import batch, commands, outcomes, results
 from labkit.grade.intake import Submission
 from labkit.grade.table import grades_csv
 from labkit.judge.many import Judged
@@ -40,6 +43,18 @@ MESSY: dict[str, str | bytes] = {
     "gus.py": "import sys\nsys.exit(0)",
     "=cmd()\n\x1b[31m<script>/tiny.py": ONE_STEP,
 }
+
+
+# Whenever it runs it has another temporary folder.
+ODD = """import tempfile
+
+def double(x):
+    print(tempfile.mkdtemp())
+    return x * 3
+
+def halve(x):
+    raise ValueError(f"{tempfile.mkdtemp()} {object()}")
+"""
 
 
 def put(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -141,7 +156,7 @@ def check_junit(path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_shards_merged_equal_the_whole_and_a_second_grading_the_first(course: Course, tmp_path: Path) -> None:
-    given = put(tmp_path / "given", MESSY)
+    given = put(tmp_path / "given", MESSY | {"bob.py": ODD})
     (tmp_path / "secret").write_text("s" * 32)
     secret = ("--secret-file", str(tmp_path / "secret"))
     whole, one, two, merged = (tmp_path / name for name in ("whole", "one", "two", "merged"))
@@ -247,6 +262,17 @@ def test_a_full_disk_is_one_line_and_earlier_results_stay(course: Course, tmp_pa
     assert (a["submission"], a["points"]) == ("a", 7)
 
 
+def test_a_full_disk_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = lambda folder: SimpleNamespace(free=7_000_000)  # noqa: E731
+    monkeypatch.setattr(shutil, "disk_usage", left)
+    with pytest.raises(
+        LabError, match=r"7 MB are free for temporary files, and 50 are needed; .* TMPDIR"
+    ):
+        commands.level_here("none")
+    monkeypatch.undo()
+    assert commands.level_here("none") == Level.NONE
+
+
 def refused(course: Course, given: Path, out: Path, *options: str, code: int = 1) -> str:
     """The one line of a batch that cannot go on; torch is not imported for it."""
     lab, *more = options or ("lab07",)
@@ -309,6 +335,24 @@ def test_a_folder_that_cannot_be_written_is_one_line(course: Course, tmp_path: P
     given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS}), tmp_path / "out"
     out.mkdir(mode=0o500)
     assert "cannot be written (Permission denied)" in refused(course, given, out)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("<object object at 0x7f1c2a3b4c5d>", "<object object at 0x...>"),
+        ("/tmp/tmpa1_b2c3d/x", "/tmp/tmp.../x"),
+        ("/var/labkit-judge-a1_b2c3d/labkit-sandbox-a1_b2c3d/home/x",
+         "/var/labkit-judge-.../labkit-sandbox-.../home/x"),
+        ("/scratch/labkit-grade-x/0/tiny.py, line 3", "tiny.py, line 3"),
+        ("bits 0x3f800000", "bits 0x3f800000"),
+        ("name 'tmp_weights' is not defined", "name 'tmp_weights' is not defined"),
+        ("loss = 0.12345678", "loss = 0.12345678"),
+    ],
+)  # fmt: skip
+def test_what_changes_whenever_it_runs_is_not_kept(said: str, kept: str) -> None:
+    judged = outcomes.cleaned(Judged((LOST.but(got=said, printed=said),), said), Path("/scratch/labkit-grade-x/0"))
+    assert (judged.records[0].got, judged.records[0].printed, judged.error) == (kept, kept, kept)
 
 
 ANN = Submission("ann", {"tiny.py": b"x = 1\n"})

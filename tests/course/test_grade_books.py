@@ -102,6 +102,14 @@ def test_export_with_semicolons_and_commas_in_numbers() -> None:
     assert into_canvas([result("11")], export.encode(), "L (1)").text.splitlines()[-1] == "O;11;A;100"
 
 
+def test_export_with_first_and_last_names() -> None:
+    export = "LastName,FirstName,ID,SIS Login ID,Section,L (1)\n    Points Possible,,,,,150\nOkafor,Amara,11,amara,A,\n"
+    merged = into_canvas([result("amara")], export.encode(), "L (1)")
+    assert changed(export, merged) == {("Okafor", "L (1)"): "100"}
+    with pytest.raises(LabError, match="'FirstName' is no assignment"):
+        into_canvas([result("amara")], export.encode(), "FirstName")
+
+
 # Moodle -----------------------------------------------------------------------------------------------------------
 
 
@@ -119,12 +127,42 @@ def test_moodle_takes_no_grade_that_is_locked() -> None:
 
 
 def test_moodle_would_skip_points_above_its_maximum() -> None:
-    with pytest.raises(LabError, match=r"takes 100.00 points, the lab has 150; set its maximum in Moodle first"):
+    with pytest.raises(LabError, match=r"takes 100 points, the lab has 150; set its maximum in Moodle first"):
         into_moodle([result("x_11")], MOODLE.replace("150.00", "100.00").encode())
 
 
+GERMAN = (
+    "ID,Vollständiger Name,E-Mail-Adresse,Status,Bewertung,Bestwertung,Bewertung kann geändert werden,"
+    "Zuletzt geändert (Bewertung),Feedback als Kommentar\n"
+    'Teilnehmer/in11,Amara Okafor,a@x.edu,Zur Bewertung abgegeben,,"150,00",Ja,-,\n'
+    'Teilnehmer/in12,Béla Kovács,b@x.edu,Keine Abgabe,"7,00","150,00",Ja,"Montag, 2. März 2026",gut\n'
+)
+
+
+def test_moodle_worksheet_in_another_language() -> None:
+    """Its columns are found by what they hold, and its maximum counts too."""
+    assert changed(GERMAN, into_moodle([result("A_11")], GERMAN.encode())) == {("Teilnehmer/in11", "Bewertung"): "100"}
+    with pytest.raises(LabError, match="takes 100 points, the lab has 150"):
+        into_moodle([result("A_11")], GERMAN.replace("150,00", "100,00").encode())
+
+
+def test_moodle_columns_that_cannot_be_told_apart_are_named() -> None:
+    year = (
+        GERMAN.replace("Status,", "Gruppe,Jahr,Status,").replace(",Zur ", ",1,2026,Zur ").replace(",Kei", ",2,2026,Kei")
+    )
+    with pytest.raises(LabError, match=r"which column has the grades.*--column; its columns: ID, .*, Gruppe, Jahr"):
+        into_moodle([result("A_11")], year.encode())
+    merged = into_moodle([result("A_11")], year.encode(), column="Bewertung")
+    assert changed(year, merged) == {("Teilnehmer/in11", "Bewertung"): "100"}
+    other = "Name,Nr,Note\nA,11,\n"
+    with pytest.raises(LabError, match=r"'Name' does not hold numbers of participants; .* --id-column; its columns: "):
+        into_moodle([result("A_11")], other.encode(), column="Note")
+    merged = into_moodle([result("A_11")], other.encode(), column="Note", id_column="Nr")
+    assert changed(other, merged) == {("A", "Note"): "100"}
+
+
 def test_what_is_no_worksheet_is_refused() -> None:
-    with pytest.raises(LabError, match="there is no column 'Identifier'"):
+    with pytest.raises(LabError, match="'Student' does not hold numbers of participants"):
         into_moodle([result("x_11")], CANVAS.encode())
 
 
@@ -160,7 +198,7 @@ def test_commands_write_the_grade_book_and_say_who_is_not_in_it(course: Course) 
         (("canvas", "src", "--export", "export.csv", "--column", "x"), "src: holds no results.jsonl; name the folder"),
         (("canvas", "out", "--export", "no.csv", "--column", "x"), "no.csv: cannot be read (No such file"),
         (("canvas", "out", "--export", "export.csv", "--column", "x"), "export.csv: there is no column 'x'"),
-        (("moodle", "out", "--worksheet", "export.csv"), "export.csv: there is no column 'Identifier'"),
+        (("moodle", "out", "--worksheet", "export.csv"), "export.csv: 'Student' does not hold numbers of"),
         (("gradescope", "lab99"), "there is no lab 'lab99'"),
         (("github-workflow", "lab07", "--course", "x"), "--course x: is no repository of GitHub"),
         (("grade-one", "lab07", "no", "--as", "github"), "no: there is nothing; give the student's folder or file"),

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.records import NO_EXCEPTION, Record
+from labkit.grade import told
 from labkit.grade.formats import classroom50, github, gradescope, prairielearn
 from labkit.grade.results import Outcome, Result
 from labkit.observe.isolation import Level
@@ -136,7 +137,8 @@ def test_gradescope_gets_the_points_of_the_result(name: str) -> None:
 def test_gradescope_tells_what_has_not_run() -> None:
     found = of_gradescope("cut off")
     assert sum(test.max_score for test in found.tests) == LAB.points
-    assert [test.output for test in found.tests[3:]] == [gradescope.ENDED] * (len(LAB.behaviours) - 3)
+    first = f"{told.NOT_RUN} (grading was cut off)"
+    assert [test.output for test in found.tests[3:]] == [first, *[told.NOT_RUN] * (len(LAB.behaviours) - 4)]
     assert "grading was cut off" in found.output
 
 
@@ -192,6 +194,28 @@ def test_no_message_is_a_workflow_command(name: str) -> None:
         assert "::" not in test.message and len(test.message.splitlines()) < 2
 
 
+@pytest.mark.parametrize("name", ["broken", "cut off"])
+def test_tests_that_did_not_run_count(name: str) -> None:
+    """So that a share is one of all points; a broken submission and its reason are in the table too."""
+    found, ran = of_github(name), sum(one.points for one in EVERY[name].records)
+    assert found.max_score == len(found.tests) == LAB.points
+    assert [test.status for test in found.tests] == ["pass"] * ran + ["error"] * (LAB.points - ran)
+    assert told.NOT_RUN in found.tests[ran].message
+    other = msgspec.json.decode(TEXTS["classroom50", name], type=Classroom50)
+    assert other.max_score == sum(test.max_score for test in other.tests) == LAB.points
+    assert [test.passed for test in other.tests].count(True) == len(EVERY[name].records)
+    if name == "cut off":
+        share = msgspec.json.decode(TEXTS["prairielearn", name], type=Prairielearn).score
+        assert share == pytest.approx(ran / LAB.points)
+
+
+def test_a_skipped_test_counts_for_nobody() -> None:
+    for name in ("mixed", "not judged"):
+        judged = sum(one.points for one in EVERY[name].records if one.state not in ("skipped", "grader_error"))
+        other = msgspec.json.decode(TEXTS["classroom50", name], type=Classroom50)
+        assert of_github(name).max_score == other.max_score == judged
+
+
 def test_github_status() -> None:
     said = {name: of_github(name).status for name in EVERY}
     assert said == {"mixed": "fail", "full": "pass", "nothing": "fail", "broken": "error", "cut off": "error",
@@ -200,6 +224,7 @@ def test_github_status() -> None:
 
 def test_result_fits_into_the_environment() -> None:
     long = [one.but(got="é" * 4000) for one in EVERY["nothing"].records]
+    assert len(github.result_output(LAB, result(reason="é" * 4000))) <= github.LARGEST
     twice = (*long, *(one.but(id=f"{one.id}_hidden") for one in long))
     encoded = github.result_output(LAB, result(twice))
     assert len(github.result_output(LAB, result(tuple(long)))) < len(encoded) <= github.LARGEST

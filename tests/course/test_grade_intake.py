@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,6 +121,20 @@ def test_a_header_that_lies_about_a_size_unpacks_no_more(lab: Lab, tmp_path: Pat
     assert data.count(size) == 2
     put(tmp_path, {"ann.zip": data.replace(size, (100).to_bytes(4, "little"))})
     assert "ann.zip/tiny.py cannot be unpacked (Bad CRC-32" in only(tmp_path, lab).reason
+
+
+@pytest.mark.parametrize("said", [1, 0xFFFF])
+def test_a_directory_with_too_many_entries_is_not_parsed(
+    said: int, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever number its end says: a parser goes by the directory's size, and makes an object for each entry."""
+    data = archive({"tiny.py": GOOD})
+    start = data.index(intake.ENTRY)
+    size = data.rindex(b"PK\5\6") - start
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, said, said, size * (intake.ENTRIES + 1), start, 0)
+    put(tmp_path, {"ann.zip": data[:start] + data[start : start + size] * (intake.ENTRIES + 1) + end})
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *given: pytest.fail("it was parsed"))
+    assert "ann.zip has more than 2,000 files" in only(tmp_path, lab).reason
 
 
 def test_an_archive_with_a_password_is_said(lab: Lab, tmp_path: Path) -> None:

@@ -216,6 +216,13 @@ def test_what_most_misunderstood_comes_with_its_remedy(mistake: tuple[str, tuple
     assert room.unexplained() == []
 
 
+def test_a_mistake_that_one_student_made_is_listed(mistake: tuple[str, tuple[Record, ...]]) -> None:
+    sentence, given = mistake
+    text = Elements(class_page(LAB, standings(result("A", given), result("B", records())))).text
+    assert "By one student each" in text and sentence.replace("`", "")[1:] in text
+    assert "No known mistake was made by two or more." in text
+
+
 def test_what_no_known_mistake_explains_is_grouped_by_what_failed() -> None:
     lost = {one.id: "NoSuchError: 3 frobs" for one in LAB.behaviours if one.step == FIRST}
     given = records(lost, expected="no exception")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from small_course import STUBS, Course, small_course
-from terminal import working_folders
+from terminal import Terminal, working_folders
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="closed streams and signals are those of Unix")
 
@@ -31,6 +31,20 @@ def course(tmp_path: Path) -> Course:
 def test_wrong_use_is_one_line(course: Course, arguments: str, says: str) -> None:
     ran = course.labkit(*arguments.split())
     assert (ran.code, ran.out, ran.err) == (2, "", f"labkit: {says}\n")
+
+
+def test_an_error_fits_the_terminal(course: Course) -> None:
+    """On a terminal of 80 columns; the same is one line where it goes to a file."""
+    command = [sys.executable, "-m", "labkit", "merge", "no_such_folder", "--out", "out"]
+    shown = Terminal(command, course.root, course.environment())
+    try:
+        assert shown.ended(60) == 1
+        lines = shown.text.splitlines()
+    finally:
+        shown.close()
+    assert len(lines) > 1 and max(map(len, lines)) <= 80
+    said = course.labkit(*command[3:]).err
+    assert said.count("\n") == 1 and len(said) > 80 and " ".join(" ".join(lines).split()) == said.strip()
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

@@ -34,6 +34,8 @@ def make_folder(path: Path, option: str) -> None:
     """Makes the folder with all above it, if it is not there. Raises LabError, naming the command line's `option`."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise LabError(f"{option} {path}: that is a file; give the path of a folder") from None
     except OSError as error:
         raise LabError(f"{option} {path}: the folder cannot be made ({error.strerror}); give another") from None
 

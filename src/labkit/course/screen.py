@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -66,6 +67,15 @@ def show(lines: Iterable[Line | str]) -> None:
         line = Line(line) if isinstance(line, str) else line
         for piece in pieces(line, columns):
             console.print(Text(piece, style=line.style), soft_wrap=True)
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Writes a message, to standard output by default: wrapped on a terminal, elsewhere in the lines that it has."""
+    stream = stream or sys.stdout
+    indent = 4 if stream.isatty() else 0
+    for line in text.splitlines():
+        for piece in pieces(Line(line, indent=indent), width()):
+            print(piece, file=stream)
 
 
 def progress(text: str) -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from labkit.course.lab import Behaviour, Lab, Step
 from labkit.course.records import LOST, NO_EXCEPTION, Record, State
 from labkit.grade.results import Outcome, Result, Standing
-from labkit.grade.told import hidden
+from labkit.grade.told import public
 from labkit.judge.diagnosis import Misconception, looks_like, symptom
 from labkit.report.rows import Row, StepRow, step_rows
 
@@ -149,7 +149,7 @@ class Classroom:
         explained: set[tuple[str, int]] = set()
         for student in self.students:
             for row in student.steps:
-                exact, alike = looks_like(self._public(row), self.known)
+                exact, alike = looks_like(public(self.lab, row.records), self.known)
                 if not alike:
                     continue
                 key = row.step.number, tuple(one.name for one in alike)
@@ -172,7 +172,7 @@ class Classroom:
         for student in self.students:
             for row in student.steps:
                 if (student.result.submission, row.step.number) not in explained:
-                    for record in self._public(row):
+                    for record in public(self.lab, row.records):
                         if record.state in LOST:
                             found[row.step.number, _says(record)].append((student.result, record))
         groups = [
@@ -187,10 +187,6 @@ class Classroom:
         ]
         several = [group for group in groups if len(group.students) > 1]
         return sorted(several, key=lambda group: (-len(group.students), group.step.number, group.says))
-
-    def _public(self, row: StepRow) -> list[Record]:
-        secret = hidden(self.lab, row.records)
-        return [record for record in row.records if record.id not in secret]
 
     # What changed -------------------------------------------------------------------------------------------------
 

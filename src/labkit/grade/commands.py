@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from labkit.course import manifest, screen
 from labkit.course.errors import LabError
 from labkit.course.files import check_writable, make_folder
 from labkit.course.manifest import Lab
-from labkit.course.screen import Line, visible
+from labkit.course.screen import visible
 from labkit.observe.isolation import Level, level_of, what_works
 
 if TYPE_CHECKING:  # they import torch, or what only a batch needs
@@ -28,6 +30,7 @@ ISOLATION = click.option(
     type=click.Choice([*map(str, Level), "best"]),
     help="What keeps submissions apart.  [best]",
 )
+ROOM = 50_000_000  # bytes for temporary files: a sandbox takes a few million, and what a submission writes
 HIDDEN = click.option("--hidden", type=click.Path(path_type=Path), help="A folder with hidden tests of your own.")
 
 
@@ -57,7 +60,7 @@ def grade(
     from labkit.grade import batch, intake, results
     from labkit.grade.excerpt import with_hidden
 
-    found, part, level = manifest.find(lab), _part(shard), level_of(isolation)
+    found, part, level = manifest.find(lab), _part(shard), level_here(isolation)
     weak = f"isolation {level}: submissions can reach files and the network here" if level.weak else ""
     if weak and not accept_weak_isolation:
         reason = what_works()[Level.LANDLOCK]
@@ -73,7 +76,7 @@ def grade(
         setting = batch.Setting(graded, out, batch.read_secret(out, secret_file), level, jobs)
         waiting = batch.pending(setting, taken)
         screen.show(_line(_taken(submission)) for _, submission in waiting)
-        click.echo(f"{_count(len(taken), 'submission')} to {found.name}: {len(taken) - len(waiting)} graded before, "
+        screen.say(f"{_count(len(taken), 'submission')} to {found.name}: {len(taken) - len(waiting)} graded before, "
                    f"{len(waiting)} to grade in isolation {level}")  # fmt: skip
         if weak:
             click.secho(f"WEAK {weak}", err=True, bold=True)
@@ -86,7 +89,7 @@ def grade(
         _conclude(found, out)
         if stopped:
             left = len(batch.pending(setting, taken))
-            click.echo(f"Stopped: {len(taken) - left} of {len(taken)} are graded; the same command again goes on.")
+            screen.say(f"Stopped: {len(taken) - left} of {len(taken)} are graded; the same command again goes on.")
             sys.exit(130)
 
 
@@ -103,6 +106,19 @@ def merge(outs: tuple[Path, ...], out: Path) -> None:
     with results.locked(out):
         name = results.write_merged(outs, out)
         _conclude(manifest.find(name), out)
+
+
+def level_here(isolation: str) -> Level:
+    """The level of isolation that works here. Raises LabError: it does not, or there is no room to find out."""
+    try:
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise LabError(f"there is no folder for temporary files ({error.strerror}); set TMPDIR to one") from None
+    if free < ROOM:
+        says = f"{free // 1_000_000} MB are free for temporary files, and {ROOM // 1_000_000} are needed"
+        raise LabError(f"{folder}: {says}; free some, or set TMPDIR to another disk")
+    return level_of(isolation)
 
 
 def _part(shard: str) -> slice:
@@ -173,14 +189,12 @@ def _conclude(lab: Lab, out: Path) -> None:
     written = write_tables(out, standings) + write_pages(lab, out, standings)
     last = [standing.result for standing in standings]
     counts = Counter(result.state for result in last)
-    indent = 4 if sys.stdout.isatty() else 0
-    without = [result for result in last if result.state != Outcome.GRADED]
-    screen.show(
-        Line(f"- {visible(one.submission)}: {one.state}: {visible(one.reason)}", indent=indent) for one in without
-    )
+    for one in last:
+        if one.state != Outcome.GRADED:
+            screen.say(f"- {visible(one.submission)}: {one.state}: {visible(one.reason)}")
     states = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in Outcome if counts[state])
-    screen.show([Line(f"{_count(len(last), 'result')} in {out}: {states or 'none yet'}.", indent=indent)])
-    screen.show([Line(f"Written: {', '.join(path.name for path in written)}, {RESULTS}.", indent=indent)])
+    screen.say(f"{_count(len(last), 'result')} in {out}: {states or 'none yet'}.")
+    screen.say(f"Written: {', '.join(path.name for path in written)}, {RESULTS}.")
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,5 +1,6 @@
 """How the grading of a submission ended, from what its judge says; of that, a submission has written a part."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,6 +16,10 @@ if TYPE_CHECKING:  # it imports torch
 # What an error says of an import without an end: of that of a sandbox, and of one here. And of all of a submission.
 OUT_OF_TIME, LATE = "OutOfTime: no answer within", "did not end within"
 LIMIT = "ended at its limit"
+# What is another in every run: addresses, as Python shows objects that have no text, and the names of tempfile.
+CHANGING = re.compile(
+    r"(?<= at 0x)[0-9a-f]{6,}\b|(?:(?<=/tmp)|(?<=/labkit-judge-)|(?<=/labkit-sandbox-))[a-z0-9_]{8}\b"
+)
 
 
 def outcome(lab: Lab, level: str, files: Iterable[str], judged: "Judged") -> tuple[Outcome, str]:
@@ -40,12 +45,13 @@ def outcome(lab: Lab, level: str, files: Iterable[str], judged: "Judged") -> tup
 
 
 def cleaned(judged: "Judged", folder: Path) -> "Judged":
-    """The same without the path of the folder in which the submission lay, and with nothing that is no UTF-8; the error
-    in one line.
+    """The same without the path of the folder in which the submission lay, and without what is another whenever it is
+    graded; with nothing that is no UTF-8; the error in one line.
     """
 
     def clean(text: str) -> str:
-        return text.replace(f"{folder}/", "").encode("utf-8", "backslashreplace").decode()
+        text = CHANGING.sub("...", text.replace(f"{folder}/", ""))
+        return text.encode("utf-8", "backslashreplace").decode()
 
     def clean_record(record: Record) -> Record:
         return record.but(**{one.name: clean(getattr(record, one.name)) for one in fields(record) if one.type is str})

@@ -8,7 +8,7 @@ from labkit.course.lab import Lab
 from labkit.course.records import LOST
 from labkit.course.screen import visible
 from labkit.grade.results import Result
-from labkit.grade.told import hidden
+from labkit.grade.told import hidden, public
 from labkit.judge.lines import first_step
 from labkit.judge.summary import diagnosis_of, next_record, next_thing
 from labkit.report.rows import Row, environment, step_rows
@@ -24,10 +24,9 @@ def student_page(lab: Lab, result: Result) -> str:
     name, one of the instructor's own, the page has its name and its points.
     """
     records = list(result.records)
-    secret = hidden(lab, result.records)
-    public = [record for record in records if record.id not in secret]
-    lost = [record for record in public if record.state in LOST]
-    following = next_record(public)
+    secret, told = hidden(lab, records), public(lab, records)
+    lost = [record for record in told if record.state in LOST]
+    following = next_record(told)
     return (
         environment(TEMPLATES)
         .get_template("student.html.jinja")
@@ -40,7 +39,7 @@ def student_page(lab: Lab, result: Result) -> str:
             all=Row(records, secret),
             open_step=first_step(lost)[0].step if lost else None,
             next=next_thing(lab, following, f"{lab.stem}.py") if following else "",
-            diagnosis=diagnosis_of(lab, public),
+            diagnosis=diagnosis_of(lab, told),
         )
     )
 

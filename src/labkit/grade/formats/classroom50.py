@@ -10,10 +10,8 @@ from collections.abc import Mapping
 
 from labkit.course.errors import LabError
 from labkit.course.lab import Lab
-from labkit.course.records import State
 from labkit.grade.results import Result
-from labkit.grade.told import explained, hidden, title
-from labkit.judge.summary import UNJUDGED
+from labkit.grade.told import counted
 
 # The fields that the runner knows, by the names that its environment has for them.
 TOLD = {
@@ -38,24 +36,23 @@ def result_json(lab: Lab, result: Result, environment: Mapping[str, str], now: s
     missing = [name for name in TOLD.values() if not told.get(name)]
     if missing:
         raise LabError(f"--as classroom50: {missing[0]} is not set; Classroom 50's runner sets it for an autograder.py")
-    secret = hidden(lab, result.records)
-    judged = [record for record in result.records if record.state not in UNJUDGED]
+    tests = counted(lab, result)
     data = {
         "schema": "classroom50/result/v1",
         **{field: told[name] for field, name in TOLD.items()},
         "assignment_type": told.get("ASSIGNMENT_TYPE") or "individual",
         "datetime": now,
-        "score": sum(record.earned for record in judged),
-        "max-score": sum(record.points for record in judged) or result.max_points,
+        "score": sum(one.earned for one in tests),
+        "max-score": sum(one.points for one in tests) or result.max_points,
         "tests": [
             {
-                "test-name": f"{record.step} {title(record.id)}",
-                "passed": record.state == State.PASSED,
-                "score": record.earned,
-                "max-score": record.points,
-                "message": "" if record.id in secret else explained(record),
+                "test-name": f"{one.step} {one.name}",
+                "passed": one.passed,
+                "score": one.earned,
+                "max-score": one.points,
+                "message": one.says,
             }
-            for record in judged
+            for one in tests
         ],
     }
     return json.dumps(data, indent=1) + "\n"

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +13,8 @@ from labkit.course import manifest, screen
 from labkit.course.errors import LabError
 from labkit.course.files import check_writable, write_whole
 from labkit.course.manifest import Lab
-from labkit.course.screen import Line, visible
-from labkit.grade.commands import HIDDEN, ISOLATION
-from labkit.observe.isolation import level_of
+from labkit.course.screen import visible
+from labkit.grade.commands import HIDDEN, ISOLATION, level_here
 
 if TYPE_CHECKING:  # they import torch, or what one command needs
     from labkit.grade.formats.gradebook import Merged
@@ -42,13 +40,15 @@ def canvas(results: Path, export: Path, column: str, out: Path) -> None:
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option("--worksheet", required=True, type=click.Path(path_type=Path), help="Moodle's grading worksheet.")
+@click.option("--column", default="", help="The title of the grades' column.  [found by what it holds]")
+@click.option("--id-column", default="", help="That of the participants' column.  [the first]")
 @OUT
-def moodle(results: Path, worksheet: Path, out: Path) -> None:
+def moodle(results: Path, worksheet: Path, column: str, id_column: str, out: Path) -> None:
     """Put the points of a graded class, in the folder RESULTS, into a grading worksheet of Moodle."""
     from labkit.grade.formats.moodle import into_moodle
 
     check_writable(out, "--out")
-    _write(into_moodle(_read(results), _bytes(worksheet), str(worksheet)), out)
+    _write(into_moodle(_read(results), _bytes(worksheet), str(worksheet), column, id_column), out)
 
 
 @click.command()
@@ -62,7 +62,7 @@ def gradescope(lab: str, out: Path, hidden: Path | None, options: str) -> None:
 
     check_writable(out, "--out")
     write_whole(out, autograder_zip(manifest.find(lab), secrets.token_hex().encode(), options, hidden))
-    click.echo(f"written: {out}; in Gradescope: Configure Autograder, Upload. It holds the secret of the seeds.")
+    screen.say(f"written: {out}; in Gradescope: Configure Autograder, Upload. It holds the secret of the seeds.")
 
 
 @click.command()
@@ -75,7 +75,7 @@ def github_workflow(lab: str, course: str, out: Path) -> None:
 
     check_writable(out, "--out")
     write_whole(out, workflow(manifest.find(lab), course).encode())
-    click.echo(f"written: {out}; it belongs into .github/workflows/classroom.yml of the assignment's template")
+    screen.say(f"written: {out}; it belongs into .github/workflows/classroom.yml of the assignment's template")
 
 
 @click.command()
@@ -94,7 +94,7 @@ def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_fi
     from labkit.grade import batch, intake
     from labkit.grade.results import Outcome
 
-    found, level = manifest.find(lab), level_of(isolation)
+    found, level = manifest.find(lab), level_here(isolation)
     if not submission.exists():
         raise LabError(f"{submission}: there is nothing; give the student's folder or file")
     check_writable(out, "--out")
@@ -110,7 +110,7 @@ def grade_one(lab: str, submission: Path, system: str, isolation: str, secret_fi
     if failed:
         out.unlink(missing_ok=True)
         raise LabError(f"{found.name}: the course's own machinery failed, and nobody lost a point: {visible(failed)}")
-    click.echo(
+    screen.say(
         f"{found.name}: {result.points} of {result.max_points} points, {result.state}, isolation {result.isolation}"
     )
 
@@ -144,9 +144,9 @@ def _bytes(path: Path) -> bytes:
 def _write(merged: "Merged", out: Path) -> None:
     """Writes the grade book, and says who is not in it."""
     write_whole(out, merged.text.encode())
-    indent = 4 if sys.stdout.isatty() else 0
-    screen.show(Line(f"- {visible(name)}: {why}", indent=indent) for name, why in merged.left)
-    screen.show([f"written: {out}: {len(merged.entered)} entered, {len(merged.left)} not."])
+    for name, why in merged.left:
+        screen.say(f"- {visible(name)}: {why}")
+    screen.say(f"written: {out}: {len(merged.entered)} entered, {len(merged.left)} not.")
 
 
 COMMANDS = (canvas, moodle, gradescope, github_workflow, grade_one)

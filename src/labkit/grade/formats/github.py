@@ -15,11 +15,9 @@ from typing import Any
 
 from labkit.course.errors import LabError
 from labkit.course.lab import Lab
-from labkit.course.records import Record, State
 from labkit.course.screen import visible
 from labkit.grade.results import Outcome, Result
-from labkit.grade.told import explained, hidden, title
-from labkit.judge.summary import UNJUDGED
+from labkit.grade.told import Told, counted
 
 WORKFLOW = """\
 # GitHub Classroom runs this in a student's repository. The course, with its tests, is another repository.
@@ -103,29 +101,29 @@ def harmless(text: str, most: int = MESSAGE) -> str:
 
 
 def _data(lab: Lab, result: Result, most: int) -> dict[str, Any]:
-    secret = hidden(lab, result.records)
-    judged = [record for record in result.records if record.state not in UNJUDGED]
-    tests = [test for record in judged for test in _tests(record, record.id in secret, most)]
+    counting = counted(lab, result)
+    tests = [test for one in counting for test in _tests(one, most)]
     if not tests:
         tests = [_test(f"Lab {lab.number:02d}", 0, harmless(result.reason, most), "error")]
     ended = result.state == Outcome.GRADED
     status = "error" if not ended else "pass" if all(test["status"] == "pass" for test in tests) else "fail"
-    worth = sum(record.points for record in judged) or result.max_points
+    worth = sum(one.points for one in counting) or result.max_points
     return {"version": 3, "status": status, "max_score": worth, "tests": tests}
 
 
-def _tests(record: Record, secret: bool, most: int) -> list[dict[str, Any]]:
+def _tests(one: Told, most: int) -> list[dict[str, Any]]:
     """A test for each of its points."""
-    says = "" if secret or record.state == State.PASSED else harmless(explained(record), most)
-    name = f"{record.step} {title(record.id)}{' (hidden)' if secret else ''}"
+    says = "" if one.passed else harmless(one.says, most)
+    lost = "error" if one.state is None else "fail"
+    name = f"{one.step} {one.name}"
     return [
         _test(
-            f"{name}, point {point + 1} of {record.points}" if record.points > 1 else name,
-            int(point < record.earned),
-            says if point == record.earned else "",
-            "pass" if point < record.earned else "fail",
+            f"{name}, point {point + 1} of {one.points}" if one.points > 1 else name,
+            int(point < one.earned),
+            says if point == one.earned else "",
+            "pass" if point < one.earned else lost,
         )
-        for point in range(record.points)
+        for point in range(one.points)
     ]
 
 

@@ -46,15 +46,25 @@ class Gradebook:
         """The number of a column. Raises LabError, with the file's `name`, unless there is exactly one."""
         found = [index for index, one in enumerate(self.header) if one.strip() == title.strip()]
         if len(found) != 1:
-            there = ", ".join(visible(one) for one in self.header)
             says = "there are two columns" if found else "there is no column"
-            raise LabError(f"{name}: {says} {visible(title)!r}; its columns: {there}")
+            raise LabError(f"{name}: {says} {visible(title)!r}; {self.columns()}")
         return found[0]
+
+    def columns(self) -> str:
+        return f"its columns: {', '.join(map(visible, self.header))}"
 
     def text(self) -> str:
         table = io.StringIO()
         csv.writer(table, delimiter=self.separator, lineterminator=self.end).writerows([self.header, *self.rows])
         return self.mark + table.getvalue()
+
+
+def number(cell: str) -> float | None:
+    """150 of "150.00" and of "150,00": systems export either."""
+    try:
+        return float(cell.strip().replace(",", "."))
+    except ValueError:
+        return None
 
 
 @dataclass

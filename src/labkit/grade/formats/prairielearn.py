@@ -9,29 +9,31 @@ import json
 from labkit.course.lab import Lab
 from labkit.course.screen import visible
 from labkit.grade.results import Outcome, Result
-from labkit.grade.told import explained, hidden, title
-from labkit.judge.summary import UNJUDGED, diagnosis_of
+from labkit.grade.told import counted, public
+from labkit.judge.summary import diagnosis_of
 
 MESSAGE = 1000  # characters
 
 
 def results_json(lab: Lab, result: Result) -> str:
-    """All judged tests with their points."""
-    secret = hidden(lab, result.records)
-    judged = [record for record in result.records if record.state not in UNJUDGED]
-    if result.state in (Outcome.BROKEN, Outcome.GRADER_ERROR) or not judged:
+    """All tests that count, with their points."""
+    tests = counted(lab, result)
+    worth = sum(one.points for one in tests)
+    if result.state in (Outcome.BROKEN, Outcome.GRADER_ERROR) or not result.records or not worth:
         return json.dumps({"gradable": False, "format_errors": [visible(result.reason)[:MESSAGE]]}) + "\n"
-    worth = sum(record.points for record in judged)
-    tests = [
-        {
-            "name": f"{record.step} {title(record.id)}",
-            "points": record.earned,
-            "max_points": record.points,
-            "message": "" if record.id in secret else explained(record)[:MESSAGE],
-        }
-        for record in judged
-    ]
-    diagnosis = diagnosis_of(lab, [record for record in judged if record.id not in secret])
-    message = "\n".join(filter(None, (visible(result.reason)[:MESSAGE], diagnosis)))
-    score = sum(record.earned for record in judged) / worth
-    return json.dumps({"gradable": True, "score": score, "message": message, "tests": tests}, indent=1) + "\n"
+    diagnosis = diagnosis_of(lab, public(lab, result.records))
+    data = {
+        "gradable": True,
+        "score": sum(one.earned for one in tests) / worth,
+        "message": "\n".join(filter(None, (visible(result.reason)[:MESSAGE], diagnosis))),
+        "tests": [
+            {
+                "name": f"{one.step} {one.name}",
+                "points": one.earned,
+                "max_points": one.points,
+                "message": one.says[:MESSAGE],
+            }
+            for one in tests
+        ],
+    }
+    return json.dumps(data, indent=1) + "\n"
