@@ -20,6 +20,7 @@ from labkit.course.records import Record
 from labkit.grade import outcomes, results
 from labkit.grade.intake import Submission
 from labkit.grade.results import Outcome, Result
+from labkit.judge.limits import RUN_LIMIT
 from labkit.observe.isolation import Level
 
 if TYPE_CHECKING:  # it imports torch
@@ -27,7 +28,6 @@ if TYPE_CHECKING:  # it imports torch
 
 SECRET = "secret"
 SHORTEST = 16  # bytes of a secret
-RUN_LIMIT = 120.0  # seconds for all tests of a submission together: two steps that hang leave the others their verdicts
 MARGIN = 60.0  # seconds for the judge of a submission beyond the limit that it sets itself
 LONGEST = 300  # characters of a reason
 CUT_OFF = "grading was cut off"  # the reason of a result that another was to follow
@@ -59,7 +59,7 @@ class Setting:
         The inputs of its tests are the same in a regrade, and nobody knows them without the secret.
         """
         seed = hmac.new(self.secret, submission.digest.encode(), "sha256").hexdigest()
-        return {"impl": str(folder), "seed": seed, "isolation": self.level, "run_limit": RUN_LIMIT}
+        return {"impl": str(folder), "seed": seed, "isolation": self.level}
 
 
 def read_secret(out: Path, given: Path | None) -> bytes:

@@ -1,7 +1,7 @@
 """How the grading of a submission ended, from what its judge says; of that, a submission has written a part."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from labkit.course.manifest import Lab
 from labkit.course.records import Record, State
 from labkit.grade.results import Outcome
+from labkit.judge.limits import NOT_RUN, OVER
 
 if TYPE_CHECKING:  # it imports torch
     from labkit.judge.many import Judged
@@ -41,7 +42,13 @@ def outcome(lab: Lab, level: str, files: Iterable[str], judged: "Judged") -> tup
     for one in lab.behaviours:
         if states.get(one.id, State.GRADER_ERROR) == State.GRADER_ERROR:
             return Outcome.GRADER_ERROR, f"no verdict on {one.id}"
-    return Outcome.GRADED, ""
+    return Outcome.GRADED, _cut_short(judged.records)
+
+
+def _cut_short(records: Sequence[Record]) -> str:
+    """Why some tests were not run, though all have a verdict; "" if all were."""
+    left_out = [record.got for record in records if record.got.startswith((NOT_RUN, OVER))]
+    return f"{len(left_out)} of {len(records)} tests not run: {left_out[0].removeprefix(NOT_RUN)}" if left_out else ""
 
 
 def cleaned(judged: "Judged", folder: Path) -> "Judged":

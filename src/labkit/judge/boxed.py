@@ -2,14 +2,13 @@
 
 import math
 import time
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labkit.course.errors import LabError
 from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import Record, State
-from labkit.judge.limits import LATER, NOT_RUN, RUN_LIMIT, TIMEOUTS
+from labkit.judge.limits import HANGING, LATER, OVER, REST_NOT_RUN, RUN_LIMIT
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.isolation import Level, level_of
 from labkit.observe.local import Observes, Scenario
@@ -48,7 +47,7 @@ class Boxes:
     def __init__(self, level: Level, limit: float = RUN_LIMIT) -> None:
         self.level, self.limit = level, limit
         self.sandboxes: dict[str, Sandbox] = {}  # by the lab's stem
-        self.timeouts: Counter[tuple[str, int]] = Counter()
+        self.hanging = 0.0  # seconds of tests that gave no answer
         self.end = math.inf
 
     def load(self, sandboxes: Iterable[Sandbox], own: float) -> None:
@@ -65,17 +64,18 @@ class Boxes:
 
     def observer_for(self, lab: Lab, behaviour: Behaviour, test: str) -> Observes:
         sandbox, step = self.sandboxes[lab.stem], lab.step(behaviour.step)
-        if self.timeouts[lab.name, behaviour.step] >= TIMEOUTS:
-            return Given(Answer(ending=Ending.TIMEOUT, says=NOT_RUN))
+        if self.hanging >= HANGING:
+            return Given(Answer(ending=Ending.TIMEOUT, says=REST_NOT_RUN))
         if time.monotonic() > self.end:
             return Given(self._over(sandbox))
         limit, seconds = lab.limit_of(behaviour), lab.seconds_for(behaviour)
-        if self.timeouts.total() and lab.own_seconds(behaviour) is None:
+        if self.hanging and lab.own_seconds(behaviour) is None:
             limit, seconds = min(limit, LATER), min(seconds, LATER)
         return Sandboxed(sandbox, test, limit, seconds, Shape(step.ranks, step.group))
 
     def take(self, record: Record) -> None:
-        self.timeouts[record.lab, record.step] += record.state == State.TIMEOUT
+        if record.state == State.TIMEOUT:
+            self.hanging += record.seconds
 
     def close(self) -> None:
         for sandbox in self.sandboxes.values():
@@ -84,9 +84,9 @@ class Boxes:
 
     def _over(self, sandbox: Sandbox) -> Answer:
         """The run has reached its limit: where the submission has not made it slow, the machine is."""
-        says = f"the run has reached its limit of {self.limit:g} s"
+        says = f"{OVER} of {self.limit:g} s"
         if sandbox.loading > self.limit / 2:
             says += f", {sandbox.loading:.0f} s of it for importing the file, which every test does"
-        elif sandbox.loading + sandbox.answering <= self.limit / 2 and not self.timeouts.total():
+        elif sandbox.loading + sandbox.answering <= self.limit / 2 and not self.hanging:
             return Answer(ending=Ending.MACHINERY, says=says)
         return Answer(ending=Ending.TIMEOUT, says=says)

@@ -23,7 +23,7 @@ from labkit.course.processes import adopt_orphans, children_of, end_children
 from labkit.course.records import Record, State
 from labkit.judge import graded, verdicts
 from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite, labs_that_run
-from labkit.judge.limits import NOT_RUN, TIMEOUTS
+from labkit.judge.limits import OVER, STEP_NOT_RUN, TIMEOUTS
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, line_text
@@ -193,7 +193,7 @@ class Supervisor:
             if self.timeouts[_step_of(item)] >= TIMEOUTS:
                 self.left.remove(item)
                 self.left.insert(0, item)
-                self._give(Answer(ending=Ending.TIMEOUT, says=NOT_RUN))
+                self._give(Answer(ending=Ending.TIMEOUT, says=STEP_NOT_RUN))
                 found = True
         return found
 
@@ -201,7 +201,7 @@ class Supervisor:
         """Where nothing has timed out, the machine is too slow."""
         ending = Ending.TIMEOUT if self.timeouts or self.running else Ending.MACHINERY
         while self.left:
-            self._give(Answer(ending=ending, says=f"the run has reached its limit of {self.limit:g} s"))
+            self._give(Answer(ending=ending, says=f"{OVER} of {self.limit:g} s"))
 
     def _path(self) -> Path:
         """The lab file of the test that runs, or the one that is imported."""

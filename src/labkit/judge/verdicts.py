@@ -9,6 +9,7 @@ from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import EVERY_NAME, NO_EXCEPTION, Record, State
 from labkit.judge.causes import SLIPS, cause, cause_of_failure, raised_in
 from labkit.judge.expect import Unexpected
+from labkit.judge.limits import NOT_RUN, OVER
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.local import MissingName, NoValue
@@ -16,6 +17,7 @@ from labkit.observe.values import Raised
 
 FORM = "what came back does not match the docstring: check names, types and order"
 LOOP = "look for an endless loop"
+SLOW = "all tests together were too slow: look for what takes long, or prints much, in every call"
 DEADLOCK = "an endless loop, or ranks that wait for each other: each makes the same calls on the group, in one order"
 ENDINGS = {  # of an answer without a value and without an exception: state, what was expected, the likely cause
     Ending.TIMEOUT: (State.TIMEOUT, "an answer", LOOP),
@@ -74,7 +76,9 @@ def of_answer(base: Record, lab: Lab, behaviour: Behaviour, answer: Answer) -> R
     if answer.raised is not None:
         return _of_exception(base, lab, behaviour, answer.raised)
     state, expected, why = ENDINGS[answer.ending]
-    if state == State.TIMEOUT and lab.step(behaviour.step).ranks > 1:
+    if answer.says.startswith((NOT_RUN, OVER)):
+        why = SLOW if answer.says.startswith(OVER) else ""
+    elif state == State.TIMEOUT and lab.step(behaviour.step).ranks > 1:
         why = DEADLOCK
     got = f"{answer.says}{f', {answer.where}' if answer.where else ''}"
     return base.but(state=state, got=got, expected=expected, why=why)
