@@ -9,7 +9,7 @@ from browser import WIDTHS, Elements, contrast, in_chromium
 from labkit.course import manifest
 from labkit.course.records import Record
 from labkit.course.screen import visible
-from labkit.grade.class_page import class_page
+from labkit.grade.class_page import class_page, sentence
 from labkit.grade.classroom import Classroom
 from labkit.grade.pages import write_pages
 from labkit.grade.results import Outcome, Result, Standing, append, read
@@ -191,6 +191,11 @@ def test_map_has_the_most_points_first_and_a_cell_for_every_step(crowd: list[Sta
     cells = re.findall(r'<td class="(none|few|some|most|all|unjudged)">(.*?)</td>', page)
     assert len(cells) == len(LAB.steps) * (len(room.students) + 1)
     assert dict(cells)["all"] == "100" and ("none", "0") in cells
+
+
+def test_a_sentence_begins_with_a_capital_but_for_code() -> None:
+    assert sentence("the loss is `x`.") == "The loss is <code>x</code>."
+    assert sentence("train_step drops it.") == "train_step drops it."
 
 
 def test_a_share_is_whole_only_if_it_is() -> None:

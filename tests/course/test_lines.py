@@ -117,6 +117,22 @@ def test_one_exception_is_shown_once(tmp_path) -> None:
     assert "same in: 4 more: test_1_behaviour_number_1_of_this_step" in text and "..." in text
 
 
+def test_one_endless_loop_is_shown_once(tmp_path) -> None:
+    """And once what was not run because of it; not together with another loop, or another cause."""
+    tiny = lab(tmp_path, (7,))
+    got = "no answer within 30 s, line {}: while True:"
+    loop = "look for an endless loop"
+    records = [
+        *(record(tiny, n, "timeout", got=got.format(12), why=loop) for n in (0, 1)),
+        record(tiny, 2, "timeout", got=got.format(14), why=loop),
+        record(tiny, 3, "timeout", got=got.format(14), why="a rank waits for another"),
+        *(record(tiny, n, "timeout", got="not run: 2 tests of this step gave no answer", why=loop) for n in (4, 5, 6)),
+    ]
+    text = " ".join(" ".join(shown(lines(tiny, records, "src/tiny.py"))).split())
+    assert (text.count("line 12"), text.count("line 14"), text.count("not run:")) == (1, 2, 1)
+    assert "same in: 1 more" in text and "same in: 2 more" in text
+
+
 def test_no_control_character_reaches_a_terminal(tmp_path) -> None:
     tiny = lab(tmp_path, (1,))
     got = "RuntimeError: \x1b[31;1mred\x1b[0m \x1b]0;title\x07\x1b(Bbell\x07\x9b1m, line 3: x"

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from labkit.course.lab import Lab
 from labkit.course.screen import visible
 from labkit.grade.classroom import Classroom
@@ -35,12 +37,17 @@ def class_page(lab: Lab, standings: Sequence[Standing]) -> str:
             share=share,
             shade=shade,
             full=visible,
-            sentence=lambda says: code(says[:1].upper() + says[1:]),
+            sentence=sentence,
             name=lambda result: cut(visible(result.submission), NAME),
             reason=lambda result: cut(visible(result.reason), REASON),
             page=lambda result: f"{STUDENTS}/{page_name(result.submission)}",
         )
     )
+
+
+def sentence(says: str) -> Markup:
+    """With a capital letter, but for the name of a function."""
+    return code(says if "_" in says.partition(" ")[0] else says[:1].upper() + says[1:])
 
 
 def share(row: Row) -> str:

@@ -100,7 +100,7 @@ def first_step(records: list[Record]) -> list[Record]:
 
 
 def alike(records: list[Record]) -> list[list[Record]]:
-    """The failures, those together that one exception at one line of the code stopped."""
+    """The failures, those together that one exception, or one loop, at one line of the code stopped."""
     return _grouped(records, lambda record: _stopped_at(record) or record.id)
 
 
@@ -117,7 +117,11 @@ def _grouped(records: Iterable[Record], key: Callable[[Record], str]) -> list[li
 
 
 def _stopped_at(record: Record) -> str:
-    """The exception and its line in the student's file, also where it came in the place of a value; "" if none."""
+    """The exception and its line in the student's file, also where it came in the place of a value; where there was no
+    answer in time, what is known of that; "" if neither.
+    """
+    if record.state == State.TIMEOUT:
+        return f"{record.got} {record.why}"
     before, _, after = record.got.rpartition(", line ")
     name = re.search(r"\b[A-Z]\w*(?=: )", before)
     if name and re.match(r"\d+[^:]*: ", after):
