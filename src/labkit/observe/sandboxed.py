@@ -99,6 +99,7 @@ def serve(number: int) -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     for taken in (1, 2):
         os.dup2(silence, taken)
+    os.close(silence)  # a worker could set its flags, for the next to find
     server = _Server(channel, order)
     try:
         server.serve()
