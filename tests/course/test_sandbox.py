@@ -84,6 +84,18 @@ def test_a_submission_that_hangs_and_prints_is_judged_as_everywhere(tmp_path: Pa
     assert len(late) < len(found), "tests of other functions have their verdicts"
 
 
+def test_what_a_submission_draws_is_the_same_in_a_regrade(tmp_path: Path) -> None:
+    overlay = tmp_path / "draws.py"
+    overlay.write_text(
+        "import random\n\nimport numpy\n\n\ndef fp32_softmax(*args, **kwargs):\n"
+        "    raise ValueError(f'{random.random()} {numpy.random.rand()} {torch.rand(())}')\n"
+    )
+    options = ("--impl", "solutions", "--overlay", str(overlay), "--step", "4", "--seed", "7")
+    first = records(tmp_path, "best", *options)
+    assert any(record.got.startswith("ValueError: 0.") for record in first)
+    assert first == records(tmp_path, "best", *options)
+
+
 def test_after_a_test_without_an_answer_the_others_have_less_time(tmp_path: Path) -> None:
     """Where the manifest does not set their time: a submission that hangs everywhere must not hold up the class."""
     lab = manifest.find("lab04")

@@ -9,6 +9,7 @@ import gc
 import importlib
 import json
 import os
+import random
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy
 import torch
 
 from labkit.course import confine
@@ -241,9 +243,11 @@ class _Worker:
 
 
 def _work(channel: Channel, work: ConfinedWork, seed: int) -> None:
-    """The worker: answers until it is ended."""
+    """The worker: answers until it is ended. What a submission draws itself is the same in a regrade."""
     torch.set_num_threads(1)
     (torch.manual_seed if work.device == "cuda" else torch.default_generator.manual_seed)(seed)
+    random.seed(seed)
+    numpy.random.seed(seed % 2**32)
     while True:
         job, seconds = parse(channel.receive())
         try:
