@@ -46,6 +46,24 @@ def test_every_job_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores there are")
+def test_jobs_that_are_kept_apart_do_not_share_a_core(tmp_path: Path) -> None:
+    """Each waits for the other, so that both run at once."""
+    cores = os.sched_getaffinity(0)
+
+    def job(index: int) -> None:
+        own = sorted(os.sched_getaffinity(0))
+        (tmp_path / f"cores-{index}").write_text(" ".join(map(str, own)))
+        while not (tmp_path / f"cores-{1 - index}").exists():
+            time.sleep(0.01)
+
+    for _ in run_forked(job, 2, tmp_path, workers=2, apart=True):
+        pass
+    taken = [(tmp_path / f"cores-{index}").read_text() for index in range(2)]
+    assert len(set(taken)) == min(2, len(cores)) and all(one.isdigit() for one in taken)
+    assert os.sched_getaffinity(0) == cores
+
+
 def test_job_changes_nothing_here(tmp_path: Path) -> None:
     kept: list[int] = []
     outputs(kept.append, 2, tmp_path)

@@ -25,15 +25,15 @@ REFUSED = {
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
     # Namespaces.
     "unshare": (272, 97), "setns": (308, 268),
-    # Other processes: memory, descriptors, priority.
+    # Other processes: memory, descriptors, priority, and the core of another submission.
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "pidfd_getfd": (438, 438),
-    "setpriority": (141, 140), "ioprio_set": (251, 30),
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122),
     # What does other calls unseen, or has had many flaws.
     "io_uring_setup": (425, 425), "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
 }  # fmt: skip
 ITSELF_ONLY = {  # allowed to a process that names itself, by a 0
-    "prlimit64": (302, 261), "sched_setaffinity": (203, 122), "sched_setattr": (314, 274),
-    "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
+    "prlimit64": (302, 261),
+    "sched_setattr": (314, 274), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
 }  # fmt: skip
 CLONE, CLONE3 = (56, 220), (435, 435)
 

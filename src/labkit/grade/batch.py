@@ -160,7 +160,9 @@ def _judge(setting: Setting, waiting: Sequence[Keyed], take: Told, known: Told |
         tests = tuple(one.id for one in lab.behaviours)
         jobs = [Job(setting.options_of(one, folder), tests) for (_, one), folder in zip(whole, folders, strict=True)]
         limit = RUN_LIMIT + sum(lab.own_seconds(one) or 0.0 for one in lab.behaviours) + MARGIN
-        judge_many(lab, jobs, judged, workers=setting.workers, limit=limit, so_far=so_far if known else None)
+        judge_many(
+            lab, jobs, judged, workers=setting.workers, limit=limit, so_far=so_far if known else None, apart=True
+        )
 
 
 @contextmanager

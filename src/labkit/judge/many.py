@@ -71,12 +71,14 @@ def judge_many(
     workers: int | None = None,
     limit: float = TIME_LIMIT,
     so_far: Take | None = None,
+    apart: bool = False,
 ) -> None:
     """Hands `take` the number of every job and the suite's verdicts on it, as they end; `so_far` gets those that there
     are after each test, in the process that judges.
 
     `workers` processes run at once, by default as many as there are cores; each judges at most a `hand` of jobs before
     the verdicts on them are taken, fewer where some workers would have none. `limit` (s) is for each job.
+    `apart`: workers do not share cores, as long as there are enough.
 
     Raises:
         LabError: the suite cannot be collected.
@@ -85,7 +87,7 @@ def judge_many(
     if not jobs:
         return
     import_once(lab)
-    batch = _Batch(jobs, take, hand, workers or usable_cores(), limit, so_far)
+    batch = _Batch(jobs, take, hand, workers or usable_cores(), limit, so_far, apart)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         code = pytest.main([str(lab.paths.suite), *QUIET], plugins=[batch])
@@ -107,6 +109,7 @@ class _Batch:
     workers: int
     limit: float
     so_far: Take | None
+    apart: bool
     collected: bool = False
     failed: bool = False  # to collect it
     error: BaseException | None = None
@@ -143,7 +146,7 @@ class _Batch:
                     self.records = _set_up(session.config, self.jobs[index].options | {"json": str(report)})
                     _run(session, items, self.jobs[index].tests, report)
 
-            for hand, output in run_forked(run, len(hands), scratch, self.limit * size, self.workers):
+            for hand, output in run_forked(run, len(hands), scratch, self.limit * size, self.workers, self.apart):
                 start = scratch / f"start-{hand}"
                 seconds = time.monotonic() - float(start.read_text()) if start.exists() else 0.0
                 for index in hands[hand]:

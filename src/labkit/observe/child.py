@@ -11,6 +11,7 @@ import gc
 import linecache
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
@@ -160,22 +161,31 @@ def how_it_ended(code: int) -> str:
 
 
 def run_forked(
-    job: Callable[[int], object], count: int, scratch: Path, limit: float | None = None, workers: int | None = None
+    job: Callable[[int], object],
+    count: int,
+    scratch: Path,
+    limit: float | None = None,
+    workers: int | None = None,
+    apart: bool = False,
 ) -> Iterator[tuple[int, str]]:
     """Runs `job(0)` to `job(count - 1)`, a forked child each, as many at once as there are cores if `workers` is None;
     yields each number with what it printed, as they end. A job that takes longer than `limit`, by default `TIME_LIMIT`,
-    is killed, and its text says so last. No child goes on where this process is gone.
+    is killed, and its text says so last. No child goes on where this process is gone. `apart` keeps each child and what
+    it starts on one core, the least used: what it makes slow then is not another that has a core of its own.
     """
     workers, waiting, seconds = workers or usable_cores(), list(range(count)), limit or TIME_LIMIT
+    apart = apart and min(workers, count) > 1
     outputs = [scratch / f"output-{index}" for index in range(count)]
     running: dict[int, tuple[Child, float]] = {}
+    cores: dict[int, int | None] = {}  # of those that have run
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
                 setting = Setting(output=outputs[index], bound=signal.SIGKILL)
-                child = Child.fork(functools.partial(_do, job, index), setting)
+                cores[index] = _least_used([cores[other] for other in running]) if apart else None
+                child = Child.fork(functools.partial(_do, job, index, cores[index]), setting)
                 running[index] = (child, time.monotonic() + seconds)
             for index, (child, deadline) in list(running.items()):
                 if child.poll():
@@ -194,7 +204,18 @@ def run_forked(
             child.kill()
 
 
-def _do(job: Callable[[int], object], index: int) -> None:
+def _least_used(taken: list[int | None]) -> int | None:
+    """The core that the fewest have taken; None where the system does not say which there are."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    cores = list(os.sched_getaffinity(0))
+    random.shuffle(cores)  # another batch of this machine chooses too
+    return min(cores, key=taken.count)
+
+
+def _do(job: Callable[[int], object], index: int, core: int | None) -> None:
+    if core is not None:
+        os.sched_setaffinity(0, {core})
     job(index)  # whatever it gives is no exit code
 
 
