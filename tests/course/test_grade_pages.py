@@ -216,6 +216,17 @@ def test_what_most_misunderstood_comes_with_its_remedy(mistake: tuple[str, tuple
     assert room.unexplained() == []
 
 
+def test_what_may_follow_from_an_earlier_step_is_no_misunderstanding() -> None:
+    """Their trainer is right, and calls a forward of step 1 that is not; what step 4 fails has a cause of its own."""
+    first, third, fourth = (next(one for one in KNOWN if one.steps == (step,) and len(one.fails) > 2
+                                 and all(" = " in got and "Error" not in got for got in one.fails.values()))
+                            for step in (1, 3, 4))  # fmt: skip
+    lost = {test: got.replace("#", "7") for one in (first, third, fourth) for test, got in one.fails.items()}
+    room = Classroom(LAB, standings(*(result(name, records(lost)) for name in "AB")), KNOWN)
+    assert [one.step.number for one in room.misunderstood()] == [1, 4]
+    assert room.unexplained() == []
+
+
 def test_a_mistake_that_one_student_made_is_listed(mistake: tuple[str, tuple[Record, ...]]) -> None:
     sentence, given = mistake
     text = Elements(class_page(LAB, standings(result("A", given), result("B", records())))).text
