@@ -225,6 +225,9 @@ def test_what_may_follow_from_an_earlier_step_is_no_misunderstanding() -> None:
     room = Classroom(LAB, standings(*(result(name, records(lost)) for name in "AB")), KNOWN)
     assert [one.step.number for one in room.misunderstood()] == [1, 4]
     assert room.unexplained() == []
+    text = " ".join(Elements(student_page(LAB, room.results[0])).text.split())
+    assert text.count("may follow from it") == 1
+    assert re.search(rf"3 {LAB.step(3).title} ?\d+ of \d+ Step 1 is not right yet; this may follow from it\.", text)
 
 
 def test_a_mistake_that_one_student_made_is_listed(mistake: tuple[str, tuple[Record, ...]]) -> None:

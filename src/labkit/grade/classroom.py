@@ -28,10 +28,10 @@ class Student:
         """The first step in which something is left to do; what could not be judged is not."""
         return next((row for row in self.steps if row.earned < row.worth), None)
 
-    def wrong(self, lab: Lab) -> list[StepRow]:
-        """The steps with failures of their own: what fails in the others may follow from one of these."""
-        failing = {row.step.number: row for row in self.steps if any(record.state in LOST for record in row.records)}
-        return [row for number, row in failing.items() if lab.cause_before(number, failing) is None]
+    @property
+    def wrong(self) -> list[StepRow]:
+        """The steps whose failures follow from no other."""
+        return [row for row in self.steps if not row.may_follow]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Classroom:
         found: dict[tuple[int, tuple[str, ...]], Misunderstood] = {}
         explained: set[tuple[str, int]] = set()
         for student in self.students:
-            for row in student.wrong(self.lab):
+            for row in student.wrong:
                 exact, alike = looks_like(public(self.lab, row.records), self.known)
                 if not alike:
                     continue
@@ -175,7 +175,7 @@ class Classroom:
         explained = self._diagnoses[1]
         found: dict[tuple[int, str], list[tuple[Result, Record]]] = defaultdict(list)
         for student in self.students:
-            for row in student.wrong(self.lab):
+            for row in student.wrong:
                 if (student.result.submission, row.step.number) not in explained:
                     for record in public(self.lab, row.records):
                         if record.state in LOST:
