@@ -168,6 +168,7 @@ def test_only_names_of_hidden_tests_are_told() -> None:
 
 def test_student_whose_file_is_broken_reads_the_reason() -> None:
     broken = Elements(student_page(LAB, result("A", reason="line 3: '(' was never closed"))).text
+    assert "What was handed in" in broken and "graded" not in broken.partition("could not be graded")[2]
     assert "It could not be graded: line 3: '(' was never closed" in broken
     failed = Elements(student_page(LAB, result("A", state=Outcome.GRADER_ERROR, reason="no space left"))).text
     assert "no points are lost. no space left" in failed and "of 150 points" not in failed
@@ -234,7 +235,7 @@ def test_a_mistake_that_one_student_made_is_listed(mistake: tuple[str, tuple[Rec
     sentence, given = mistake
     text = Elements(class_page(LAB, standings(result("A", given), result("B", records())))).text
     assert "By one student each" in text and sentence.replace("`", "")[1:] in text
-    assert "No known mistake was made by two or more." in text
+    assert "No known mistake was made by more than one student." in text
 
 
 def test_what_no_known_mistake_explains_is_grouped_by_what_failed() -> None:
