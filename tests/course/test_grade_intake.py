@@ -86,6 +86,14 @@ def test_the_file_that_is_meant_is_taken(files: Files, who: str, taken: str, lab
     assert submission.files == {"tiny.py": GOOD}
 
 
+def test_what_canvas_calls_late_is_late(lab: Lab, tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {"liann_LATE_123_4567_tiny.py": GOOD, "late_7_8_tiny.py": GOOD, "bo_late_x.py": GOOD, "cy_9_1_a.py": GOOD},
+    )
+    assert [one.id for one in read_folder(tmp_path, lab) if one.late] == ["liann_123"]
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [

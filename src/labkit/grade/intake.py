@@ -12,7 +12,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from labkit.course.errors import LabError
@@ -29,7 +29,9 @@ NOTEBOOK = "is a notebook: download its code as a .py file, and hand that in"
 SHOWN = 30  # of what was left, by name
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_[a-z]+_?(?P<name>.*)", re.DOTALL)
-CANVAS = re.compile(r"(?P<who>[^_]+)(?:_late)?(?P<number>_\d+)_(?P<upload>\d+)_(?P<name>.+)", re.DOTALL | re.IGNORECASE)
+CANVAS = re.compile(
+    r"(?P<who>[^_]+)(?P<late>_late)?(?P<number>_\d+)_(?P<upload>\d+)_(?P<name>.+)", re.DOTALL | re.IGNORECASE
+)
 # What systems, editors and browsers leave; names that begin with a dot too.
 JUNK = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "venv", "node_modules", "site-packages"}
 
@@ -42,7 +44,7 @@ class Refused(Exception):
 class Submission:
     """What was taken of a student's files, by the names that the lab gives them, and what was left, with the reason.
 
-    `reason` says why there is nothing to grade.
+    `reason` says why there is nothing to grade; `late` is what Canvas says of an upload.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Submission:
     taken: tuple[str, ...] = ()
     left: tuple[tuple[str, str], ...] = ()
     reason: str = ""
+    late: bool = False
 
     @property
     def digest(self) -> str:
@@ -86,7 +89,15 @@ def read_folder(folder: Path, lab: Lab) -> list[Submission]:
     entries: dict[str, list[str]] = {}
     for name in names:
         entries.setdefault(_whose(folder / name), []).append(name)
-    return [read_one(who, [folder / name for name in entries[who]], lab) for who in sorted(entries)]
+    return [
+        replace(read_one(who, [folder / name for name in entries[who]], lab), late=any(map(_late, entries[who])))
+        for who in sorted(entries)
+    ]
+
+
+def _late(name: str) -> bool:
+    export = CANVAS.fullmatch(_text(name))
+    return export is not None and export["late"] is not None and not MOODLE.fullmatch(_text(name))
 
 
 def _whose(path: Path) -> str:

@@ -52,6 +52,10 @@ class Row:
         public = [record for record in self.records if record.id not in self.secret]
         return [*alike([record for record in public if record.state in LOST]), *errors_alike(public)]
 
+    def printed_in(self, record: Record) -> Record:
+        """The first of those told that printed the same: what all tests print is shown once."""
+        return next(group[0] for group in self.told if group[0].printed == record.printed)
+
     @property
     def passed(self) -> bool:
         return all(record.state == "passed" for record in self.records)
