@@ -252,7 +252,7 @@ def test_wrong_manifest_of_one_lab_leaves_the_others_alone(tmp_path: Path) -> No
     for name in ("lab08", "8", "small"):
         with pytest.raises(LabError, match=r"lab08_small/lab\.toml: title is missing"):
             manifest.find(name, course)
-    with pytest.raises(LabError, match="there is no lab 'lab09'; there is lab07, lab08"):
+    with pytest.raises(LabError, match=r"there is no lab 'lab09'; the labs are lab07 and lab08$"):
         manifest.find("lab09", course)
 
 
