@@ -129,7 +129,7 @@ def test_a_link_that_lands_nowhere_is_found(tmp_path: Path) -> None:
 
 
 def test_a_copy_says_that_it_has_no_solutions(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="this copy of the course has no solutions: they are your teacher's"):
+    with pytest.raises(LabError, match="this copy of the course has no solutions: only your teacher has them"):
         implementation_path("solutions", "tiny", tmp_path)
 
 

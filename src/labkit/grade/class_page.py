@@ -37,7 +37,7 @@ def class_page(lab: Lab, standings: Sequence[Standing]) -> str:
             share=share,
             shade=shade,
             full=visible,
-            sentence=sentence,
+            sentence=lambda says: sentence(lab, says),
             name=lambda result: cut(visible(result.submission), NAME),
             reason=lambda result: cut(visible(result.reason), REASON),
             page=lambda result: f"{STUDENTS}/{page_name(result.submission)}",
@@ -45,9 +45,11 @@ def class_page(lab: Lab, standings: Sequence[Standing]) -> str:
     )
 
 
-def sentence(says: str) -> Markup:
-    """With a capital letter, but for the name of a function."""
-    return code(says if "_" in says.partition(" ")[0] else says[:1].upper() + says[1:])
+def sentence(lab: Lab, says: str) -> Markup:
+    """The text as a sentence: with a capital letter, unless it begins with a name of the code."""
+    functions = {part for step in lab.steps for function in step.todo for part in function.split(".")}
+    first = says.partition(" ")[0]
+    return code(says if first in functions or not first.strip(":,").isalpha() else says[:1].upper() + says[1:])
 
 
 def share(row: Row) -> str:

@@ -12,7 +12,7 @@ from labkit.course.records import LOST, Record, State
 from labkit.course.screen import visible
 from labkit.grade.results import Outcome, Result, Standing
 
-COLUMNS = ("submission", "lab", "points", "max_points", "state", "isolation", "seconds", "reason")
+COLUMNS = ("submission", "lab", "points", "max_points", "state", "isolation", "seconds", "reason", "late")
 FORMULA = ("=", "+", "-", "@")  # with these a spreadsheet takes a cell for a formula
 
 
@@ -32,7 +32,10 @@ def grades_csv(results: list[Result]) -> str:
     writer.writerow(COLUMNS)
     for result in results:
         points = "" if result.state == Outcome.GRADER_ERROR else result.points
-        row = {name: getattr(result, name) for name in COLUMNS} | {"points": points}
+        row = {name: getattr(result, name) for name in COLUMNS} | {
+            "points": points,
+            "late": "late" if result.late else "",
+        }
         writer.writerow(harmless(value) if isinstance(value, str) else value for value in row.values())
     return table.getvalue()
 
