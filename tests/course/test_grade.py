@@ -265,9 +265,7 @@ def test_a_full_disk_is_one_line_and_earlier_results_stay(course: Course, tmp_pa
 def test_a_full_disk_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     left = lambda folder: SimpleNamespace(free=7_000_000)  # noqa: E731
     monkeypatch.setattr(shutil, "disk_usage", left)
-    with pytest.raises(
-        LabError, match=r"7 MB are free for temporary files, and 50 are needed; .* TMPDIR"
-    ):
+    with pytest.raises(LabError, match=r"7 MB are free for temporary files, and 50 are needed; .* TMPDIR"):
         commands.level_here("none")
     monkeypatch.undo()
     assert commands.level_here("none") == Level.NONE

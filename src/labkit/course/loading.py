@@ -25,7 +25,7 @@ def implementation_path(impl: str, stem: str, root: Path) -> Path:
     folder = root / impl if impl in ("src", "solutions") else Path(impl)
     path = folder / f"{stem}.py"
     if impl == "solutions" and not folder.is_dir():
-        raise LabError("this copy of the course has no solutions: they are your teacher's")
+        raise LabError("this copy of the course has no solutions: only your teacher has them")
     if not folder.is_dir():
         raise LabError(f"--impl {impl}: there is no folder {folder}; give src, solutions or a folder with {stem}.py")
     if not path.is_file():
