@@ -143,11 +143,11 @@ unseen-lab%: $(READY) ## grade answers that the suite's author has not seen (FOL
 	@$(PY) -m labkit unseen lab$* '$(FOLDER)'
 
 grade: $(READY) ## grade submissions (LAB=04 SUBMISSIONS= OUT= HIDDEN= ARGS=)
-	@test -n '$(LAB)' -a -n '$(SUBMISSIONS)' -a -n '$(OUT)' || { echo "make: name the lab and two folders: make grade LAB=04 SUBMISSIONS=path OUT=results"; exit 1; }
+	@test -n '$(LAB)' -a -n '$(SUBMISSIONS)' -a -n '$(OUT)' || { echo "make: name the lab and two folders: make grade LAB=04 SUBMISSIONS=../downloads OUT=../graded"; exit 1; }
 	@$(PY) -m labkit grade '$(LAB)' '$(SUBMISSIONS)' --out '$(OUT)' $(if $(HIDDEN),--hidden '$(HIDDEN)') $(ARGS)
 
 sample-class: $(READY) ## a small class of submissions to try it on (LAB=04 FOLDER=)
-	@test -n '$(LAB)' -a -n '$(FOLDER)' || { echo "make: name the lab and a new folder: make sample-class LAB=04 FOLDER=class"; exit 1; }
+	@test -n '$(LAB)' -a -n '$(FOLDER)' || { echo "make: name the lab and a new folder: make sample-class LAB=04 FOLDER=../class"; exit 1; }
 	@$(PY) -m labkit sample-class '$(LAB)' '$(FOLDER)'
 
 release: $(COURSE) ## the students' copy, without any answer (OUT=students.zip)
