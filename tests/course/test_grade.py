@@ -337,6 +337,26 @@ def test_results_go_into_no_folder_of_something_else(course: Course, tmp_path: P
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
 
 
+NO_SANDBOX = """
+import labkit.observe.sandbox as sandbox
+sandbox.SERVE = "import nopackage"
+import labkit.__main__ as main
+main.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no sandbox works")
+def test_a_batch_without_a_sandbox_ends_with_one_line(course: Course, tmp_path: Path) -> None:
+    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS, "b.py": ONE_STEP}), tmp_path / "out"
+    options = ("--isolation", "limits", "--accept-weak-isolation", "--jobs", "1")
+    ran = course.run("-c", NO_SANDBOX, "grade", "lab07", str(given), "--out", str(out), *options)
+    assert ran.code == 1
+    assert ran.err.splitlines()[1:] == [
+        "labkit: the sandbox does not start: ModuleNotFoundError: No module named 'nopackage'; "
+        "make doctor tries one; the results so far are kept"
+    ]
+
+
 @pytest.mark.parametrize("name", ["secret", "lock", "results.jsonl"])
 def test_what_a_stopped_batch_has_left_is_no_hindrance(name: str, tmp_path: Path) -> None:
     (tmp_path / name).touch()

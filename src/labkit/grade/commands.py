@@ -171,6 +171,8 @@ def _progress(count: int) -> Iterator[Callable[["Result"], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from labkit.grade.results import Outcome
+
     console = Console(stderr=True)
     columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left")
     with Progress(
@@ -187,8 +189,10 @@ def _progress(count: int) -> Iterator[Callable[["Result"], None]]:
                 bar.update(task, advance=1, refresh=True)
             else:
                 says = result.reason and f" ({visible(result.reason)})"
-                click.echo(f"[{done}/{count}] {visible(result.submission)}: {result.state}, "
-                           f"{result.points} of {result.max_points} points{says}", err=True)  # fmt: skip
+                points = f"{result.points} of {result.max_points} points"
+                if result.state == Outcome.GRADER_ERROR:
+                    points = "no points yet"
+                click.echo(f"[{done}/{count}] {visible(result.submission)}: {result.state}, {points}{says}", err=True)
 
         yield told
 
