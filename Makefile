@@ -26,7 +26,7 @@ $(foreach goal,$(filter-out new-lab,$(MAKECMDGOALS)),$(call check,$(goal)))
 OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)') $(if $(filter src,$(IMPL)),--one-timeout)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo status doctor test solutions skeletons figures bench compare audit ddp fsdp grade sample-class release new-lab lint format clean
+.PHONY: help status doctor compare audit ddp fsdp clean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -64,10 +64,7 @@ $(BENCH): $(COURSE)
 
 # The student
 
-demo: $(READY) ## train a network in fp32, fp16 and bf16, and draw what happens
-	@$(PY) -m labkit demo lab04
-
-test-lab%: $(READY) ## test your lab (STEP=2, IMPL=solutions, SEED=, DEVICE=cuda)
+test-lab%: $(READY) ## test your lab (STEP=2, SEED=, DEVICE=cuda)
 	@$(PY) -m pytest -q --no-header tests/test_$(call stem,$*).py $(OPTIONS)
 
 status: $(READY) ## where you are in every lab, and the one next thing to do
@@ -85,7 +82,7 @@ explain-lab%: $(READY) ## what a test asks for, and why (TEST=a part of its name
 reset-lab%: $(READY) ## the skeleton again; your file is kept in backups/
 	@$(PY) -m labkit reset lab$*
 
-report-lab%: $(READY) ## one page of points and figures (IMPL=solutions, ONLY=banner)
+report-lab%: $(READY) ## one page of points and figures (ONLY=banner)
 	@$(PY) -m labkit report lab$* --impl '$(IMPL)' $(if $(ONLY),--only $(ONLY))
 
 run-lab%: $(READY) ## run your lab's own command line (NAME=, ARGS=, NPROC=)
@@ -94,17 +91,14 @@ run-lab%: $(READY) ## run your lab's own command line (NAME=, ARGS=, NPROC=)
 parity-lab%: $(READY) ## does half precision match fp32, over three seeds
 	@$(PY) -m labkit run lab$* --impl '$(IMPL)' parity $(ARGS)
 
-demo-lab%: $(READY) ## what the lab's solution can do
-	@$(PY) -m labkit demo lab$*
-
 doctor: $(READY) ## what this machine can do, and what to do about the rest
 	@$(PY) -m labkit doctor
 
-compare: $(READY) ## memory, speed, stability of each format (IMPL=solutions)
-	@$(PY) '$(IMPL)/mixed_precision.py' --compare
+compare: $(READY) ## memory, speed, stability of each format
+	@$(PY) -m labkit run lab04 --impl '$(IMPL)' --compare
 
-audit: $(READY) ## which operation of a step ran in which dtype (IMPL=solutions)
-	@$(PY) '$(IMPL)/mixed_precision.py' --audit
+audit: $(READY) ## which operation of a step ran in which dtype
+	@$(PY) -m labkit run lab04 --impl '$(IMPL)' --audit
 
 ddp: $(READY) ## train on many processes, each with all weights (NPROC=2)
 	@$(PY) -m labkit run lab04 --nproc $(or $(NPROC),2) --impl '$(IMPL)' --strategy ddp
@@ -117,7 +111,15 @@ clean: ## remove .venv and everything that was made
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The course
-# The students' copy ends above this heading (labkit/author/release.py).
+# The students' copy ends above this heading (labkit/author/release.py). Targets that need solutions are below it.
+
+.PHONY: demo test figures bench solutions grade sample-class release new-lab skeletons lint format
+
+demo: $(READY) ## train a network in fp32, fp16 and bf16, and draw what happens
+	@$(PY) -m labkit demo lab04
+
+demo-lab%: $(READY) ## what the lab's solution can do
+	@$(PY) -m labkit demo lab$*
 
 test: $(COURSE) ## lint, and all tests of the course itself
 	@echo "make test: lint, then the course's own tests; about $(TEST_MINUTES) minutes on two cores"
@@ -130,7 +132,7 @@ figures: $(READY) ## measure and draw every figure of the pages here, some minut
 bench: $(if $(filter cuda,$(DEVICE)),$(READY),$(BENCH)) ## speed and memory against the course's limits (DEVICE=cuda)
 	@PYTHONPATH=src:tests $(PY) -m bench.bench $(if $(DEVICE),--device $(DEVICE))
 
-solutions: $(READY) ## every graded suite on the reference solutions
+solutions: $(READY) ## test the reference (so does IMPL=solutions above)
 	@$(PY) -m pytest -q --no-header tests/test_*.py --impl solutions
 
 proof-lab%: $(READY) ## which test catches which wrong answer (SEEDS=20, MUTANTS=1)
@@ -141,11 +143,11 @@ unseen-lab%: $(READY) ## grade answers that the suite's author has not seen (FOL
 	@$(PY) -m labkit unseen lab$* '$(FOLDER)'
 
 grade: $(READY) ## grade submissions (LAB=04 SUBMISSIONS= OUT= HIDDEN= ARGS=)
-	@test -n '$(LAB)' -a -n '$(SUBMISSIONS)' -a -n '$(OUT)' || { echo "make: name the lab and two folders: make grade LAB=04 SUBMISSIONS=path OUT=results"; exit 1; }
+	@test -n '$(LAB)' -a -n '$(SUBMISSIONS)' -a -n '$(OUT)' || { echo "make: name the lab and two folders: make grade LAB=04 SUBMISSIONS=../downloads OUT=../graded"; exit 1; }
 	@$(PY) -m labkit grade '$(LAB)' '$(SUBMISSIONS)' --out '$(OUT)' $(if $(HIDDEN),--hidden '$(HIDDEN)') $(ARGS)
 
 sample-class: $(READY) ## a small class of submissions to try it on (LAB=04 FOLDER=)
-	@test -n '$(LAB)' -a -n '$(FOLDER)' || { echo "make: name the lab and a new folder: make sample-class LAB=04 FOLDER=class"; exit 1; }
+	@test -n '$(LAB)' -a -n '$(FOLDER)' || { echo "make: name the lab and a new folder: make sample-class LAB=04 FOLDER=../class"; exit 1; }
 	@$(PY) -m labkit sample-class '$(LAB)' '$(FOLDER)'
 
 release: $(COURSE) ## the students' copy, without any answer (OUT=students.zip)

@@ -11,6 +11,7 @@ from page_checks import ROOT
 from small_course import small_course
 from warm_python import ENVIRONMENT
 
+from labkit.observe.isolation import strongest
 from labkit.student import doctor, formats
 
 
@@ -67,6 +68,16 @@ def test_bubblewrap_that_is_refused_has_another(monkeypatch: pytest.MonkeyPatch,
     finding = doctor.bubblewrap()
     assert "No permissions to create new namespace" in finding.says
     assert "allow user namespaces" in finding.remedy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no sandbox works")
+def test_a_sandbox_is_started_and_imports_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = doctor.sandbox()
+    assert fine.says == f"{strongest()}: starts, and imports PyTorch" and not fine.remedy
+    monkeypatch.setattr(doctor, "IN_A_SANDBOX", "import nopackage")
+    finding = doctor.sandbox()
+    assert finding.says.endswith("does not start: ModuleNotFoundError: No module named 'nopackage'")
+    assert "packages of this Python's own folders alone" in finding.remedy and not finding.needed
 
 
 def test_torchrun_that_is_not_there_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -329,6 +329,41 @@ def test_two_batches_do_not_write_into_one_folder(course: Course, tmp_path: Path
     assert not (out / "results.jsonl").exists()
 
 
+def test_results_go_into_no_folder_of_something_else(course: Course, tmp_path: Path) -> None:
+    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS}), put(tmp_path / "out", {"notes.txt": "x"})
+    assert "is not empty and holds no results; give a new folder" in refused(course, given, out)
+    results.append(tmp_path, results.Result("k", "a", "lab07", 1, 2, results.Outcome.GRADED))
+    ran = course.labkit("merge", str(tmp_path), "--out", str(out))
+    assert ran.code == 1 and "is not empty and holds no results" in ran.err
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+NO_SANDBOX = """
+import labkit.observe.sandbox as sandbox
+sandbox.SERVE = "import nopackage"
+import labkit.__main__ as main
+main.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no sandbox works")
+def test_a_batch_without_a_sandbox_ends_with_one_line(course: Course, tmp_path: Path) -> None:
+    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS, "b.py": ONE_STEP}), tmp_path / "out"
+    options = ("--isolation", "limits", "--accept-weak-isolation", "--jobs", "1")
+    ran = course.run("-c", NO_SANDBOX, "grade", "lab07", str(given), "--out", str(out), *options)
+    assert ran.code == 1
+    assert ran.err.splitlines()[1:] == [
+        "labkit: the sandbox does not start: ModuleNotFoundError: No module named 'nopackage'; "
+        "make doctor tries one; the results so far are kept"
+    ]
+
+
+@pytest.mark.parametrize("name", ["secret", "lock", "results.jsonl"])
+def test_what_a_stopped_batch_has_left_is_no_hindrance(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    commands._make_results_folder(tmp_path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_one_line(course: Course, tmp_path: Path) -> None:
     given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS}), tmp_path / "out"

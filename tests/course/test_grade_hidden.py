@@ -7,8 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from page_checks import ROOT
 from small_course import BOTH_STEPS, Course, small_course
 
+from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.records import Record, State
 from labkit.grade import results
@@ -85,8 +87,8 @@ def test_hidden_tests_are_in_the_autograder_and_nowhere_else(course: Course, tmp
     hidden = put(tmp_path / "hidden")
     with zipfile.ZipFile(io.BytesIO(autograder_zip(course.lab, b"s" * 32, hidden=hidden))) as file:
         assert file.read("course/tests/suites/tiny/hidden.py") == FOLDER["test_tiny.py"].encode()
-        manifest = file.read("course/labs/lab07_tiny/lab.toml").decode()
-    assert manifest.endswith(FOLDER["lab.toml"].replace("[[behaviours]]", "[[behaviours]]\nhidden = true"))
+        text = file.read("course/labs/lab07_tiny/lab.toml").decode()
+    assert text.endswith(FOLDER["lab.toml"].replace("[[behaviours]]", "[[behaviours]]\nhidden = true"))
     assert b"hidden" not in autograder_zip(course.lab, b"s" * 32)
     with with_hidden(course.lab, hidden) as joined:
         assert [(one.id, one.hidden) for one in joined.behaviours][1:] == [
@@ -108,16 +110,70 @@ def test_hidden_tests_are_in_the_autograder_and_nowhere_else(course: Course, tmp
         ({"test_tiny__py": "def ("}, "test_tiny.py, line 1: invalid syntax"),
         ({"test_tiny__py": "def test_x(): pass"}, "lab.toml: behaviours: test_x is missing; test_tiny.py has such"),
         ({"test_tiny__py": ""}, "test_tiny.py has no function test_whole_numbers_stay_whole; write it, or remove"),
-        ({"lab__toml": FOLDER["lab.toml"].replace("step = 1", "step = 9")}, "lab.toml: behaviours[3].step: test_whole"),
-        ({"lab__toml": FOLDER["lab.toml"].replace("points = 5", "")}, "/hidden/lab.toml: behaviours[3].points"),
+        ({"lab__toml": FOLDER["lab.toml"].replace("step = 1", "step = 9")},
+         "/hidden/lab.toml: behaviours[1].step: test_whole"),
+        ({"lab__toml": FOLDER["lab.toml"].replace("points = 5", "")}, "/hidden/lab.toml: behaviours[1].points"),
+        ({name: text.replace("test_whole_numbers_stay_whole", "test_halve_is_half")
+          for name, text in {"lab__toml": FOLDER["lab.toml"], "test_tiny__py": FOLDER["test_tiny.py"]}.items()},
+         "/hidden/lab.toml: behaviours: test_halve_is_half is a public test of lab07; give yours another name"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_in_the_folder_is_one_line(
     changes: dict[str, str], says: str, course: Course, tmp_path: Path
 ) -> None:
     with pytest.raises(LabError) as raised, with_hidden(course.lab, put(tmp_path / "hidden", **changes)):
         pass
     assert says in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"test_tiny__py": FOLDER["test_tiny.py"].replace("import hidden", "import hiden")},
+         "test_tiny.py, line 4: ImportError: cannot import name 'hiden' from 'scenarios.tiny'"),
+        ({"test_tiny__py": FOLDER["test_tiny.py"] + "\nundefined()\n"},
+         "test_tiny.py, line 11: NameError: name 'undefined' is not defined"),
+        ({"scenarios__py": "\ndef kind_of(:\n"}, "scenarios.py, line 2: SyntaxError: invalid syntax"),
+        ({"scenarios__py": "import nopackage\n"},
+         "scenarios.py, line 1: ModuleNotFoundError: No module named 'nopackage'"),
+        ({"test_tiny__py": FOLDER["test_tiny.py"].replace("    expect(", "    undefined()\n    expect(")},
+         "test_tiny.py: test_whole_numbers_stay_whole: NameError: name 'undefined' is not defined in the test itself"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_its_code_is_one_line(
+    changes: dict[str, str], says: str, course: Course, tmp_path: Path
+) -> None:
+    hidden, given = put(tmp_path / "hidden", **changes), tmp_path / "given"
+    given.mkdir()
+    (given / "ann.py").write_text(BOTH_STEPS)
+    options = ("--out", str(tmp_path / "out"), "--hidden", str(hidden), "--isolation", "none")
+    ran = course.labkit("grade", "lab07", str(given), *options, "--accept-weak-isolation", TORCH="yes")
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1] == f"labkit: {hidden}/{says}"
+    assert "labkit-hidden" not in ran.err and "Traceback" not in ran.err
+
+
+MEAN = """
+
+def fp32_softmax(x, dim=-1):
+    powers = (x.float() - x.float().mean(dim, keepdim=True)).exp()
+    return (powers / powers.sum(dim, keepdim=True)).to(x.dtype)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_the_guides_example_passes_the_solution_and_catches_a_wrong_answer(tmp_path: Path) -> None:
+    lab, example = manifest.find("lab04", ROOT), ROOT / "docs" / "examples" / "hidden_lab04"
+    solution = lab.paths.solution.read_text()
+    with with_hidden(lab, example) as joined:
+        hidden = [one.id for one in joined.behaviours if one.hidden]
+        suite = joined.paths.suite.relative_to(joined.paths.root)
+        for name, text, ends in (("right", solution, "1 passed, "), ("wrong", solution + MEAN, "1 failed, ")):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "mixed_precision.py").write_text(text)
+            options = ("--impl", str(tmp_path / name), "-k", " or ".join(hidden))
+            ran = Course(joined.paths.root).run("-m", "pytest", "-q", str(suite), *options)
+            assert ends in ran.out, ran.out + ran.err
 
 
 def test_a_folder_that_is_not_there_is_one_line(course: Course, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Submissions are taken in as Moodle and Canvas export them; what is hostile or unreadable is left, with the reason."""
 
+import csv
 import io
 import os
 import struct
@@ -14,6 +15,8 @@ from labkit.course.errors import LabError
 from labkit.course.lab import Lab
 from labkit.grade import intake
 from labkit.grade.intake import Submission, read_folder
+from labkit.grade.results import Outcome, Result
+from labkit.grade.table import grades_csv
 
 GOOD = BOTH_STEPS.encode()
 Files = Mapping[str, str | bytes]
@@ -113,7 +116,7 @@ def test_what_canvas_calls_late_is_late(lab: Lab, tmp_path: Path) -> None:
         ({"ann.zip": archive({"tiny.py": b"\0" * 30_000_000})}, "ann.zip/tiny.py has more than 1,000,000 bytes"),
         ({"ann.zip": archive({f"{n}": "" for n in range(intake.ENTRIES + 1)})}, "ann.zip has more than 2,000 files"),
         ({"ann.zip": archive({"tiny.py": GOOD}, zipfile.ZIP_LZMA)}, "tiny.py is compressed in an unusual way"),
-        ({"ann.zip": archive({"in.zip": archive({"tiny.py": GOOD})})}, "ann.zip/in.zip is not part of this lab"),
+        ({"ann.zip": archive({"in.zip": archive({"tiny.py": GOOD})})}, "ann.zip/in.zip is not part of this lab and"),
         ({"ann.tar.gz": "x"}, "ann.tar.gz is not part of this lab and was ignored"),
         ({"ann.py": GOOD, "ann/tiny.py": WRONG}, "two students have this name: ann, ann.py; keep or rename one"),
         ({f"ann/{n}.txt": "" for n in range(intake.ENTRIES + 1)}, "there is no tiny.py; ann has more than 2,000 files"),
@@ -124,6 +127,45 @@ def test_what_cannot_be_taken_is_broken_with_the_reason(files: Files, reason: st
     assert reason in submission.reason
     assert "\n" not in submission.reason
     assert (submission.files, submission.taken) == ({}, ())
+
+
+def test_of_two_files_that_fit_equally_none_is_guessed(lab: Lab, tmp_path: Path) -> None:
+    ann, _ = read_folder(put(tmp_path, {"ann/a/tiny.py": GOOD, "ann/b/tiny.py": WRONG, "bob.py": GOOD}), lab)
+    assert ann.reason == "which tiny.py is meant, a/tiny.py or b/tiny.py? Keep one" and not ann.files
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"x/Ann_1_assignsubmission_file_/tiny.py": GOOD, "x/Bob_2_assignsubmission_file_/tiny.py": GOOD},
+         "{folder}: looks like a class inside one folder; did you mean {folder}/x?"),
+        ({"x/ann/tiny.py": GOOD, "x/bob/tiny.py": WRONG},
+         "{folder}: looks like a class inside one folder (which tiny.py is meant, ann/tiny.py or bob/tiny.py? Keep "
+         "one); did you mean {folder}/x?"),
+        ({"tiny.py": GOOD, "notes.txt": "x"},
+         "{folder}: holds tiny.py, so it looks like the folder of one student; give the folder in which each student "
+         "has a folder, a .py or a .zip"),
+        ({"src/tiny.py": GOOD, "docs/x.md": "x"},
+         "{folder}: holds src/tiny.py, so it looks like the folder of one student; give the folder in which each "
+         "student has a folder, a .py or a .zip"),
+    ],
+)  # fmt: skip
+def test_a_folder_above_or_below_that_of_the_class_is_one_line(
+    files: Files, says: str, lab: Lab, tmp_path: Path
+) -> None:
+    with pytest.raises(LabError) as error:
+        read_folder(put(tmp_path, files), lab)
+    assert str(error.value) == says.format(folder=tmp_path)
+
+
+def test_the_version_that_was_graded_is_in_the_table(lab: Lab, tmp_path: Path) -> None:
+    files = {"ann/tiny.py": GOOD, "ann/old/tiny.py": WRONG, "ann/utils.py": "", "bob/tiny (1).py": GOOD}
+    results = [
+        Result("k", one.id, "lab07", 7, 7, Outcome.GRADED, files=one.taken, left=one.left)
+        for one in read_folder(put(tmp_path, files), lab)
+    ]
+    rows = list(csv.DictReader(io.StringIO(grades_csv(results))))
+    assert [row["files"] for row in rows] == ["tiny.py (not used: old/tiny.py)", "tiny (1).py"]
 
 
 def test_a_header_that_lies_about_a_size_unpacks_no_more(lab: Lab, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_the_class_has_every_kind_of_submission(course: Course, tmp_path: Path) 
     folder = tmp_path / "class"
     ran = course.labkit("sample-class", "07", str(folder))
     assert ran.out.splitlines() == [
-        f"written: 8 submissions in {folder}", f"Next: make grade LAB=07 SUBMISSIONS={folder} OUT=graded",
+        f"written: 8 submissions in {folder}", f"Next: make grade LAB=07 SUBMISSIONS={folder} OUT=../graded",
     ]  # fmt: skip
     texts = {path.parent.name: path.read_text() for path in folder.rglob("*_file_/tiny.py")}
     assert texts["Lovelace Ada_10431_assignsubmission_file_"] == BOTH_STEPS

@@ -3,6 +3,7 @@
 import io
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from page_checks import ROOT
 from small_course import BOTH_STEPS, STUBS, Course, small_course
 
 from labkit.author import release
+from labkit.author.lacking import lacking
 from labkit.author.leaks import leaks
 from labkit.course.errors import LabError
 from labkit.course.loading import implementation_path
@@ -67,6 +69,7 @@ def test_the_copy_is_written_once_it_is_right(course: Course) -> None:
     assert checks == [
         "ok: no file holds the body of a solution",
         "ok: every link lands in the copy",
+        "ok: its pages and commands name nothing that it lacks",
         "ok: its commands start",
         "ok: the tests of lab07 run, and the stubs pass none",
     ]
@@ -145,10 +148,45 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_this_courses_copy_holds_no_answer_and_its_links_land(copy: Path) -> None:
     assert leaks(copy, load_all(ROOT)) == []
     assert release.broken(copy) == []
+    assert lacking(copy) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("docs/a.md", "Run\n`make test-lab07 IMPL=solutions`.\n", "docs/a.md, line 2: names IMPL=solutions"),
+        ("docs/a.md", "```bash\npython solutions/tiny.py --train\n```\n", "docs/a.md, line 2: names solutions/"),
+        ("labs/lab07_tiny/lab.toml", 'hint = "--impl solutions"', "lab.toml, line 1: names --impl solutions"),
+        ("docs/a.ipynb", "pytest tests/course", "docs/a.ipynb, line 1: names tests/course"),
+        ("Makefile", "test: ## (IMPL=solutions)\n", "Makefile, line 1: names IMPL=solutions"),
+        ("docs/a.md", "- `make demo` shows it\n", "docs/a.md: `make demo` is not in the copy's Makefile"),
+        ("docs/a.md", "```bash\nmake test-lab07\nmake grade LAB=07\n```\n", "`make grade` is not in the copy's"),
+        ("docs/a.md", "`make`, `make test-lab07 STEP=1` make sense: two solutions\n", ""),
+    ],
+)
+def test_what_the_copy_lacks_is_found_in_its_pages_and_commands(
+    name: str, text: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Makefile").write_text("help:\n\ntest-lab%: x ## test\n")
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    found = lacking(tmp_path)
+    assert len(found) == bool(says) and says in "".join(found)
+
+
+def test_an_experiment_in_the_copy_runs_the_students_own_file(copy: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(copy / "src"), "HOME": str(copy)}
+    command = [sys.executable, "-m", "labkit", "experiment", "underflow"]
+    ran = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+    (line,) = ran.stderr.splitlines()
+    assert ran.returncode == 2
+    assert line.startswith("labkit: Step 1 is still to be solved: write mixed_precision_forward in src/")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="this system has no make")
 def test_the_copys_make_lists_what_students_need(copy: Path) -> None:
     listed = subprocess.run(["make"], cwd=copy, capture_output=True, text=True).stdout
     assert "test-lab" in listed and "clean" in listed
-    assert not [word for word in ("proof-lab", "grade ", "release", "skeletons", "lint") if f"  {word}" in listed]
+    assert not [
+        word for word in ("demo", "proof-lab", "grade ", "release", "skeletons", "lint") if f"  {word}" in listed
+    ]

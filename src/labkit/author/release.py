@@ -1,7 +1,8 @@
 """The students' copy of the course: what they run and read, and nothing that holds an answer.
 
 Pages are found by their links, from README.md and the labs' own on, so that every link of the copy lands in it. What is
-the course's own in README.md stands between two comments, and in the Makefile below a heading; neither is in the copy.
+the course's own in a page is between two comments, and in the Makefile below a heading; neither is in the copy. So no
+page tells students to use what their copy lacks: `check` looks for that too.
 """
 
 import json
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+from labkit.author.lacking import lacking
 from labkit.author.leaks import leaks
 from labkit.course import pages
 from labkit.course.errors import LabError
@@ -25,7 +27,7 @@ from labkit.course.manifest import Lab, load_all
 FOLDER = "course"  # what the archive unpacks to
 KEPT = (".gitignore", "conftest.py", "constraints.txt", "pyproject.toml")
 NOT_THEIRS = ("author", "grade", "proof")  # packages of labkit
-OURS = re.compile(r"<!-- the course's own -->\n.*?<!-- until here -->\n\n?", re.DOTALL)  # in README.md
+OURS = re.compile(r"<!-- the course's own -->\n.*?<!-- until here -->\n\n?", re.DOTALL)  # in a page
 OUR_TARGETS = "\n# The course\n"  # in the Makefile, to its end
 FORBIDDEN = re.compile(
     r"(^|/)(solutions|mistakes|alternatives|hidden\w*|bench|misconceptions\.md|secret)(/|$)|^tests/course/"
@@ -78,6 +80,7 @@ def check(data: bytes, root: Path) -> Iterator[tuple[str, list[str]]]:
         labs = load_all(root)
         yield "no file holds the body of a solution", leaks(copy, labs)
         yield "every link lands in the copy", broken(copy)
+        yield "its pages and commands name nothing that it lacks", lacking(copy)
         yield "its commands start", _complaint(copy, "-m", "labkit", "status")
         for lab in labs:
             yield f"the tests of {lab.name} run, and the stubs pass none", _graded(copy, lab)

@@ -8,10 +8,12 @@ import click
 
 from labkit.course.manifest import ROOT
 
+DEFAULT = "solutions" if (ROOT / "solutions").is_dir() else "src"  # the students' copy has their own files alone
+
 
 @click.command()
 @click.argument("name")
-@click.option("--impl", default="solutions", help="Folder of the lab file: src, solutions or another.  [solutions]")
+@click.option("--impl", default=DEFAULT, help=f"Folder of the lab file: src, solutions or another.  [{DEFAULT}]")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=ROOT / "runs" / "experiments", help="Folder to write to."
 )

@@ -17,6 +17,7 @@ from labkit.course.kits import kit
 from labkit.course.loading import load_implementation
 from labkit.course.manifest import ROOT, Lab, load_all
 from labkit.experiments.style import saved, themed
+from labkit.toolbox.commandline import UNSOLVED, LabFile, unsolved_step
 from labkit.toolbox.measure import hardware
 
 Measured = dict[str, Any]  # what a JSON file of an experiment holds: its data, and on what they were measured
@@ -56,10 +57,19 @@ def module(name: str) -> ModuleType:
 
 
 def measure(name: str, file: Path) -> Measured:
-    """Runs the experiment `name` with the lab file at `file`. Raises LabError if that cannot be loaded."""
+    """Runs the experiment `name` with the lab file at `file`.
+
+    Raises:
+        LabError: the file cannot be loaded, or a step that the experiment needs is not written.
+    """
     lab = load_implementation(file)
     start = time.perf_counter()
-    data = module(name).measure(lab)
+    try:
+        data = module(name).measure(lab)
+    except NotImplementedError as error:
+        if unsolved := unsolved_step(error, LabFile(lab, None)):
+            raise LabError(unsolved, UNSOLVED) from None
+        raise
     return {
         "experiment": name,
         "title": module(name).TITLE,

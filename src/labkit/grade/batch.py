@@ -110,10 +110,13 @@ def grade(setting: Setting, waiting: Sequence[Keyed], told: Told) -> None:
     """Writes a result for each of `waiting` and tells of it, as each ends.
 
     Raises:
-        LabError: the suite cannot be collected, or a result cannot be written; those before are kept.
+        LabError: the suite cannot be collected, a result cannot be written, or every submission would fail for the
+            same fault, which is not theirs; the results before are kept.
     """
 
     def take(result: Result) -> None:
+        if fault := outcomes.fault_of_all(setting.lab, result):
+            raise LabError(fault)
         results.append(setting.out, result)
         told(result)
 

@@ -71,7 +71,7 @@ def grade(
     if out.resolve().is_relative_to(submissions.resolve()):
         raise LabError(f"--out {out}: lies in the folder of the submissions; give one outside of it")
     taken = intake.read_folder(submissions, found)[part]
-    make_folder(out, "--out")
+    _make_results_folder(out)
     check_writable(out / "grades.csv", "--out")
     with results.locked(out), with_hidden(found, hidden) as graded:
         setting = batch.Setting(graded, out, batch.read_secret(out, secret_file), level, jobs)
@@ -104,10 +104,24 @@ def merge(outs: tuple[Path, ...], out: Path) -> None:
 
     for folder in outs:
         results.check(folder)
-    make_folder(out, "--out")
+    _make_results_folder(out)
     with results.locked(out):
         name = results.write_merged(outs, out)
         _conclude(manifest.find(name), out)
+
+
+def _make_results_folder(out: Path) -> None:
+    """Makes the folder if it is not there. Raises LabError if it is a folder of something else.
+
+    A batch that was stopped before its first result has left its lock.
+    """
+    from labkit.grade.batch import SECRET
+    from labkit.grade.results import LOCK, RESULTS
+
+    make_folder(out, "--out")
+    names = set(os.listdir(out))
+    if names - {SECRET} and not names & {RESULTS, LOCK}:
+        raise LabError(f"--out {out}: is not empty and holds no results; give a new folder, outside of the course")
 
 
 def level_here(isolation: str) -> Level:
@@ -153,6 +167,7 @@ def _progress(count: int) -> Iterator[Callable[["Result"], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.text import Text
+
 
     console = Console(stderr=True)
     columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left")

@@ -3,6 +3,7 @@
 A folder of hidden tests has the shape of a small lab's suite: `test_<stem>.py` with the tests, `lab.toml` with their
 [[behaviours]] alone, and, where the public scenarios do not do, `scenarios.py` with more, which the tests import by
 `from scenarios.<stem> import hidden`. They join the public ones in a copy of the course, and nowhere else.
+docs/examples/hidden_lab04 is such a folder.
 """
 
 import ast
@@ -33,11 +34,30 @@ def with_hidden(lab: Lab, hidden: Path | None) -> Iterator[Lab]:
         for path, data in excerpt(lab, hidden).items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(data)
-        joined = root / lab.paths.manifest.relative_to(lab.paths.root)
         try:
-            yield load(joined)
+            yield load(root / lab.paths.manifest.relative_to(lab.paths.root))
         except LabError as error:
-            raise LabError(str(error).replace(str(joined), str(hidden / "lab.toml")), error.exit_code) from None
+            raise LabError(_in_your_files(str(error), lab, hidden, root), error.exit_code) from None
+
+
+def _in_your_files(error: str, lab: Lab, hidden: Path, root: Path) -> str:
+    """The error of the copy at `root` as a line that names the files of the folder `hidden`."""
+    first, *more = error.splitlines()
+    if more:  # pytest's page on a suite that cannot be imported
+        where = re.findall(r"^(?:E +File )?\"?(\S*/hidden\.py)\"?(?:, line |:)(\d+)", error, re.MULTILINE)
+        problems = re.findall(r"^E   (\w.*)", error, re.MULTILINE)
+        if where and problems:
+            first = f"{where[-1][0]}, line {where[-1][1]}: {problems[-1]}"
+    own = {
+        lab.paths.manifest.relative_to(lab.paths.root): "lab.toml",
+        Path("tests/suites", lab.stem, "hidden.py"): f"test_{lab.stem}.py",
+        Path("tests/scenarios", lab.stem, "hidden.py"): "scenarios.py",
+    }
+    for path, name in own.items():
+        first = re.sub(rf"[^\s'\"(]*{re.escape(str(path))}", lambda _, name=name: str(hidden / name), first)
+    first = re.sub(rf" \({re.escape(str(root))}\S*\)", "", first)  # the place of a module of the copy
+    public = len(lab.behaviours)
+    return re.sub(r"(?<=behaviours\[)\d+(?=\])", lambda number: str(int(number[0]) - public), first)
 
 
 def excerpt(lab: Lab, hidden: Path | None = None) -> dict[str, bytes]:
@@ -60,6 +80,7 @@ def excerpt(lab: Lab, hidden: Path | None = None) -> dict[str, bytes]:
 def _joined(lab: Lab, hidden: Path, files: dict[str, bytes]) -> dict[str, bytes]:
     """The files of the course that are others with the hidden tests."""
     manifest, tests = (_text(hidden, name) for name in ("lab.toml", f"test_{lab.stem}.py"))
+    scenarios = _text(hidden, "scenarios.py") if (hidden / "scenarios.py").exists() else None
     _check(lab, hidden, manifest, tests)
     suite, toml = f"tests/test_{lab.stem}.py", lab.paths.manifest.relative_to(lab.paths.root).as_posix()
     marked = re.sub(r"(?m)^\s*\[\[\s*behaviours\s*\]\].*$", r"\g<0>\nhidden = true", manifest)
@@ -68,11 +89,11 @@ def _joined(lab: Lab, hidden: Path, files: dict[str, bytes]) -> dict[str, bytes]
         suite: files[suite] + f"\nfrom suites.{lab.stem}.hidden import *  # noqa: F403\n".encode(),
         f"tests/suites/{lab.stem}/hidden.py": tests.encode(),
     }
-    if (hidden / "scenarios.py").exists():
+    if scenarios is not None:
         public = f"tests/scenarios/{lab.stem}"
         if f"{public}.py" in files:  # a module becomes a package of the same name
             joined[f"{public}/__init__.py"] = files.pop(f"{public}.py")
-        joined[f"{public}/hidden.py"] = _text(hidden, "scenarios.py").encode()
+        joined[f"{public}/hidden.py"] = scenarios.encode()
     return joined
 
 
@@ -90,6 +111,8 @@ def _check(lab: Lab, hidden: Path, manifest: str, tests: str) -> None:
     if set(data) != {"behaviours"} or not isinstance(entries, list) or not all(type(one) is dict for one in entries):
         raise LabError(f"{path}: give a [[behaviours]] for each hidden test, as in {lab.paths.manifest}, and no more")
     ids = {str(one.get("id")) for one in entries}
+    for test in sorted(ids & {one.id for one in lab.behaviours}):
+        raise LabError(f"{path}: behaviours: {test} is a public test of {lab.name}; give yours another name")
     for test in sorted({one for one in functions if one.startswith("test_")} - ids):
         raise LabError(f"{path}: behaviours: {test} is missing; {name} has such a test")
     for test in sorted(ids - functions):

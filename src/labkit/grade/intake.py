@@ -26,6 +26,8 @@ ENTRIES = 2000  # files and folders that are looked at in a folder, or in an arc
 ENTRY = b"PK\1\2"  # begins every entry of an archive's directory
 UNASKED = "is not part of this lab and was ignored"
 NOTEBOOK = "is a notebook: download its code as a .py file, and hand that in"
+UNUSED = "was not used: another version was graded"
+WHICH = "which "  # begins the reason where two files may be meant
 SHOWN = 30  # of what was left, by name
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_[a-z]+_?(?P<name>.*)", re.DOTALL)
@@ -76,7 +78,7 @@ def read_folder(folder: Path, lab: Lab) -> list[Submission]:
     """Every submission in the folder, by name.
 
     Raises:
-        LabError: there is no such folder, or it holds nothing.
+        LabError: there is no such folder, it holds nothing, or it is above or below the one that is meant.
     """
     if not folder.is_dir():
         raise LabError(f"{folder}: is no folder; give the one in which each student has a folder, a .py or a .zip")
@@ -86,13 +88,40 @@ def read_folder(folder: Path, lab: Lab) -> list[Submission]:
         raise LabError(f"{folder}: cannot be read ({error.strerror})") from None
     if not names:
         raise LabError(f"{folder}: is empty; give the folder in which each student has a folder, a .py or a .zip")
+    _check_level(folder, names, lab)
     entries: dict[str, list[str]] = {}
     for name in names:
         entries.setdefault(_whose(folder / name), []).append(name)
-    return [
+    taken = [
         replace(read_one(who, [folder / name for name in entries[who]], lab), late=any(map(_late, entries[who])))
         for who in sorted(entries)
     ]
+    if len(names) == 1 and taken[0].reason.startswith(WHICH):
+        raise LabError(_is_a_class(folder / names[0], taken[0].reason))
+    return taken
+
+
+def _check_level(folder: Path, names: list[str], lab: Lab) -> None:
+    """Raises LabError where this is the folder of one student, or holds nothing but the folder of the class."""
+    own = f"{lab.stem}.py"
+    for name in names:
+        if name.casefold() == own or (name == "src" and (folder / name / own).is_file()):
+            says = f"holds {own if name != 'src' else f'src/{own}'}, so it looks like the folder of one student"
+            raise LabError(f"{folder}: {says}; give the folder in which each student has a folder, a .py or a .zip")
+    only = folder / names[0]
+    wraps = len(names) == 1 and not _exported(names[0]) and stat.S_ISDIR(only.lstat().st_mode)
+    if wraps and os.access(only, os.R_OK) and sum(map(_exported, os.listdir(only))) > 1:
+        raise LabError(_is_a_class(only))
+
+
+def _is_a_class(folder: Path, why: str = "") -> str:
+    says = f"{folder.parent}: looks like a class inside one folder"
+    return f"{says}{f' ({why})' if why else ''}; did you mean {folder}?"
+
+
+def _exported(name: str) -> bool:
+    """Whether Moodle or Canvas gives such a name."""
+    return bool(MOODLE.fullmatch(_text(name)) or CANVAS.fullmatch(_text(name)))
 
 
 def _late(name: str) -> bool:
@@ -113,8 +142,7 @@ def _whose(path: Path) -> str:
 
 def read_one(who: str, paths: list[Path], lab: Lab) -> Submission:
     """The submission that lies at the paths, several of which are uploads of one student."""
-    exported = all(MOODLE.fullmatch(_text(path.name)) or CANVAS.fullmatch(_text(path.name)) for path in paths)
-    if len(paths) > 1 and not exported:
+    if len(paths) > 1 and not all(_exported(path.name) for path in paths):
         names = ", ".join(visible(_text(path.name)) for path in paths)
         return Submission(who, reason=f"two students have this name: {names}; keep or rename one")
     left: dict[str, str] = {}
@@ -128,8 +156,9 @@ def read_one(who: str, paths: list[Path], lab: Lab) -> Submission:
     except Refused as refused:
         unused = {one.path: "was not used" for one in found}
         return Submission(who, left=_shortened(unused | left), reason=f"{refused}{_of_left(left)}")
-    taken = {one.path for one, _ in chosen.values()}
-    others = {one.path: "was not used: another version was graded" for one in found if one.path not in taken}
+    taken, stems = {one.path for one, _ in chosen.values()}, (lab.stem, *lab.builds_on)
+    others = {one.path: UNUSED if any(_order(one, stem) for stem in stems) else UNASKED
+              for one in found if one.path not in taken}  # fmt: skip
     files = {name: data for name, (_, data) in chosen.items()}
     return Submission(who, files, tuple(sorted(taken)), _shortened(others | left))
 
@@ -213,7 +242,7 @@ def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
     data = _content(best)
     for other in others:
         if _content(other) != data:
-            raise Refused(f"which {stem}.py is meant, {visible(best.path)} or {visible(other.path)}? Keep one")
+            raise Refused(f"{WHICH}{stem}.py is meant, {visible(best.path)} or {visible(other.path)}? Keep one")
     if not data.strip():
         raise Refused(f"{visible(best.path)} is empty")
     return best, data

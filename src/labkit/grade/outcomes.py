@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from labkit.course.manifest import Lab
 from labkit.course.records import Record, State
-from labkit.grade.results import Outcome
+from labkit.grade.results import Outcome, Result
 from labkit.judge.limits import NOT_RUN, OVER
 
 if TYPE_CHECKING:  # it imports torch
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # it imports torch
 # What an error says of an import without an end: of that of a sandbox, and of one here. And of all of a submission.
 OUT_OF_TIME, LATE = "OutOfTime: no answer within", "did not end within"
 LIMIT = "ended at its limit"
+NO_SANDBOX = "the sandbox does not start"  # of one that has not run any submission
 # What is another in every run: addresses, as Python shows objects that have no text, and the names of tempfile.
 CHANGING = re.compile(
     r"(?<= at 0x)[0-9a-f]{6,}\b|(?:(?<=/tmp)|(?<=/labkit-judge-)|(?<=/labkit-sandbox-))[a-z0-9_]{8}\b"
@@ -43,6 +44,20 @@ def outcome(lab: Lab, level: str, files: Iterable[str], judged: "Judged") -> tup
         if states.get(one.id, State.GRADER_ERROR) == State.GRADER_ERROR:
             return Outcome.GRADER_ERROR, f"no verdict on {one.id}"
     return Outcome.GRADED, _cut_short(judged.records)
+
+
+def fault_of_all(lab: Lab, result: Result) -> str:
+    """Why there would be no verdict on any other submission either: no sandbox, or a hidden test that fails itself."""
+    if result.state != Outcome.GRADER_ERROR:
+        return ""
+    failed = {record.id: record.got for record in result.records if record.state == State.GRADER_ERROR}
+    for says in (result.reason, *failed.values()):
+        if NO_SANDBOX in says:
+            return f"{says[says.index(NO_SANDBOX) :]}; make doctor tries one; the results so far are kept"
+    for one in lab.behaviours:
+        if one.hidden and "the test itself" in failed.get(one.id, ""):
+            return f"tests/suites/{lab.stem}/hidden.py: {one.id}: {failed[one.id]}"
+    return ""
 
 
 def _cut_short(records: Sequence[Record]) -> str:

@@ -25,7 +25,7 @@ def sample_class(lab: str, folder: Path) -> None:
     found = manifest.find(lab)
     written = write_class(found, folder)
     click.echo(f"written: {len(written)} submissions in {folder}")
-    click.echo(f"Next: make grade LAB={found.number:02d} SUBMISSIONS={folder} OUT=graded")
+    click.echo(f"Next: make grade LAB={found.number:02d} SUBMISSIONS={folder} OUT=../graded")
 
 
 def write_class(lab: Lab, folder: Path) -> list[Path]:

@@ -10,9 +10,10 @@ from xml.etree.ElementTree import Element, SubElement
 from labkit.course.files import write_whole
 from labkit.course.records import LOST, Record, State
 from labkit.course.screen import visible
+from labkit.grade.intake import UNUSED
 from labkit.grade.results import Outcome, Result, Standing
 
-COLUMNS = ("submission", "lab", "points", "max_points", "state", "isolation", "seconds", "reason", "late")
+COLUMNS = ("submission", "lab", "points", "max_points", "state", "isolation", "seconds", "reason", "files", "late")
 FORMULA = ("=", "+", "-", "@")  # with these a spreadsheet takes a cell for a formula
 
 
@@ -34,10 +35,17 @@ def grades_csv(results: list[Result]) -> str:
         points = "" if result.state == Outcome.GRADER_ERROR else result.points
         row = {name: getattr(result, name) for name in COLUMNS} | {
             "points": points,
+            "files": _files(result),
             "late": "late" if result.late else "",
         }
         writer.writerow(harmless(value) if isinstance(value, str) else value for value in row.values())
     return table.getvalue()
+
+
+def _files(result: Result) -> str:
+    """What was graded, and which other versions were not."""
+    unused = ", ".join(name for name, why in result.left if why == UNUSED)
+    return ", ".join(result.files) + (f" (not used: {unused})" if unused else "")
 
 
 def harmless(cell: str) -> str:

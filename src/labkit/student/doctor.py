@@ -1,6 +1,7 @@
 """`make doctor`: what this machine has, and for each thing that is missing what to do about it."""
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from labkit.course import manifest
@@ -16,6 +18,7 @@ from labkit.course.manifest import ROOT
 from labkit.course.processes import usable_cores
 from labkit.course.screen import Line
 from labkit.judge import progress
+from labkit.observe.isolation import LEAST, Box, Level, some_uid, strongest
 
 PYTHONS = ((3, 11), (3, 13))
 NEEDED = (
@@ -31,6 +34,8 @@ NEEDED = (
     "torch",
 )
 LABEL = 14  # columns
+IN_A_SANDBOX = "import torch"  # as a sandbox does before it loads a submission
+STARTING = 60  # seconds that it may take; two or three are usual
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ def examine() -> list[Finding]:
         cores(),
         *_torch_findings(),
         bubblewrap(),
+        *([sandbox()] if importlib.util.find_spec("labkit.grade") else []),  # the students' copy grades nobody
         torchrun(),
     ]
 
@@ -142,6 +148,40 @@ def bubblewrap() -> Finding:
         )
         return Finding("bubblewrap", f"installed, but refused: {why}", remedy)
     return Finding("bubblewrap", program)
+
+
+def sandbox() -> Finding:
+    """Starts the strongest sandbox that works here: it may lack packages that this process has, by a .pth file say."""
+    level = strongest()
+    if level == Level.NONE:
+        remedy = "only for grading what others wrote: use Linux, with bubblewrap; docs/instructors.md says why"
+        return Finding("sandbox", "none works here", remedy)
+    try:
+        complaint = _complaint(level)
+    except (LabError, OSError, subprocess.TimeoutExpired) as error:
+        complaint = str(error)
+    if complaint:
+        remedy = "only for grading what others wrote: a sandbox sees the packages of this Python's own folders alone; "
+        return Finding("sandbox", f"{level}: does not start: {complaint}", f"{remedy}make clean, then make doctor")
+    return Finding("sandbox", f"{level}: starts, and imports PyTorch")
+
+
+def _complaint(level: Level) -> str:
+    """The last line of a process in a sandbox that cannot import PyTorch; "" if it can."""
+    uid, holder = some_uid()
+    try:
+        with TemporaryDirectory(prefix="labkit-doctor-") as folder:
+            box = Box(level, Path(folder), uid)
+            box.copy(ROOT, LEAST)
+            with box.start(IN_A_SANDBOX) as process:
+                try:
+                    said = process.communicate(timeout=STARTING)[1].decode(errors="replace").strip()
+                finally:
+                    process.kill()
+            return (said.splitlines() or ["no reason given"])[-1] if process.returncode else ""
+    finally:
+        if holder is not None:
+            holder.close()
 
 
 def torchrun() -> Finding:

@@ -82,7 +82,7 @@ def _run(command: click.Command, lab: LabFile, arguments: list[str]) -> Ending:
     except LabError as error:
         return Ending(_one_line(str(error)), error.exit_code)
     except Exception as error:
-        unsolved = _unsolved_step(error, lab)
+        unsolved = unsolved_step(error, lab)
         if unsolved:
             return Ending(_one_line(unsolved), UNSOLVED)
         lost = distributed.lost_another(error) if ranks else None
@@ -95,7 +95,7 @@ def _run(command: click.Command, lab: LabFile, arguments: list[str]) -> Ending:
         return Ending(_one_line(f"{rank}{reason}; --traceback shows how it came to that"), 1, bool(lost))
 
 
-def _unsolved_step(error: Exception, lab: LabFile) -> str | None:
+def unsolved_step(error: Exception, lab: LabFile) -> str | None:
     """What to do and to read, if `error` is what the stub of an unsolved step raises; else None."""
     match = re.fullmatch(r"Step (\d+): (\S+)", str(error))
     if not isinstance(error, NotImplementedError) or not match:

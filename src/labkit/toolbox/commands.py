@@ -47,7 +47,7 @@ def _ended(command: list[str]) -> int:
                 continue
 
 
-@click.command()
+@click.command(hidden=not (ROOT / "solutions").is_dir())  # as in the students' copy
 @click.argument("lab")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "runs", help="Folder of the picture.")
 def demo(lab: str, out: Path) -> None:

@@ -116,7 +116,7 @@ def _writable(plot: Path | None, what: str) -> Path:
 
 
 def demo(solution: Path, out: Path) -> None:
-    """`make demo-lab06`: the training job with the reference solution."""
+    """The demo: the training job with the reference solution."""
     make_folder(out, "--out")
     plot = _writable(out / "lab06-train.png", "train")
     show_training(load_implementation(solution), DEFAULTS, plot, Console(highlight=False, markup=False))

@@ -173,7 +173,7 @@ def _files(job: Job, out: Path) -> str:
 
 
 def demo(solution: Path, out: Path) -> None:
-    """`make demo-lab07`: the job that needs nothing but this machine, with the reference solution."""
+    """The demo: the job that needs nothing but this machine, with the reference solution."""
     check_outputs(out, ["words"])
     console = Console(highlight=False, markup=False)
     train_and_show(load_implementation(solution), Words(), ["fp32", "bf16"], 1, "cpu", out, console)

@@ -196,7 +196,7 @@ def train(lab: LabFile, plan: Plan) -> None:
 
 
 def demo(solution: Path, out: Path) -> None:
-    """`make demo`: trains the reference solution in every format, and draws what happens."""
+    """The demo: trains the reference solution in every format, and draws what happens."""
     from labkit.labs.mixed_precision.demo import run_demo
 
     run_demo(solution, out)
