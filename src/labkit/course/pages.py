@@ -6,6 +6,8 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+SITE = "build/site"  # where `make site` puts the pages as HTML
+
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -28,6 +30,11 @@ def headings(text: str) -> list[tuple[str, int]]:
             uses[slug] = 0
             found.append((slug, heading.map[0] + 1))
     return found
+
+
+def title(text: str) -> str:
+    """The text of the page's first heading."""
+    return next(inline.content for heading, inline in itertools.pairwise(parse(text)) if heading.type == "heading_open")
 
 
 def _slug(inline: Token) -> str:
