@@ -26,9 +26,11 @@ myst_dmath_allow_digits = False
 # Docstrings ---------------------------------------------------------------------------------------------------------
 
 default_role = "code"  # `x` in a docstring is code
+autodoc_inherit_docstrings = False  # torch explains forward once more for every module
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+add_module_names = False  # the heading names the module
 autodoc_preserve_defaults = True
+maximum_signature_line_length = 80
 
 # Looks --------------------------------------------------------------------------------------------------------------
 
@@ -51,6 +53,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", _add_to_page)
     app.connect("doctree-read", _anchors_of_github)
     app.connect("doctree-resolved", _glossary_tips)
+    app.connect("autodoc-skip-member", _without_words)
     app.connect("build-finished", _first_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -86,8 +89,13 @@ def _anchors_of_github(app: Sphinx, page: nodes.document) -> None:
 
 def _glossary_tips(app: Sphinx, page: nodes.document, name: str) -> None:
     order = contents.contents(Path(app.srcdir), set(app.env.found_docs))
-    if name in order[contents.LABS] + order[contents.SHARED_HEADING] and name != contents.GLOSSARY:
+    if name in order[contents.LABS] + order[contents.SHARED] and name != contents.GLOSSARY:
         terms.link(page, app.config.meanings, app.builder.get_relative_uri(name, contents.GLOSSARY))
+
+
+def _without_words(app: Sphinx, kind: str, name: str, member: object, skip: bool, options: Any) -> bool | None:
+    """The fields of a NamedTuple have no docstring but Python's own; the class explains them."""
+    return True if (member.__doc__ or "").startswith("Alias for field number") else None
 
 
 def _first_page(app: Sphinx, error: Exception | None) -> None:

@@ -8,9 +8,7 @@ from labkit.course.manifest import load_all
 ROOT_PAGE = "README"
 GLOSSARY = "docs/glossary"
 TOOLBOX = "docs/toolbox"
-SHARED = ("docs/distributed", GLOSSARY, "docs/troubleshooting")
-LABS, SHARED_HEADING = "Labs", "For every lab"
-OURS = ("docs/maintainers", TOOLBOX, "CONTRIBUTING", "CHANGELOG")
+LABS, SHARED, INSTRUCTORS, MAINTAINERS = "Labs", "For every lab", "Instructors", "Maintainers"  # headings
 
 
 def contents(root: Path, pages: set[str]) -> dict[str, list[str]]:
@@ -18,16 +16,21 @@ def contents(root: Path, pages: set[str]) -> dict[str, list[str]]:
 
     A students' copy has no pages for instructors, so a heading may have none.
     """
-    labs = load_all(root)
-    names = [(f"labs/{lab.folder.name}", lab.reading.removesuffix(".md")) for lab in labs]
     order = {
-        LABS: [name for folder, reading in names for name in (f"{folder}/README", reading)],
-        SHARED_HEADING: list(SHARED),
-        "Instructors": ["docs/instructors", *(f"{folder}/misconceptions" for folder, _ in names)],
-        "Maintainers": list(OURS),
+        LABS: [],
+        SHARED: ["docs/distributed", GLOSSARY, "docs/troubleshooting"],
+        INSTRUCTORS: ["docs/instructors"],
+        MAINTAINERS: ["docs/maintainers", TOOLBOX, "CONTRIBUTING", "CHANGELOG"],
     }
+    for lab in load_all(root):
+        folder = f"labs/{lab.folder.name}"
+        answers = f"{folder}/misconceptions"
+        own = sorted(name for name in pages if name.startswith(f"{folder}/"))
+        order[LABS] += [f"{folder}/README", lab.reading.removesuffix(".md"), *own]
+        order[INSTRUCTORS].append(answers)
+        order[LABS] = [name for name in dict.fromkeys(order[LABS]) if name != answers]
     placed = {name for group in order.values() for name in group}
-    order[SHARED_HEADING] += sorted(pages - placed - {ROOT_PAGE})
+    order[SHARED] += sorted(pages - placed - {ROOT_PAGE})
     return {heading: [name for name in group if name in pages] for heading, group in order.items()}
 
 
@@ -53,4 +56,4 @@ def _modules(root: Path) -> Iterator[str]:
 
 
 def _module(name: str) -> str:
-    return f".. automodule:: labkit.toolbox.{name}\n   :members:\n   :undoc-members:\n"
+    return f".. automodule:: labkit.toolbox.{name}\n   :members:\n"
