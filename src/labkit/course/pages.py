@@ -6,8 +6,6 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-SITE = "build/site"  # where `make site` puts the pages as HTML
-
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 

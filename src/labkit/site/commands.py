@@ -7,8 +7,8 @@ import webbrowser
 import click
 
 from labkit.course.errors import LabError
-from labkit.course.pages import SITE
 from labkit.course.paths import ROOT
+from labkit.course.site import SITE
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
