@@ -62,7 +62,8 @@ def _read_course(app: Sphinx, config: Config) -> None:
     root = Path(app.srcdir)
     config.project = pages.title((root / f"{root_doc}.md").read_text(encoding="utf-8"))
     config.html_title = config.project
-    config.meanings = terms.meanings((root / f"{contents.GLOSSARY}.md").read_text(encoding="utf-8"))
+    glossary = root / f"{contents.GLOSSARY}.md"
+    config.meanings = terms.meanings(glossary.read_text(encoding="utf-8")) if glossary.is_file() else {}
 
 
 def _changes_with_others(app: Sphinx, env: BuildEnvironment, *changes: set[str]) -> list[str]:
@@ -89,7 +90,7 @@ def _anchors_of_github(app: Sphinx, page: nodes.document) -> None:
 
 def _glossary_tips(app: Sphinx, page: nodes.document, name: str) -> None:
     order = contents.contents(Path(app.srcdir), set(app.env.found_docs))
-    if name in order[contents.LABS] + order[contents.SHARED] and name != contents.GLOSSARY:
+    if app.config.meanings and name != contents.GLOSSARY and name in order[contents.LABS] + order[contents.SHARED]:
         terms.link(page, app.config.meanings, app.builder.get_relative_uri(name, contents.GLOSSARY))
 
 

@@ -12,8 +12,8 @@ from sphinx import addnodes
 from labkit.course import pages
 
 # What stands in these is a name, a heading, or a link already.
-NO_PROSE = (nodes.literal, nodes.literal_block, nodes.reference, nodes.title, nodes.math, nodes.raw)
-NO_PROSE += (addnodes.desc_signature,)
+CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.raw, addnodes.desc_signature)
+NO_PROSE = (*CODE, nodes.reference, nodes.title)
 
 
 def meanings(glossary: str) -> dict[str, str]:
