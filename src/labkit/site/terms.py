@@ -3,6 +3,7 @@
 The meaning is the term's row of the glossary, and the link leads to that row, for those who have no mouse.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -19,12 +20,11 @@ NO_PROSE = (*CODE, nodes.reference, nodes.title)
 def meanings(glossary: str) -> dict[str, str]:
     """The terms of the glossary, each of a row's synonyms too, with their meanings in plain text."""
     cells = [
-        "".join(part.content for part in token.children or [] if part.type in ("text", "code_inline"))
-        for token in pages.parse(glossary)
-        if token.type == "inline"
+        "".join(part.content for part in inline.children or [] if part.type in ("text", "code_inline"))
+        for opened, inline in itertools.pairwise(pages.parse(glossary))
+        if opened.type == "td_open"
     ]
-    start = cells.index("Meaning") + 1
-    rows = zip(cells[start::2], cells[start + 1 :: 2], strict=True)
+    rows = zip(cells[::2], cells[1::2], strict=True)
     return {term: meaning for terms, meaning in rows for term in terms.split(", ")}
 
 
