@@ -11,6 +11,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 COURSE := $(VENV)/ready-course
 BENCH := $(VENV)/ready-bench
+SITE := $(VENV)/ready-site
 
 # A .venv is rebuilt if its Python has gone, or if it was made when this folder had another path: it is bound to that.
 STALE := $(shell test -d $(VENV) || exit; $(PY) -c '' >/dev/null 2>&1 && \
@@ -26,7 +27,7 @@ $(foreach goal,$(filter-out new-lab,$(MAKECMDGOALS)),$(call check,$(goal)))
 OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)') $(if $(filter src,$(IMPL)),--one-timeout)
 
 .DEFAULT_GOAL := help
-.PHONY: help status doctor compare audit ddp fsdp clean
+.PHONY: help status doctor site site-open compare audit ddp fsdp clean
 
 help: ## print this list
 	@echo "make TARGET, where TARGET is one of"
@@ -62,6 +63,10 @@ $(BENCH): $(COURSE)
 	@$(call install,.[bench])
 	@touch $@
 
+$(SITE): $(READY)
+	@$(call install,.[site])
+	@touch $@
+
 # The student
 
 test-lab%: $(READY) ## test your lab (STEP=2, SEED=, DEVICE=cuda)
@@ -94,6 +99,13 @@ parity-lab%: $(READY) ## does half precision match fp32, over three seeds
 doctor: $(READY) ## what this machine can do, and what to do about the rest
 	@$(PY) -m labkit doctor
 
+site: $(SITE) ## all pages as a site with search, in build/site
+	@$(PY) -m sphinx --quiet --fail-on-warning --keep-going --jobs auto --conf-dir src/labkit/site --doctree-dir build/doctrees . build/site || { echo "make: the site is not right; each line above names a page and what is wrong there"; exit 1; }
+	@echo "Written: build/site/index.html; make site-open shows it in the browser"
+
+site-open: site ## the site in the browser, from this machine alone (PORT=8000)
+	@$(PY) -m labkit site-open $(if $(PORT),--port $(PORT))
+
 compare: $(READY) ## memory, speed, stability of each format
 	@$(PY) -m labkit run lab04 --impl '$(IMPL)' --compare
 
@@ -107,7 +119,7 @@ fsdp: $(READY) ## the same with the weights spread over the processes (NPROC=2)
 	@$(PY) -m labkit run lab04 --nproc $(or $(NPROC),2) --impl '$(IMPL)' --strategy fsdp
 
 clean: ## remove .venv and everything that was made
-	@rm -rf $(VENV) .labkit runs reports .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
+	@rm -rf $(VENV) .labkit runs reports build .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The course

@@ -14,8 +14,8 @@ from labkit.course.errors import LabError
 
 # The modules with commands; the students' copy lacks some of their packages.
 MODULES = (
-    *("student.commands", "toolbox.commands", "experiments.commands", "report.commands", "proof.commands"),
-    *("grade.commands", "grade.formats.commands", "grade.sample", "author.commands"),
+    *("student.commands", "toolbox.commands", "experiments.commands", "report.commands", "site.commands"),
+    *("proof.commands", "grade.commands", "grade.formats.commands", "grade.sample", "author.commands"),
 )
 
 

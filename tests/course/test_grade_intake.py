@@ -101,7 +101,6 @@ def test_what_canvas_calls_late_is_late(lab: Lab, tmp_path: Path) -> None:
     ("files", "reason"),
     [
         ({"ann/notes.txt": "x"}, "there is no tiny.py; notes.txt is not part of this lab and was ignored"),
-        ({"ann/a/tiny.py": GOOD, "ann/b/tiny.py": WRONG}, "which tiny.py is meant, a/tiny.py or b/tiny.py? Keep one"),
         ({"ann/tiny.py": " \n"}, "tiny.py is empty"),
         ({"ann/tiny.py": b"#" * (intake.LARGEST + 1)}, "tiny.py has more than 1,000,000 bytes"),
         ({"ann.zip": "PK no archive"}, "ann.zip is not a readable zip archive: zip the files again, or"),

@@ -69,6 +69,7 @@ def run(lab: Lab, command: str, author: str, folder: Path) -> str:
         assert (program, words[0]) == ("python", f"src/{lab.stem}.py")
         ran = python(file, *words[1:])
         printed = ran.out + ran.err
+    printed = re.sub(r"^ *file:///.*\n", "", printed, flags=re.MULTILINE)  # pages of a site that was built here
     return printed.replace(str(file), f"src/{lab.stem}.py").replace(f" IMPL={folder}", "")
 
 

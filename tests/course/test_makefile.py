@@ -46,7 +46,7 @@ def has_venv(folder: Path, python: str = "exit 0") -> None:
     """A .venv that looks ready; its Python does as it is told."""
     script(folder / ".venv" / "bin" / "python", python)
     (folder / ".venv" / "ready").write_text(f"{folder.resolve()}\n")
-    for ready in ("ready-course", "ready-bench"):
+    for ready in ("ready-course", "ready-bench", "ready-site"):
         (folder / ".venv" / ready).touch()
 
 
@@ -173,6 +173,15 @@ def test_failing_lint_fails_the_tests(copy: Path) -> None:
     has_venv(copy, 'case "$*" in *mypy*) exit 1;; *) echo "$@";; esac')
     done = make(copy, "test")
     assert done.returncode != 0 and "pytest" not in done.stdout
+
+
+def test_site_that_is_not_right_fails_make(copy: Path) -> None:
+    has_venv(copy, 'echo "$@"; case "$*" in *sphinx*) exit 1;; esac')
+    done = make(copy, "site-open", "PORT=8001")
+    assert done.returncode != 0 and "site-open" not in done.stdout
+    has_venv(copy, 'echo "$@"')
+    *_, written, opened = make(copy, "site-open", "PORT=8001").stdout.splitlines()
+    assert written.startswith("Written: build/site/index.html") and opened == "-m labkit site-open --port 8001"
 
 
 def test_failing_suite_fails_make(copy: Path) -> None:

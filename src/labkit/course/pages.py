@@ -30,6 +30,11 @@ def headings(text: str) -> list[tuple[str, int]]:
     return found
 
 
+def title(text: str) -> str:
+    """The text of the page's first heading."""
+    return next(inline.content for heading, inline in itertools.pairwise(parse(text)) if heading.type == "heading_open")
+
+
 def _slug(inline: Token) -> str:
     """The text that a reader sees, in lower case, without punctuation and with a hyphen for every space."""
     seen = "".join(part.content for part in inline.children or [] if part.type in ("text", "code_inline"))

@@ -1,6 +1,7 @@
 """Writes records as lines for a terminal: the one renderer of the suite, of `make watch-lab04` and of `make status`.
 
-Pure functions. A table line has 80 columns at most; the others are wrapped by `course.screen` where they are written.
+Nothing is looked up but whether the site has a page. A table line has 80 columns at most; the others are wrapped by
+`course.screen` where they are written, and the address of a page stays whole.
 """
 
 import re
@@ -10,6 +11,7 @@ from labkit.course.files import shown
 from labkit.course.manifest import Lab, Step
 from labkit.course.records import LOST, NO_EXCEPTION, Record, State
 from labkit.course.screen import Line
+from labkit.course.site import address
 from labkit.judge.summary import (
     Score,
     asked_of,
@@ -50,7 +52,11 @@ def lines(
     """
     lost = [record for record in records if record.state in LOST]
     told = [[record] for record in lost] if verbose else alike(first_step(lost))[:FAILURES_SHOWN]
-    said = [line for group in told for line in (Line(""), *failure_lines(*group))]
+    said = [
+        line
+        for group in told
+        for line in (Line(""), *failure_lines(*group, page=address(group[0].read, lab.paths.root)))
+    ]
     left = len(lost) - sum(map(len, told))
     if left:
         suite = shown(lab.paths.suite, lab.paths.root)
@@ -71,20 +77,26 @@ def lines(
 # Failures -----------------------------------------------------------------------------------------------------------
 
 
-def failure_lines(record: Record, *same: Record) -> list[Line]:
+def failure_lines(record: Record, *same: Record, page: str = "") -> list[Line]:
     """A failure in its title and four lines, the last of what the code printed, and which tests failed the `same` way.
 
-    A value that is too long is cut.
+    `page` is the address of what to read, where there is a site. A value that is too long is cut.
     """
     rows = (("got", record.got), ("expected", record.expected), ("cause", record.why), ("read", record.read))
     said = [Line(f"{record.id} (step {record.step}, {points(record.points)})", "bold red", 2)]
     said += [_row(name, _one_line(text)) for name, text in rows]
+    said += page_lines(page, 2)
     printed = record.printed.strip().splitlines()[-PRINTED:]
     said += [Line(f"  {'' if index else 'printed:':{LABEL}}{text}", "dim", 12) for index, text in enumerate(printed)]
     if same:
         names = [*(other.id for other in same[:SAME_SHOWN]), *(["..."] if same[SAME_SHOWN:] else [])]
         said.append(_row("same in", f"{len(same)} more: {', '.join(names)}"))
     return said
+
+
+def page_lines(page: str, indent: int) -> list[Line]:
+    """The address of a page, where there is one: alone on its line, so that no terminal breaks it."""
+    return [Line(f"{'':{indent}}{page}", "", indent)] if page else []
 
 
 def grader_error_lines(record: Record, *same: Record) -> list[Line]:
@@ -210,9 +222,11 @@ def install_lines(records: list[Record]) -> list[Line]:
 
 def next_lines(lab: Lab, record: Record, path: str, then: str = "", more: str = "", label: str = "Next") -> list[Line]:
     """The one next thing to do, and where to read about it; `then` is the command to run afterwards."""
+    link = to_read(lab, record)
     return [
         Line(f"{label}: {next_thing(lab, record, path)}{more}", "bold", 6),
-        Line(f"      Read {to_read(lab, record)}{f', then: {then}' if then else ''}", "", 6),
+        Line(f"      Read {link}{f', then: {then}' if then else ''}", "", 6),
+        *page_lines(address(link, lab.paths.root), 6),
     ]
 
 

@@ -3,12 +3,13 @@
 import difflib
 import re
 
-from labkit.course import pages
+from labkit.course import pages, site
 from labkit.course.errors import LabError
 from labkit.course.files import shown
 from labkit.course.manifest import Behaviour, Lab
 from labkit.course.records import LOST, Record, State
 from labkit.course.screen import Line
+from labkit.judge.lines import page_lines
 from labkit.judge.summary import next_record, points
 from labkit.student import status
 
@@ -36,6 +37,7 @@ def explain(lab: Lab, name: str | None) -> list[Line]:
     return [
         Line(title, "bold", 2),
         *(Line(f"  {label + ':':{LABEL}}{text}", "", LABEL + 2) for label, text in rows if text),
+        *page_lines(site.address(f"{lab.reading}#{behaviour.read}", lab.paths.root), 2),
     ]
 
 

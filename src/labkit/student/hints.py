@@ -8,7 +8,9 @@ from labkit.course.errors import LabError
 from labkit.course.files import write_json
 from labkit.course.manifest import Lab
 from labkit.course.screen import Line
+from labkit.course.site import address
 from labkit.judge import progress
+from labkit.judge.lines import page_lines
 
 RUNGS = ("a question", "the idea", "nearly the code")
 
@@ -39,7 +41,9 @@ def next_hint(lab: Lab, number: int, more: str = "") -> list[Line]:
         said.append(Line(f"    make test-{lab.name} STEP={number}, then make explain-{lab.name} TEST=name", indent=4))
     elif seen < len(step.hints):
         said.append(Line(f"  Try it first; {len(step.hints) - seen} more: {more}", indent=2))
-    said.append(Line(f"  Read {lab.reading}#{step.read}", indent=4))
+    link = f"{lab.reading}#{step.read}"
+    said.append(Line(f"  Read {link}", indent=4))
+    said += page_lines(address(link, lab.paths.root), 2)
     if not _keep(lab, number, seen):
         said.append(
             Line(f"  {progress.FOLDER}/ cannot be written, so this will be forgotten: make doctor", "yellow", 2)

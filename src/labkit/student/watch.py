@@ -13,6 +13,7 @@ from labkit.course.files import shown
 from labkit.course.manifest import Lab
 from labkit.course.records import Record
 from labkit.course.screen import Line
+from labkit.course.site import address
 from labkit.judge import progress
 from labkit.judge.lines import failure_lines
 from labkit.student import events, hints, keys, status
@@ -152,7 +153,7 @@ class Watch:
 
     def _show(self, run: Run, failed: Record | None) -> None:
         if failed is not None:
-            self._say([*self._head(run), *failure_lines(failed)])
+            self._say([*self._head(run), *failure_lines(failed, page=address(failed.read, self.lab.paths.root))])
 
     def _stop_after_timeout(self, run: Run) -> None:
         """The tests after one that gave no answer might wait as long."""
