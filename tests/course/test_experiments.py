@@ -9,6 +9,7 @@ import torch
 from msgspec import structs
 from page_checks import ROOT
 from rich.console import Console
+from test_at_scale import SMALL_CASES
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
@@ -25,6 +26,7 @@ QUICK = {
     "formats": {"STEPS": 10, "BATCH": 64, "FP16_BUDGET": 0.0},
     "loss-scale": {"EPOCHS": 2},
     "master-weights": {"STEPS": 40},
+    "memory-at-scale": {"CASES": SMALL_CASES},
     "speed": {"WIDTHS": (16, 32, 512), "REPEATS": 1, "BATCH": 8, "WORK_OF_A_TURN": 2**16},
     "sensitive": {"ROWS": 4, "COLUMNS": 64, "TERMS": 64},
     "beside-torch": {"Settings": lambda: training.Settings(steps=10)},

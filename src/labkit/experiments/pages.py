@@ -1,7 +1,8 @@
 """Puts into the pages what the experiments measured: below each of their pictures what to notice, and on which machine.
 
-In a page, the quotation right after a picture is made here, and so is what stands between BEGIN and END. No number that
-was measured is typed by hand, so none can be out of date.
+In a page, the quotation right after a picture is made here, and so is what stands between BEGIN and END, and between
+`<!-- table of NAME: made by make figures -->` and END. No number that was measured is typed by hand, so none can be out
+of date.
 """
 
 import json
@@ -20,6 +21,9 @@ END = "<!-- end -->"
 WIDTH = 130  # of the lines of a quotation
 
 PICTURE = re.compile(r"^(!\[[^\]\n]*\]\([^)\n]*figures/([\w-]+)\.png\))\n+((?:>.*\n+)*)", re.MULTILINE)
+TABLE = re.compile(
+    rf"^(<!-- table of ([\w-]+): made by make figures -->).*?^{re.escape(END)}", re.DOTALL | re.MULTILINE
+)
 MACHINE = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 
 
@@ -34,13 +38,15 @@ def measured(figures: Path = FIGURES) -> dict[str, Measured]:
 
 
 def brought_up_to_date(text: str, found: dict[str, Measured]) -> str:
-    """The page `text` with the notices and the machine of `found`; other pictures than theirs stay as they are."""
+    """The page `text` with the notices, tables and machine of `found`; other pictures than theirs stay as they are."""
 
     def with_notice(match: re.Match[str]) -> str:
         picture, name, _ = match.groups()
         return f"{picture}\n\n{quotation(found[name])}\n\n" if name in found else match[0]
 
-    return MACHINE.sub(lambda _: f"{BEGIN}\n{machine(found)}\n{END}", PICTURE.sub(with_notice, text))
+    text = PICTURE.sub(with_notice, text)
+    text = TABLE.sub(lambda match: f"{match[1]}\n{table(found[match[2]])}\n{END}", text)
+    return MACHINE.sub(lambda _: f"{BEGIN}\n{machine(found)}\n{END}", text)
 
 
 def quotation(one: Measured) -> str:
@@ -48,6 +54,15 @@ def quotation(one: Measured) -> str:
     notice = module(one["experiment"]).notice(one["data"])
     lines = textwrap.wrap(notice, WIDTH - 2, break_long_words=False, break_on_hyphens=False)
     return "\n".join(f"> {line}" for line in lines)
+
+
+def table(one: Measured) -> str:
+    """The table of `one` in Markdown, and when and with which versions it was measured."""
+    headings, *rows = module(one["experiment"]).table(one["data"])
+    lines = [headings, ["---", *("--:" for _ in headings[1:])], *rows]
+    hardware = one["machine"]
+    when = f"Measured on {one['date']} with PyTorch {hardware['torch']}, Python {hardware['python']}."
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", when])
 
 
 def machine(found: dict[str, Measured]) -> str:

@@ -3,6 +3,7 @@
 import json
 import textwrap
 import time
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -75,6 +76,7 @@ def measure(name: str, file: Path) -> Measured:
         "title": module(name).TITLE,
         "made by": f"python -m labkit experiment {name}",
         "lab file": str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file),
+        "date": date.today().isoformat(),
         "machine": hardware(),
         "seconds": round(time.perf_counter() - start, 1),
         "data": json.loads(json.dumps(data)),  # as it is read again: keys are strings, tuples are lists

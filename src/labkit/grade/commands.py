@@ -168,7 +168,6 @@ def _progress(count: int) -> Iterator[Callable[["Result"], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
-
     console = Console(stderr=True)
     columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left")
     with Progress(

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
@@ -129,6 +130,15 @@ class StorageCounter(TorchDispatchMode):
             self.saved_peak = max(self.saved_peak, self._saved_now)
             self.saved(id(storage))
         return tensor
+
+
+def nothing_computed() -> AbstractContextManager[Any]:
+    """Inside, tensors have shape, dtype and storage, and no numbers: an operation takes no memory and hardly any time.
+
+    So `step_memory` counts a step of a model that this machine could not hold. Model, batch and optimizer have to be
+    made inside too; what reads a number (`item`, a branch on a tensor) raises.
+    """
+    return FakeTensorMode(allow_non_fake_inputs=True)
 
 
 def interleaved_medians(

@@ -81,9 +81,10 @@ def command(lab: LabFile, /, device: str, compare: bool, audit: bool, **options:
         raise click.UsageError("--compare and --audit measure one process: leave torchrun out")
     if compare:
         _only(given, "--compare", allowed=set())
-        from labkit.labs.mixed_precision.compare import print_comparison
+        from labkit.labs.mixed_precision.compare import print_at_scale, print_comparison
 
         print_comparison(lab.module, device)
+        print_at_scale(lab.module)
     elif audit:
         _only(given, "--audit", allowed={"dtype", "model", "batch_size", "seed"})
         from labkit.labs.mixed_precision.audit import print_audit

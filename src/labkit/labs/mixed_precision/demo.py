@@ -92,7 +92,7 @@ def notice(
     for comparison in comparisons:
         base, half = comparison.rows[0], comparison.rows[-1]
         lines.append(
-            f"The {comparison.workload.name.partition(' (')[0]} in bf16: {half.peak_bytes / base.peak_bytes:.0%} of "
+            f"The {comparison.workload.name.partition(' (')[0]} in bf16: {comparison.shares(half)[0]:.0%} of "
             f"fp32's memory, {base.seconds / half.seconds:.2f} times its speed."
         )
     lines.append("Weights and optimizer state stay in float32: only what is computed from them shrinks.")

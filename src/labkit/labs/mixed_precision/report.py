@@ -25,7 +25,7 @@ def banner(file: Path) -> dict[str, Any]:
 
 
 def comparison(file: Path) -> dict[str, Any]:
-    """What `--compare` prints: a table for each workload."""
+    """What `--compare` measures on this machine: a table for each workload."""
     from labkit.course.loading import load_implementation
     from labkit.labs.mixed_precision.compare import WORKLOADS, compare
     from labkit.toolbox.measure import one_thread
@@ -47,7 +47,8 @@ PARTS = (
         Kind.TABLES,
         TRAINER,
         "Comparison",
-        "On the CPU, one thread. Memory: peak of a step, percent of fp32. Speed: fp32's time over this format's.",
+        "On the CPU, one thread. Memory: peak of a step, and its activations saved for backward, percent of fp32. "
+        "Speed: fp32's time over this format's.",
         comparison,
     ),
     Part("accumulate", Kind.FIGURE, ()),
@@ -57,6 +58,7 @@ PARTS = (
     Part("loss-scale", Kind.FIGURE, TRAINER),
     Part("master-weights", Kind.FIGURE, TRAINER),
     Part("memory", Kind.FIGURE, TRAINER),
+    Part("memory-at-scale", Kind.FIGURE, ()),
     Part("sensitive", Kind.FIGURE, (4,)),
     Part("speed", Kind.FIGURE, TRAINER),
     Part("underflow", Kind.FIGURE, (1,)),

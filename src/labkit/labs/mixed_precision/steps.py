@@ -47,6 +47,22 @@ def tokens(vocabulary: int, length: int) -> Callable[[int, str], Batch]:
     return batch
 
 
+def texts(vocabulary: int, length: int, classes: int) -> Callable[[int, str], Batch]:
+    """The `batch` of a classifier of texts: random tokens and random classes."""
+    return lambda size, device: (
+        torch.randint(vocabulary, (size, length), device=device),
+        torch.randint(classes, (size,), device=device),
+    )
+
+
+def images(side: int, classes: int) -> Callable[[int, str], Batch]:
+    """The `batch` of a classifier of images: standard normal colours and random classes."""
+    return lambda size, device: (
+        torch.randn(size, 3, side, side, device=device),
+        torch.randint(classes, (size,), device=device),
+    )
+
+
 def vectors(width: int, classes: int) -> Callable[[int, str], Batch]:
     """The `batch` of a classifier: standard normal inputs and random classes."""
     return lambda size, device: (

@@ -1,6 +1,6 @@
 """What a training step holds in memory from its first operation to its last, sorted by what it is for."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -11,112 +11,34 @@ from torch import Tensor
 
 from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
 from labkit.labs.mixed_precision.compare import WORKLOADS
-from labkit.labs.mixed_precision.steps import Batch, Subject, Workload, subject
-from labkit.toolbox.measure import StorageCounter, one_thread
+from labkit.labs.mixed_precision.steps import Batch, Workload, subject
+from labkit.labs.mixed_precision.timeline import (
+    ACTIVATIONS,
+    COPIES,
+    GRADIENTS,
+    PARTS,
+    PHASES,
+    STATE,
+    TEMPORARY,
+    WEIGHTS,
+    Timeline,
+)
+from labkit.toolbox.measure import one_thread
 
 TITLE = "What a training step holds, in float32 and under bf16 autocast"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-MODELS = {"MLP": WORKLOADS[1], "transformer": WORKLOADS[0]}
-PHASES = ("forward", "backward", "update")
+# The MLP at a batch too small for its activations to lead: what the two models show is the difference.
+MODELS = {"MLP": replace(WORKLOADS[1], batch_size=256), "transformer": WORKLOADS[0]}
 POINTS = 24  # kept of each phase
 # In the order in which they are stacked. GREEN and BLUE are no formats here.
-PARTS = {
-    "weights": GREY,
-    "optimizer state": PURPLE,
-    "gradients": GREEN,
-    "bf16 copies of weights": ORANGE,
-    "activations, saved for backward": SKY,
-    "batch, temporary results": BLUE,
+COLOURS = {
+    WEIGHTS: GREY,
+    STATE: PURPLE,
+    GRADIENTS: GREEN,
+    COPIES: ORANGE,
+    ACTIVATIONS: SKY,
+    TEMPORARY: BLUE,
 }
-WEIGHTS, STATE, GRADIENTS, COPIES, ACTIVATIONS, TEMPORARY = PARTS
-
-
-@dataclass
-class Life:
-    """A storage: its bytes, what it is for, and the operations from `born` up to but not including `died`."""
-
-    size: int
-    part: str
-    born: int
-    died: int | None = None
-
-
-class Timeline(StorageCounter):
-    """Also keeps when each storage lived and what it was for; a storage is what it turns out to be, all its life."""
-
-    def __init__(self, one: Subject) -> None:
-        super().__init__("cpu")
-        self.lives: list[Life] = []
-        self.phases: list[str] = []  # of each operation
-        self.phase = PHASES[0]
-        self._life: dict[int, Life] = {}
-        self._known: dict[int, str] = {}  # storages from before the step
-        self._watch(one)
-
-    def _watch(self, one: Subject) -> None:
-        waiting = set()
-        for parameter in one.trainer.model.parameters():
-            self._known[_key(parameter)] = WEIGHTS
-            for value in one.optimizer.state[parameter].values():
-                if isinstance(value, Tensor):
-                    self._known[_key(value)] = STATE
-            waiting.add(id(parameter))
-
-            def has_gradient(parameter: Tensor) -> None:
-                assert parameter.grad is not None, "the hook comes after the gradient"
-                self._life[_key(parameter.grad)].part = GRADIENTS
-                waiting.discard(id(parameter))
-                if not waiting:
-                    self.phase = "update"
-
-            parameter.register_post_accumulate_grad_hook(has_gradient)
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = super().__torch_dispatch__(func, types, args, kwargs)
-        if func is torch.ops.aten._to_copy.default and self._life[_key(args[0])].part == WEIGHTS:
-            self._life[_key(result)].part = COPIES
-        self.phases.append(self.phase)
-        return result
-
-    def appeared(self, key: int, size: int, made_here: bool) -> None:
-        part = TEMPORARY if made_here else self._known.get(key, TEMPORARY)
-        self._life[key] = Life(size, part, born=len(self.phases) if made_here else 0)
-        self.lives.append(self._life[key])
-
-    def vanished(self, key: int) -> None:
-        self._life.pop(key).died = len(self.phases)
-
-    def saved(self, key: int) -> None:
-        if self._life[key].part == TEMPORARY:
-            self._life[key].part = ACTIVATIONS
-
-    def saved_tensors(self) -> torch.autograd.graph.saved_tensors_hooks:
-        """As the counter's; the first tensor that autograd asks back begins the backward phase."""
-        return torch.autograd.graph.saved_tensors_hooks(self._count_saved, self._hand_back)
-
-    def _hand_back(self, tensor: Tensor) -> Tensor:
-        if self.phase == "forward":
-            self.phase = "backward"
-        return tensor
-
-    def held(self) -> dict[str, list[int]]:
-        """Bytes of each part after each operation."""
-        end = len(self.phases)
-        change = {part: [0] * (end + 1) for part in PARTS}
-        for life in self.lives:
-            change[life.part][life.born] += life.size
-            change[life.part][end if life.died is None else life.died] -= life.size
-        held: dict[str, list[int]] = {}
-        for part, changes in change.items():
-            held[part], now = [], 0
-            for difference in changes[:end]:
-                now += difference
-                held[part].append(now)
-        return held
-
-
-def _key(tensor: Tensor) -> int:
-    return id(tensor.untyped_storage())
 
 
 def measure(lab: ModuleType) -> dict[str, Any]:
@@ -135,7 +57,8 @@ def _step(lab: ModuleType, workload: Workload, dtype: torch.dtype, batch: Batch)
     """The peak of a step, what was held at that moment, and the curves of all parts, thinned out."""
     one = subject(lab, workload, dtype, "cpu")
     one.step(batch)
-    timeline = Timeline(one)
+    state = (value for kept in one.optimizer.state.values() for value in kept.values() if isinstance(value, Tensor))
+    timeline = Timeline(one.trainer.model.parameters(), state)
     with timeline, timeline.saved_tensors():
         one.step(batch)
     held = timeline.held()
@@ -220,7 +143,7 @@ def draw(data: dict[str, Any]) -> Figure:
 def _draw_step(axes: pyplot.Axes, step: dict[str, Any]) -> None:
     time, held = [*step["time"], 3.0], [[*amounts, amounts[-1]] for amounts in step["held"].values()]
     edge = pyplot.rcParams["axes.facecolor"]
-    axes.stackplot(time, held, colors=PARTS.values(), labels=PARTS, step="post", edgecolor=edge, linewidth=0.6)
+    axes.stackplot(time, held, colors=COLOURS.values(), labels=PARTS, step="post", edgecolor=edge, linewidth=0.6)
     axes.axhline(step["peak"], color=pyplot.rcParams["text.color"], linestyle=":", linewidth=1.5)
     for end in (1, 2):
         axes.axvline(end, color=pyplot.rcParams["text.color"], linewidth=0.8)
