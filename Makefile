@@ -21,7 +21,7 @@ stem = $(patsubst lab$(1)_%,%,$(filter lab$(1)_%,$(LABS)))
 NAMES := $(foreach lab,$(LABS),$(firstword $(subst _, ,$(lab))))
 # Checked before anything is installed: `make test-lab99` names no lab.
 asked = $(lastword $(subst -lab, ,$(1)))
-check = $(if $(findstring -lab,$(1)),$(if $(call stem,$(call asked,$(1))),,$(error there is no lab$(call asked,$(1)); there is $(or $(NAMES),none))))
+check = $(if $(findstring -lab,$(1)),$(if $(call stem,$(call asked,$(1))),,$(error there is no lab$(call asked,$(1)); the labs are: $(or $(NAMES),none))))
 $(foreach goal,$(filter-out new-lab,$(MAKECMDGOALS)),$(call check,$(goal)))
 OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(if $(JSON),--json '$(JSON)') $(if $(filter src,$(IMPL)),--one-timeout)
 

@@ -54,13 +54,21 @@ def test_two_mistakes_that_come_near_are_a_guess_too_many() -> None:
 def test_a_misspelt_name_is_no_misconception() -> None:
     slip = replace(records(a=F)[0], got="NameError: name 'scalar' is not defined", expected=NO_EXCEPTION)
     assert diagnose([slip], [known("scale", "a")]) == ""
-    said = "RuntimeError: unscale_() has already been called on this optimizer"
-    of_the_scaler = replace(slip, got=f"{said}, line 9: scaler.unscale_(optimizer)")
-    assert diagnose([of_the_scaler], [known("scale", "a", how=said)]) == "", "its own cause says it better"
     of_dtypes = replace(slip, got="RuntimeError: expected m1 and m2 to have the same dtype, line 9: model(inputs)")
     assert diagnose(
         [of_dtypes], [known("scale", "a", how="RuntimeError: expected m1 and m2 to have the same dtype")]
     ) == ("This looks like: scale is wrong.")
+
+
+def test_an_exception_that_a_mistake_is_known_to_raise_is_no_slip() -> None:
+    """One by its type: which test raises it first, and what its message says, may have been drawn."""
+    slip = replace(records(a=F)[0], got="AssertionError: No inf checks, line 9: scaler.step()", expected=NO_EXCEPTION)
+    bank = [known("scale", "a", "b", "c", how="AssertionError: No inf checks")]
+    assert diagnose([slip], bank) == "This looks like: scale is wrong."
+    others = [replace(slip, id="b"), replace(slip, id="c", got="AssertionError: prior to update, line 2: update()")]
+    assert diagnose([slip, *others], bank) == "Perhaps: scale is wrong."
+    misspelt = replace(slip, id="c", got="NameError: name 'scalar' is not defined")
+    assert diagnose([slip, others[0], misspelt], bank) == ""
 
 
 def test_the_way_of_failing_tells_mistakes_of_one_test_apart() -> None:
@@ -157,3 +165,36 @@ def test_another_seed_may_draw_another_dtype() -> None:
     bank = [known("scale", "a", "b", how="loss in c10::Half = #"), known("clip", "a", how="loss in bfloat16 = nan")]
     assert diagnose(records(a=F, b=F, got="loss in c10::BFloat16 = 2"), bank) == "This looks like: scale is wrong."
     assert diagnose(records(a=F, b=P, got="loss in bfloat16 = nan"), bank) == "This looks like: clip is wrong."
+
+
+@pytest.mark.parametrize(
+    ("drawn", "instead"),
+    [
+        ("cross_entropy(..., mean) = 2.5, float32", "cross_entropy(..., none), at [3] = 2.5, float32 (4 of 9 are off)"),
+        ("gradient of x, at [3, 1] = 2.0, bfloat16 (4 of 9 are off)", "gradient of x, at [2] = 3.0, float16"),
+        ("output: bfloat16, shape (3, 4)", "output: float16, shape (5,)"),
+        ("gradients, at [1] = bfloat16 (4,) [1, 2, nan, 1]", "gradients, at [0] = float16 (2, 1) [inf, 2]"),
+        ("weight after step 2, at [4] = -inf, float32 (1 of 9 are off)", "weight after step 3 = inf, float32"),
+    ],
+)
+def test_another_seed_may_draw_other_cases(drawn: str, instead: str) -> None:
+    bank = [known("scale", "a", how=symptom(records(a=F, got=drawn)[0])), known("clip", "a", how="weight = nan")]
+    assert diagnose(records(a=F, got=instead), bank) == "This looks like: scale is wrong."
+
+
+def test_another_kind_of_value_is_another_failure() -> None:
+    bank = [known("scale", "a", "b", how="loss of step #, at [#] = nan, float32")]
+    for got in (
+        "loss of step 3, at [1] = 2.5, float32",
+        "loss of step 3 = None",
+        "loss of a batch, at [1] = nan, float32",
+    ):
+        assert diagnose(records(a=F, b=F, got=got), bank) == ""
+
+
+def test_tests_that_fail_in_other_ways_count_half() -> None:
+    """Which case of a test fails first may have been drawn; if all fail otherwise, it is another mistake."""
+    bank = [known("scale", "a", "b", "c", "d")]
+    other = [*records(a=F, b=F), *records(c=F, d=F, got="y = None")]
+    assert diagnose(other, bank) == "Perhaps: scale is wrong."
+    assert diagnose(records(a=F, b=F, c=F, d=F, got="y = None"), bank) == ""

@@ -98,7 +98,8 @@ def test_a_messy_folder_is_graded_and_graded_again_where_it_changed(tmp_path: Pa
     assert "- ann: tiny.py; notes.txt is not part of this lab and was ignored" in lines
     assert "8 submissions to lab07: 0 graded before, 8 to grade in isolation none" in lines
     assert lines[-7:] == [
-        "- cyd: broken: there is no tiny.py; cyd.zip is not a readable zip archive (File is not a zip file)",
+        "- cyd: broken: there is no tiny.py; cyd.zip is not a readable zip archive: zip the files again, or hand in "
+        "the .py file itself (File is not a zip file)",
         "- dan: broken: tiny.py: invalid or missing encoding declaration; save the file as UTF-8",
         "- eve: broken: tiny.py: source code string cannot contain null bytes; save the file as UTF-8",
         "- fay: broken: tiny.py, line 1: invalid syntax: def (",

@@ -8,7 +8,7 @@ from small_course import Course, small_course
 
 from labkit.course.errors import LabError
 from labkit.grade.formats.canvas import into_canvas
-from labkit.grade.formats.gradebook import Merged
+from labkit.grade.formats.gradebook import NOT_FOUND, Merged
 from labkit.grade.formats.moodle import into_moodle
 from labkit.grade.results import Outcome, Result, append
 
@@ -66,7 +66,21 @@ def test_points_that_are_nobodys_are_told_and_not_entered() -> None:
     merged = into_canvas(results, CANVAS.encode(), "Lab 04 (123)")
     assert changed(CANVAS, merged) == {}
     same = "another submission fits the same row"
-    assert dict(merged.left) == {"x_404": "is in no row", "amara": same, "okafor_11": same, "c": "not judged yet"}
+    assert dict(merged.left) == {"x_404": NOT_FOUND, "amara": same, "okafor_11": same, "c": "not judged yet"}
+
+
+def test_a_cell_that_says_more_than_a_number_is_left() -> None:
+    """EX is a student who is excused."""
+    export = CANVAS.replace("A,9.00,,", "A,9.00,EX,")
+    merged = into_canvas([result("amara", 0, Outcome.BROKEN), result("bela@x.edu")], export.encode(), "Lab 04 (123)")
+    assert changed(export, merged) == {("Kovács, Béla", "Lab 04 (123)"): "100"}
+    assert merged.left == [("amara", "has EX in the grade book, which was left there")]
+    assert merged.changed == [("bela@x.edu", "7.00")]
+
+
+def test_points_that_are_there_already_are_no_change() -> None:
+    merged = into_canvas([result("bela@x.edu", 7)], CANVAS.encode(), "Lab 04 (123)")
+    assert (merged.text, merged.entered, merged.changed) == (CANVAS, ["bela@x.edu"], [])
 
 
 def test_broken_submission_has_no_points() -> None:
@@ -79,17 +93,18 @@ def test_broken_submission_has_no_points() -> None:
     [
         (CANVAS, "Lab 05", "there is no column 'Lab 05'; its columns: Student, ID, "),
         (CANVAS, "ID", "'ID' is no assignment"),
-        (CANVAS, "Lab 03, easy (122)", "has 10.00 points possible, the lab 150; set it so in Canvas first"),
+        (CANVAS, "Lab 03, easy (122)", "has 10.00 points possible, the lab 150; change it in Canvas first"),
         (CANVAS.replace("Final Score", "Lab 04 (123)"), "Lab 04 (123)", "there are two columns"),
         ("a,b\n1,2\n", "b", "is no grade book of Canvas"),
         ("", "b", "is empty"),
-        ('Student,ID,"', "ID", "is no CSV table"),
+        ('Student,ID\n"a"b,1\n', "ID", "is no CSV"),
+        ('Student,ID,"', "ID", "is no CSV"),
     ],
 )
 def test_what_is_no_export_of_canvas_is_refused(export: str, column: str, says: str) -> None:
     with pytest.raises(LabError) as refused:
         into_canvas([result("11")], export.encode(), column, "export.csv")
-    assert says in str(refused.value) and str(refused.value).startswith("export.csv: ")
+    assert says in str(refused.value) and str(refused.value).startswith("export.csv")
 
 
 def test_export_in_another_encoding_is_refused() -> None:
@@ -121,13 +136,26 @@ def test_moodle_participant_is_found_by_the_whole_number() -> None:
     assert merged.text.startswith("\ufeffIdentifier,")
 
 
+def test_nothing_else_in_the_file_changes() -> None:
+    """Not a quote, not a line end, not a line in a cell."""
+    rows = [
+        '"Identifier","Full name","Grade","Maximum Grade","Comment"\r\n',
+        '"Participant 11",A,"","150.00","a ""b""\r\nc"\r\n',
+        'Participant 12,"B","3.00","150.00"\r\n',
+        '"Participant 13",C,,"150.00",d',
+    ]
+    merged = into_moodle([result("a_11"), result("c_13")], ("\ufeff" + "".join(rows)).encode())
+    rows[1], rows[3] = rows[1].replace(',"",', ',"100",'), rows[3].replace(",,", ",100,")
+    assert merged.text == "\ufeff" + "".join(rows)
+
+
 def test_moodle_takes_no_grade_that_is_locked() -> None:
     merged = into_moodle([result("=cmd()_13")], MOODLE.encode())
     assert changed(MOODLE, merged) == {} and merged.left == [("=cmd()_13", "its grade is locked in Moodle")]
 
 
 def test_moodle_would_skip_points_above_its_maximum() -> None:
-    with pytest.raises(LabError, match=r"takes 100 points, the lab has 150; set its maximum in Moodle first"):
+    with pytest.raises(LabError, match=r"takes 100 points, the lab has 150; change its maximum in Moodle first"):
         into_moodle([result("x_11")], MOODLE.replace("150.00", "100.00").encode())
 
 
@@ -183,9 +211,11 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 
 def test_commands_write_the_grade_book_and_say_who_is_not_in_it(course: Course) -> None:
-    said = [r"- no\none_404: is in no row", "written: new.csv: 1 entered, 1 not."]
+    (course.root / "export.csv").write_text(CANVAS.replace("A,9.00,,", "A,9.00,12.5,"), encoding="utf-8")
+    said = [r"- no\none_404: was not found in the grade book", "written: new.csv: 1 entered, 1 not."]
+    replaced = "- okafor_11: had 12.5 points in the grade book, which were replaced"
     ran = course.labkit("canvas", "out", "--export", "export.csv", "--column", "Lab 04 (123)", "--out", "new.csv")
-    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", said)
+    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", [replaced, *said])
     assert "9.00,100,90.0" in (course.root / "new.csv").read_text(encoding="utf-8")
     ran = course.labkit("moodle", "out", "--worksheet", "worksheet.csv", "--out", "new.csv")
     assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", said)

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.records import NO_EXCEPTION, Record
+from labkit.course.screen import visible
 from labkit.grade import told
 from labkit.grade.formats import classroom50, github, gradescope, prairielearn
 from labkit.grade.results import Outcome, Result
@@ -124,6 +125,12 @@ class Gradescope(Struct, forbid_unknown_fields=True):
 
 def of_gradescope(name: str) -> Gradescope:
     return msgspec.json.decode(TEXTS["gradescope", name], type=Gradescope)
+
+
+def test_gradescope_shows_once_why_no_test_could_run() -> None:
+    (test,) = of_gradescope("broken").tests
+    assert (test.score, test.max_score, test.status) == (0, EVERY["broken"].max_points, "failed")
+    assert test.output == visible(EVERY["broken"].reason)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -89,14 +89,25 @@ def test_the_file_that_is_meant_is_taken(files: Files, who: str, taken: str, lab
     assert submission.files == {"tiny.py": GOOD}
 
 
+def test_what_canvas_calls_late_is_late(lab: Lab, tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        {"liann_LATE_123_4567_tiny.py": GOOD, "late_7_8_tiny.py": GOOD, "bo_late_x.py": GOOD, "cy_9_1_a.py": GOOD},
+    )
+    assert [one.id for one in read_folder(tmp_path, lab) if one.late] == ["liann_123"]
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
         ({"ann/notes.txt": "x"}, "there is no tiny.py; notes.txt is not part of this lab and was ignored"),
-        ({"ann/a.py": "x = 1", "ann/b.py": "x = 1"}, "there is no tiny.py"),
         ({"ann/tiny.py": " \n"}, "tiny.py is empty"),
         ({"ann/tiny.py": b"#" * (intake.LARGEST + 1)}, "tiny.py has more than 1,000,000 bytes"),
-        ({"ann.zip": "PK no archive"}, "ann.zip is not a readable zip archive (File is not a zip file)"),
+        ({"ann.zip": "PK no archive"}, "ann.zip is not a readable zip archive: zip the files again, or"),
+        ({"ann/tiny.ipynb": "{}"}, "there is no tiny.py; tiny.ipynb is a notebook: download its code as a .py file"),
+        ({"ann.zip": archive({"Tiny.ipynb": "{}"})}, "ann.zip/Tiny.ipynb is a notebook: download its code"),
+        ({"ann/.keep": "x"}, "it holds no file: hand in tiny.py"),
+        ({"ann/a.py": "1", "ann/b.py": "2"}, "there is no tiny.py, only a.py, b.py: rename the right file to tiny.py"),
         ({"ann.zip": archive({"tiny.py": GOOD})[:-30]}, "is not a readable zip archive"),
         ({"ann.zip": archive({"../../tiny.py": GOOD})}, "ann.zip names a file outside of the archive: ../../tiny.py"),
         ({"ann.zip": archive({"/etc/tiny.py": GOOD})}, "names a file outside of the archive: /etc/tiny.py"),
@@ -104,7 +115,7 @@ def test_the_file_that_is_meant_is_taken(files: Files, who: str, taken: str, lab
         ({"ann.zip": archive({"tiny.py": b"\0" * 30_000_000})}, "ann.zip/tiny.py has more than 1,000,000 bytes"),
         ({"ann.zip": archive({f"{n}": "" for n in range(intake.ENTRIES + 1)})}, "ann.zip has more than 2,000 files"),
         ({"ann.zip": archive({"tiny.py": GOOD}, zipfile.ZIP_LZMA)}, "tiny.py is compressed in an unusual way"),
-        ({"ann.zip": archive({"in.zip": archive({"tiny.py": GOOD})})}, "ann.zip/in.zip is not part of this lab and"),
+        ({"ann.zip": archive({"in.zip": archive({"tiny.py": GOOD})})}, "ann.zip/in.zip is not part of this lab"),
         ({"ann.tar.gz": "x"}, "ann.tar.gz is not part of this lab and was ignored"),
         ({"ann.py": GOOD, "ann/tiny.py": WRONG}, "two students have this name: ann, ann.py; keep or rename one"),
         ({f"ann/{n}.txt": "" for n in range(intake.ENTRIES + 1)}, "there is no tiny.py; ann has more than 2,000 files"),
@@ -242,7 +253,8 @@ def test_files_on_which_the_lab_builds_are_taken_too(lab: Lab, tmp_path: Path) -
     put(tmp_path, {"ann/tiny.py": GOOD, "ann/small.py": STUBS, "bob/small.py": STUBS})
     ann, bob = read_folder(tmp_path, builds)
     assert (ann.taken, set(ann.files)) == (("small.py", "tiny.py"), {"small.py", "tiny.py"})
-    assert bob.reason == "there is no tiny.py"
+    assert bob.reason == "there is no tiny.py, only small.py: rename the right file to tiny.py"
+    assert bob.left == (("small.py", "was not used"),)
 
 
 def test_the_digest_follows_what_would_be_graded(lab: Lab, tmp_path: Path) -> None:

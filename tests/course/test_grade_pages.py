@@ -9,11 +9,12 @@ from browser import WIDTHS, Elements, contrast, in_chromium
 from labkit.course import manifest
 from labkit.course.records import Record
 from labkit.course.screen import visible
-from labkit.grade.class_page import class_page
+from labkit.grade.class_page import class_page, sentence
 from labkit.grade.classroom import Classroom
 from labkit.grade.pages import write_pages
 from labkit.grade.results import Outcome, Result, Standing, append, read
 from labkit.grade.student_page import page_name, student_page
+from labkit.grade.table import grades_csv
 from labkit.judge.diagnosis import misconceptions
 from labkit.observe.isolation import Level
 
@@ -154,6 +155,15 @@ def test_student_reads_what_failed_and_why(mistake: tuple[str, tuple[Record, ...
         assert record.got in text and record.read in text
 
 
+def test_what_every_test_prints_is_shown_once() -> None:
+    tests = [one.id for one in LAB.behaviours if one.step == FIRST][:3]
+    given = [one.but(printed="CUDA is not available" if one.id in tests[:2] else "other")
+             for one in records({test: f"{test} = 1" for test in tests}) if one.id in tests]  # fmt: skip
+    text = " ".join(Elements(student_page(LAB, result("A", tuple(given)))).text.split())
+    assert text.count("CUDA is not available") == 1 and text.count("other") == 1
+    assert f"the same as in: {tests[0].removeprefix('test_').replace('_', ' ')}" in text
+
+
 def test_only_names_of_hidden_tests_are_told() -> None:
     secret = Record(
         LAB.name, "test_of_my_own", FIRST, 5, 0.1, "read", "failed", 0, "GOT", "EXPECTED", "WHY", printed="P!"
@@ -168,6 +178,7 @@ def test_only_names_of_hidden_tests_are_told() -> None:
 
 def test_student_whose_file_is_broken_reads_the_reason() -> None:
     broken = Elements(student_page(LAB, result("A", reason="line 3: '(' was never closed"))).text
+    assert "What was handed in" in broken and "graded" not in broken.partition("could not be graded")[2]
     assert "It could not be graded: line 3: '(' was never closed" in broken
     failed = Elements(student_page(LAB, result("A", state=Outcome.GRADER_ERROR, reason="no space left"))).text
     assert "no points are lost. no space left" in failed and "of 150 points" not in failed
@@ -193,6 +204,14 @@ def test_map_has_the_most_points_first_and_a_cell_for_every_step(crowd: list[Sta
     assert dict(cells)["all"] == "100" and ("none", "0") in cells
 
 
+def test_late_submissions_are_marked() -> None:
+    late = [result("A", records(), late=True), result("B", records()), result("C", reason="no file", late=True)]
+    text = Elements(class_page(LAB, standings(*late))).text
+    assert re.search(rf"A\s*{LAB.points} late", text) and re.search(rf"B\s*{LAB.points}\s*100", text)
+    assert "C late: no file" in text
+    assert [row.rpartition(",")[2] for row in grades_csv(late).splitlines()] == ["late", "late", "", "late"]
+
+
 def test_a_share_is_whole_only_if_it_is() -> None:
     step = LAB.steps[2]
     own = [one for one in LAB.behaviours if one.step == step.number]
@@ -216,11 +235,40 @@ def test_what_most_misunderstood_comes_with_its_remedy(mistake: tuple[str, tuple
     assert room.unexplained() == []
 
 
+def test_what_may_follow_from_an_earlier_step_is_no_misunderstanding() -> None:
+    """Their trainer is right, and calls a forward of step 1 that is not; what step 4 fails has a cause of its own."""
+    first, third, fourth = (next(one for one in KNOWN if one.steps == (step,) and len(one.fails) > 2
+                                 and all(" = " in got and "Error" not in got for got in one.fails.values()))
+                            for step in (1, 3, 4))  # fmt: skip
+    lost = {test: got.replace("#", "7") for one in (first, third, fourth) for test, got in one.fails.items()}
+    room = Classroom(LAB, standings(*(result(name, records(lost)) for name in "AB")), KNOWN)
+    assert [one.step.number for one in room.misunderstood()] == [1, 4]
+    assert room.unexplained() == []
+    text = " ".join(Elements(student_page(LAB, room.results[0])).text.split())
+    assert text.count("may follow from it") == 1
+    assert re.search(rf"3 {LAB.step(3).title} ?\d+ of \d+ Step 1 is not right yet; this may follow from it\.", text)
+
+
 def test_a_mistake_that_one_student_made_is_listed(mistake: tuple[str, tuple[Record, ...]]) -> None:
     sentence, given = mistake
     text = Elements(class_page(LAB, standings(result("A", given), result("B", records())))).text
     assert "By one student each" in text and sentence.replace("`", "")[1:] in text
-    assert "No known mistake was made by two or more." in text
+    assert "No known mistake was made by more than one student." in text
+
+
+@pytest.mark.parametrize(
+    ("says", "shown"),
+    [
+        ("scaled_backward runs inside the region.", "scaled_backward runs inside the region."),
+        ("evaluate leaves eval mode on.", "evaluate leaves eval mode on."),
+        ("unscale_() comes after clipping.", "unscale_() comes after clipping."),
+        ("`if limit:` takes 0.0 for no limit.", "<code>if limit:</code> takes 0.0 for no limit."),
+        ("the loss is rebuilt.", "The loss is rebuilt."),
+        ("perhaps: scaled_backward runs twice.", "Perhaps: scaled_backward runs twice."),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_letter_but_code_does_not(says: str, shown: str) -> None:
+    assert sentence(LAB, says) == shown
 
 
 def test_what_no_known_mistake_explains_is_grouped_by_what_failed() -> None:

@@ -5,8 +5,33 @@ from pathlib import Path
 
 import pytest
 from small_course import BOTH_STEPS, Course, small_course
+from warm_python import python
 
+from labkit.course import manifest
+
+LAB = manifest.find("lab04")
 SQUARES = '"""the number is squared."""\ndef double(x):\n    return x * x\n'
+
+
+# Judges the wrong submissions of the sample class under a seed that no proof has used, each on its own step's tests.
+RECOGNISED = """
+import sys
+from labkit.course import manifest
+from labkit.grade import sample
+from labkit.judge.diagnosis import looks_like, misconceptions
+from labkit.judge.many import Job, judge_many
+
+lab = manifest.find(sys.argv[1])
+wrong, known, names = sample._one_for_each_step(lab), misconceptions(lab), {}
+jobs = [Job({"impl": "solutions", "overlay": str(one.overlay), "seed": "a class of another year"},
+            tuple(test.id for test in lab.behaviours if test.step == one.step)) for one in wrong]
+
+def take(number, judged):
+    names[wrong[number].name] = [one.name for one in looks_like(list(judged.records), known)[1]]
+
+judge_many(lab, jobs, take)
+print(len(names), [name for name, found in names.items() if name not in found])
+"""
 
 
 @pytest.fixture
@@ -36,3 +61,8 @@ def test_the_class_has_every_kind_of_submission(course: Course, tmp_path: Path) 
 def test_a_folder_that_is_there_is_left_alone(course: Course, tmp_path: Path) -> None:
     ran = course.labkit("sample-class", "07", str(tmp_path))
     assert (ran.code, ran.err) == (1, f"labkit: {tmp_path}: is already there; name a folder that does not exist\n")
+
+
+def test_the_wrong_submissions_are_recognised_under_any_seed() -> None:
+    ran = python("-c", RECOGNISED, LAB.name)
+    assert (ran.out, ran.err) == (f"{len(LAB.steps)} []\n", "")

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from labkit.course.manifest import Behaviour, Lab, Step
 from labkit.course.records import NO_EXCEPTION, Record
@@ -70,6 +71,28 @@ def test_totals_count_what_was_not_run(tmp_path) -> None:
     assert re.search(r" 10 of  40  1 passed,", first)
     assert "2 not run" in " ".join(said)
     assert any(re.search(r"points +10 of +60$", text) for text in said)
+
+
+def test_a_step_says_from_which_one_its_failures_may_follow(tmp_path) -> None:
+    tiny = lab(tmp_path, (1, 1, 1, 1))
+    first, second, third, fourth = tiny.steps
+    tiny = replace(
+        tiny, steps=(first, second, replace(third, builds_on_steps=(1,)), replace(fourth, builds_on_steps=(3,)))
+    )
+    records = [record(tiny, index, state) for index, state in enumerate(("passed", "failed", "failed", "failed"))]
+    assert [text for text in shown(lines(tiny, records, "src/tiny.py")) if "may follow" in text] == [
+        "    step 3 is not right yet; this may follow from it"
+    ]
+    records[3] = record(tiny, 3, "passed")
+    assert not any("may follow" in text for text in shown(lines(tiny, records, "src/tiny.py")))
+
+
+def test_without_a_word_of_it_failures_may_follow_from_any_earlier_step(tmp_path) -> None:
+    tiny = lab(tmp_path, (1, 1, 1))
+    records = [record(tiny, index, state) for index, state in enumerate(("passed", "failed", "timeout"))]
+    text = "\n".join(shown(lines(tiny, records, "src/tiny.py")))
+    assert text.count("may follow") == 1
+    assert re.search(r"^  3 .*1 timeout\n    step 2 is not right yet; this may follow from it$", text, re.MULTILINE)
 
 
 def test_tests_that_were_not_asked_for_do_not_count(tmp_path) -> None:

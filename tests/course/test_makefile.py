@@ -104,7 +104,7 @@ def test_unknown_lab_is_refused(copy: Path, target: str) -> None:
     done = make(copy, target.replace("%", "99"))
     assert done.returncode != 0
     (line,) = (done.stdout + done.stderr).splitlines()
-    assert line.endswith("there is no lab99; there is lab04 lab07.  Stop.")
+    assert line.endswith("there is no lab99; the labs are: lab04 lab07.  Stop.")
 
 
 def test_options_reach_the_suite(copy: Path) -> None:

@@ -108,6 +108,11 @@ WRONG = {
     ),
     "an unknown group": ("minutes = 10", 'minutes = 10\ngroup = "x"', "steps[2].group must not be 'x': for example"),
     "a bare group of one": ("minutes = 10", 'minutes = 10\ngroup = "bare"', 'steps[2].group is "bare", which needs'),
+    "a step that builds on itself": (
+        "minutes = 10",
+        "minutes = 10\nbuilds_on_steps = [1, 2]",
+        "steps[2].builds_on_steps names step 2: name steps before 2, or remove it",
+    ),
     "no ranks": ("minutes = 10", "minutes = 10\nranks = 0", "steps[2].ranks must be at least 1: for example ranks = 2"),
     "no seconds": ("minutes = 10", "minutes = 10\nseconds = 0", "steps[2].seconds must be above 0: for example"),
     "seconds without end": ("points = 3", "points = 3\nseconds = inf", "behaviours[2].seconds must be at most 3600"),
@@ -247,7 +252,7 @@ def test_wrong_manifest_of_one_lab_leaves_the_others_alone(tmp_path: Path) -> No
     for name in ("lab08", "8", "small"):
         with pytest.raises(LabError, match=r"lab08_small/lab\.toml: title is missing"):
             manifest.find(name, course)
-    with pytest.raises(LabError, match="there is no lab 'lab09'; there is lab07, lab08"):
+    with pytest.raises(LabError, match=r"there is no lab 'lab09'; the labs are lab07 and lab08$"):
         manifest.find("lab09", course)
 
 

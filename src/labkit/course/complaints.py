@@ -20,6 +20,7 @@ EXAMPLES = {
     "hidden": "true",
     "needs": '["deepspeed"]',
     "builds_on": '["mixed_precision"]',
+    "builds_on_steps": "[1, 2]",
     "data": '["data/text.txt"]',
     "id": '"test_scale_grows"',
     "step": "1",

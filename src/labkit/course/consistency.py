@@ -58,6 +58,8 @@ def _step_problems(lab: Lab) -> Iterator[str]:
         here = f"steps[{step.number}]"
         if step.group == "bare" and step.ranks == 1:
             yield f'{here}.group is "bare", which needs more than one process: add ranks = 2, or remove group'
+        if later := [one for one in step.builds_on_steps or () if one >= step.number]:
+            yield f"{here}.builds_on_steps names step {later[0]}: name steps before {step.number}, or remove it"
         for function, text in step.todo.items():
             if not all(part.isidentifier() for part in function.split(".")):
                 yield f"{here}.todo.{function} names no function: write function, or Class.method in quotes"

@@ -6,6 +6,7 @@ msgspec compares each `lab.toml` with them: their types, ranges and defaults are
 import ast
 import functools
 import importlib.metadata
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +43,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
 
     Its tests run on `ranks` processes at once. A "joined" group has been formed when the lab's code runs; in a "bare"
     one the lab's code forms it. `needs` are the packages that this step needs besides the lab's.
+    `builds_on_steps` are those whose functions its own, or its tests, call; without the key it may be all before it.
     """
 
     number: Count
@@ -54,6 +56,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     group: Literal["joined", "bare"] = "joined"
     seconds: Limit | None = None
     needs: tuple[Text, ...] = ()
+    builds_on_steps: tuple[Count, ...] | None = None
 
 
 class Lab(Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,6 +97,11 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
 
     def step(self, number: int) -> Step:
         return next(step for step in self.steps if step.number == number)
+
+    def cause_before(self, number: int, wrong: Collection[int]) -> int | None:
+        """The first of the steps in `wrong` that step `number` builds on: what fails in it may follow from there."""
+        below = self.step(number).builds_on_steps
+        return min((one for one in wrong if (one < number if below is None else one in below)), default=None)
 
     def stub_messages(self) -> dict[str, int]:
         """What each stub raises, "Step 2: scaled_backward", and its step's number."""

@@ -66,7 +66,14 @@ def find(name: str, root: Path = ROOT) -> Lab:
         if name in (number, stem, number.removeprefix("lab"), number.removeprefix("lab").lstrip("0")):
             raise fault
     names = sorted({lab.name for lab in labs} | {path.parent.name.partition("_")[0] for path, _ in wrong})
-    raise LabError(f"there is no lab {name!r}; there is {', '.join(names) or 'none'}")
+    raise LabError(f"there is no lab {name!r}; {_listed(names)}")
+
+
+def _listed(names: list[str]) -> str:
+    if not names:
+        return "this course has none"
+    *first, last = names
+    return f"the labs are {', '.join(first)} and {last}" if first else f"the only lab is {last}"
 
 
 @functools.lru_cache(maxsize=64)

@@ -50,7 +50,7 @@ class Setting:
 
     def key_of(self, submission: Submission, suite: str) -> str:
         """The same as long as grading it again would give the same; `suite` is what `digest_of` gives."""
-        parts = (submission.digest, suite, hashlib.sha256(self.secret).hexdigest(), str(self.level))
+        parts = (submission.digest, submission.late, suite, hashlib.sha256(self.secret).hexdigest(), str(self.level))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def options_of(self, submission: Submission, folder: Path) -> dict[str, Any]:
@@ -208,5 +208,6 @@ def _result(
         seconds=round(seconds, 2),
         files=submission.taken,
         left=submission.left,
+        late=submission.late,
         records=records,
     )

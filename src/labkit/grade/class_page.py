@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from labkit.course.lab import Lab
 from labkit.course.screen import visible
 from labkit.grade.classroom import Classroom
@@ -35,12 +37,19 @@ def class_page(lab: Lab, standings: Sequence[Standing]) -> str:
             share=share,
             shade=shade,
             full=visible,
-            sentence=lambda says: code(says[:1].upper() + says[1:]),
+            sentence=lambda says: sentence(lab, says),
             name=lambda result: cut(visible(result.submission), NAME),
             reason=lambda result: cut(visible(result.reason), REASON),
             page=lambda result: f"{STUDENTS}/{page_name(result.submission)}",
         )
     )
+
+
+def sentence(lab: Lab, says: str) -> Markup:
+    """The text as a sentence: with a capital letter, unless it begins with a name of the code."""
+    functions = {part for step in lab.steps for function in step.todo for part in function.split(".")}
+    first = says.partition(" ")[0]
+    return code(says if first in functions or not first.strip(":,").isalpha() else says[:1].upper() + says[1:])
 
 
 def share(row: Row) -> str:

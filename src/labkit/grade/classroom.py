@@ -28,6 +28,11 @@ class Student:
         """The first step in which something is left to do; what could not be judged is not."""
         return next((row for row in self.steps if row.earned < row.worth), None)
 
+    @property
+    def wrong(self) -> list[StepRow]:
+        """The steps whose failures follow from no other."""
+        return [row for row in self.steps if not row.may_follow]
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -148,7 +153,7 @@ class Classroom:
         found: dict[tuple[int, tuple[str, ...]], Misunderstood] = {}
         explained: set[tuple[str, int]] = set()
         for student in self.students:
-            for row in student.steps:
+            for row in student.wrong:
                 exact, alike = looks_like(public(self.lab, row.records), self.known)
                 if not alike:
                     continue
@@ -170,7 +175,7 @@ class Classroom:
         explained = self._diagnoses[1]
         found: dict[tuple[int, str], list[tuple[Result, Record]]] = defaultdict(list)
         for student in self.students:
-            for row in student.steps:
+            for row in student.wrong:
                 if (student.result.submission, row.step.number) not in explained:
                     for record in public(self.lab, row.records):
                         if record.state in LOST:

@@ -31,6 +31,7 @@ ISOLATION = click.option(
     help="What keeps submissions apart.  [best]",
 )
 ROOM = 50_000_000  # bytes for temporary files: a sandbox takes a few million, and what a submission writes
+STEADY = 3600.0  # seconds of a batch from which its estimate is made: of a few, it would jump
 HIDDEN = click.option("--hidden", type=click.Path(path_type=Path), help="A folder with hidden tests of your own.")
 
 
@@ -75,7 +76,8 @@ def grade(
     with results.locked(out), with_hidden(found, hidden) as graded:
         setting = batch.Setting(graded, out, batch.read_secret(out, secret_file), level, jobs)
         waiting = batch.pending(setting, taken)
-        screen.show(_line(_taken(submission)) for _, submission in waiting)
+        for _, submission in waiting:
+            screen.say(f"- {_taken(submission)}")  # the dash: names are no commands to a runner
         screen.say(f"{_count(len(taken), 'submission')} to {found.name}: {len(taken) - len(waiting)} graded before, "
                    f"{len(waiting)} to grade in isolation {level}")  # fmt: skip
         if weak:
@@ -156,28 +158,21 @@ def _taken(submission: "Submission") -> str:
     return f"{visible(submission.id)}: {', '.join(map(visible, submission.taken))}{left}"
 
 
-def _line(text: str) -> str:
-    """One line of a terminal; what is written to a file is never cut. The dash: names are no commands to a runner."""
-    most = screen.width() - 3
-    return f"- {text if not sys.stdout.isatty() or len(text) <= most else text[: most - 3] + '...'}"
-
-
 @contextmanager
 def _progress(count: int) -> Iterator[Callable[["Result"], None]]:
-    """A bar with an estimate on a terminal, a line for each result elsewhere.
+    """A line for each result; on a terminal a bar with an estimate below them.
 
     The bar draws itself when it is told, never from a thread of its own, which would hang the forked children.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from labkit.grade.results import Outcome
+    from rich.text import Text
 
     console = Console(stderr=True)
     columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left")
     with Progress(
         *columns, console=console, auto_refresh=False, transient=True, disable=not console.is_terminal or not count,
-        redirect_stdout=False, redirect_stderr=False,
+        speed_estimate_period=STEADY, redirect_stdout=False, redirect_stderr=False,
     ) as bar:  # fmt: skip
         task, done = bar.add_task("", total=count), 0
         bar.refresh()
@@ -185,16 +180,24 @@ def _progress(count: int) -> Iterator[Callable[["Result"], None]]:
         def told(result: "Result") -> None:
             nonlocal done
             done += 1
+            text = f"[{done}/{count}] {_ended(result)}"
             if console.is_terminal:
+                console.print(Text(text), soft_wrap=False)  # above the bar
                 bar.update(task, advance=1, refresh=True)
             else:
-                says = result.reason and f" ({visible(result.reason)})"
-                points = f"{result.points} of {result.max_points} points"
-                if result.state == Outcome.GRADER_ERROR:
-                    points = "no points yet"
-                click.echo(f"[{done}/{count}] {visible(result.submission)}: {result.state}, {points}{says}", err=True)
+                click.echo(text, err=True)
 
         yield told
+
+
+def _ended(result: "Result") -> str:
+    """How a submission ended, and with how many points."""
+    from labkit.grade.results import Outcome
+
+    undecided = result.state == Outcome.GRADER_ERROR
+    points = "no points yet" if undecided else f"{result.points} of {result.max_points} points"
+    says = result.reason and f" ({visible(result.reason)})"
+    return f"{visible(result.submission)}: {result.state.replace('_', ' ')}, {points}{says}"
 
 
 def _conclude(lab: Lab, out: Path) -> None:
@@ -209,7 +212,7 @@ def _conclude(lab: Lab, out: Path) -> None:
     counts = Counter(result.state for result in last)
     for one in last:
         if one.state != Outcome.GRADED:
-            screen.say(f"- {visible(one.submission)}: {one.state}: {visible(one.reason)}")
+            screen.say(f"- {visible(one.submission)}: {one.state.replace('_', ' ')}: {visible(one.reason)}")
     states = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in Outcome if counts[state])
     screen.say(f"{_count(len(last), 'result')} in {out}: {states or 'none yet'}.")
     screen.say(f"Written: {', '.join(path.name for path in written)}, {RESULTS}.")

@@ -12,7 +12,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from labkit.course.errors import LabError
@@ -27,10 +27,13 @@ ENTRY = b"PK\1\2"  # begins every entry of an archive's directory
 UNASKED = "is not part of this lab and was ignored"
 UNUSED = "was not used: another version was graded"
 WHICH = "which "  # begins the reason where two files may be meant
+NOTEBOOK = "is a notebook: download its code as a .py file, and hand that in"
 SHOWN = 30  # of what was left, by name
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_[a-z]+_?(?P<name>.*)", re.DOTALL)
-CANVAS = re.compile(r"(?P<who>[^_]+)(?:_late)?(?P<number>_\d+)_(?P<upload>\d+)_(?P<name>.+)", re.DOTALL | re.IGNORECASE)
+CANVAS = re.compile(
+    r"(?P<who>[^_]+)(?P<late>_late)?(?P<number>_\d+)_(?P<upload>\d+)_(?P<name>.+)", re.DOTALL | re.IGNORECASE
+)
 # What systems, editors and browsers leave; names that begin with a dot too.
 JUNK = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "venv", "node_modules", "site-packages"}
 
@@ -43,7 +46,7 @@ class Refused(Exception):
 class Submission:
     """What was taken of a student's files, by the names that the lab gives them, and what was left, with the reason.
 
-    `reason` says why there is nothing to grade.
+    `reason` says why there is nothing to grade; `late` is what Canvas says of an upload.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Submission:
     taken: tuple[str, ...] = ()
     left: tuple[tuple[str, str], ...] = ()
     reason: str = ""
+    late: bool = False
 
     @property
     def digest(self) -> str:
@@ -88,7 +92,10 @@ def read_folder(folder: Path, lab: Lab) -> list[Submission]:
     entries: dict[str, list[str]] = {}
     for name in names:
         entries.setdefault(_whose(folder / name), []).append(name)
-    taken = [read_one(who, [folder / name for name in entries[who]], lab) for who in sorted(entries)]
+    taken = [
+        replace(read_one(who, [folder / name for name in entries[who]], lab), late=any(map(_late, entries[who])))
+        for who in sorted(entries)
+    ]
     if len(names) == 1 and taken[0].reason.startswith(WHICH):
         raise LabError(_is_a_class(folder / names[0], taken[0].reason))
     return taken
@@ -117,6 +124,11 @@ def _exported(name: str) -> bool:
     return bool(MOODLE.fullmatch(_text(name)) or CANVAS.fullmatch(_text(name)))
 
 
+def _late(name: str) -> bool:
+    export = CANVAS.fullmatch(_text(name))
+    return export is not None and export["late"] is not None and not MOODLE.fullmatch(_text(name))
+
+
 def _whose(path: Path) -> str:
     """The id of a submission: a student's name, with the number that Moodle or Canvas adds."""
     name = _text(path.name)
@@ -136,11 +148,14 @@ def read_one(who: str, paths: list[Path], lab: Lab) -> Submission:
     left: dict[str, str] = {}
     found = [one for path in paths for one in _look_at(path, lab, left)]
     chosen: dict[str, tuple[_Found, bytes]] = {}
+    if not found and not left:
+        return Submission(who, reason=f"it holds no file: hand in {lab.stem}.py")
     try:
         for stem in (lab.stem, *lab.builds_on):
             chosen[f"{stem}.py"] = _choose(found, stem, lab)
     except Refused as refused:
-        return Submission(who, left=_shortened(left), reason=f"{refused}{_of_left(left)}")
+        unused = {one.path: "was not used" for one in found}
+        return Submission(who, left=_shortened(unused | left), reason=f"{refused}{_of_left(left)}")
     taken, stems = {one.path for one, _ in chosen.values()}, (lab.stem, *lab.builds_on)
     others = {one.path: UNUSED if any(_order(one, stem) for stem in stems) else UNASKED
               for one in found if one.path not in taken}  # fmt: skip
@@ -175,7 +190,7 @@ def _look_at(top: Path, lab: Lab, left: dict[str, str]) -> Iterator[_Found]:
             elif name.casefold().endswith(".zip"):
                 yield from _in_archive(_read(path, ARCHIVE), shown or name, max(depth - 1, 0), upload, left)
             else:
-                left[shown or name] = UNASKED
+                left[shown or name] = _unasked(name)
         except Refused as refused:
             left[shown or name] = str(refused)
         except OSError as error:
@@ -190,7 +205,8 @@ def _in_archive(data: bytes, shown: str, depth: int, upload: int, left: dict[str
         archive = zipfile.ZipFile(io.BytesIO(data))
         entries = archive.infolist()
     except Exception as error:  # whatever its bytes do to the parser
-        raise Refused(f"is not a readable zip archive ({error})") from None
+        says = "is not a readable zip archive: zip the files again, or hand in the .py file itself"
+        raise Refused(f"{says} ({error})") from None
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or re.match("[a-zA-Z]:", entry.filename):
@@ -205,7 +221,7 @@ def _in_archive(data: bytes, shown: str, depth: int, upload: int, left: dict[str
             read = _unzipper(archive, entry)
             yield _Found(f"{shown}/{path}", path.name, depth + len(path.parts) - 1, read, upload)
         else:
-            left[f"{shown}/{path}"] = UNASKED
+            left[f"{shown}/{path}"] = _unasked(path.name)
 
 
 def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
@@ -217,7 +233,10 @@ def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
     if not fits and stem == lab.stem and len(found) == 1 and not any(_order(found[0], one) for one in lab.builds_on):
         fits = [((), found[0])]
     if not fits:
-        raise Refused(f"there is no {stem}.py")
+        others = ", ".join(visible(one.path) for one in found[:3]) + (", ..." if found[3:] else "")
+        raise Refused(
+            f"there is no {stem}.py" + (f", only {others}: rename the right file to {stem}.py" if found else "")
+        )
     first = min(order for order, _ in fits)
     best, *others = [one for order, one in fits if order == first]
     data = _content(best)
@@ -298,6 +317,10 @@ def _text(name: str) -> str:
 def _shortened(left: dict[str, str]) -> tuple[tuple[str, str], ...]:
     more = [("...", f"and {len(left) - SHOWN} more")] if len(left) > SHOWN else []
     return (*sorted(left.items())[:SHOWN], *more)
+
+
+def _unasked(name: str) -> str:
+    return NOTEBOOK if name.casefold().endswith(".ipynb") else UNASKED
 
 
 def _of_left(left: dict[str, str]) -> str:

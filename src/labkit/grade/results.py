@@ -43,6 +43,7 @@ class Result:
     `key` says what was graded with what: it is the same as long as the submission, the suite and the secret of the
     seeds are. `submission` is the student's name or number as the folder has it, whatever characters that are.
     `reason` says in one line why it was not graded. `files` were taken of the submission, `left` were not, and why.
+    `late`: the system from which it comes says so; it costs no points here.
     """
 
     key: str
@@ -57,6 +58,7 @@ class Result:
     files: tuple[str, ...] = ()
     left: tuple[tuple[str, str], ...] = ()
     records: tuple[Record, ...] = ()
+    late: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from labkit.course.screen import visible
 from labkit.grade.intake import UNUSED
 from labkit.grade.results import Outcome, Result, Standing
 
-COLUMNS = ("submission", "lab", "points", "max_points", "state", "isolation", "seconds", "reason", "files")
+COLUMNS = ("submission", "lab", "points", "max_points", "state", "isolation", "seconds", "reason", "late", "files")
 FORMULA = ("=", "+", "-", "@")  # with these a spreadsheet takes a cell for a formula
 
 
@@ -33,7 +33,11 @@ def grades_csv(results: list[Result]) -> str:
     writer.writerow(COLUMNS)
     for result in results:
         points = "" if result.state == Outcome.GRADER_ERROR else result.points
-        row = {name: getattr(result, name) for name in COLUMNS} | {"points": points, "files": _files(result)}
+        row = {name: getattr(result, name) for name in COLUMNS} | {
+            "points": points,
+            "late": "late" if result.late else "",
+            "files": _files(result),
+        }
         writer.writerow(harmless(value) if isinstance(value, str) else value for value in row.values())
     return table.getvalue()
 

@@ -3,6 +3,7 @@
 `misconceptions.json` beside the manifest is written by the proof (`make proof-lab04`), from the bank of mistakes.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -13,8 +14,8 @@ from labkit.course.manifest import Lab
 from labkit.course.records import LOST, Record
 
 NEAR = 0.75  # likeness (tests that fail alike, of all that fail in either) from which a mistake is worth a "perhaps"
+FLOAT = r"(half|float32|float64|complex\d+)"
 NUMBER = r"-?\b\d+(\.\d+)?(e[-+]?\d+)?\b"
-ORDER = r"unscale_\(\) (has|is)|step\(\) has|No inf checks"  # what a scaler says of calls out of order
 NAMED = 3  # mistakes that are named at most when several fit exactly; of those that come near, one
 
 
@@ -59,17 +60,17 @@ def looks_like(records: list[Record], known: list[Misconception]) -> tuple[bool,
     """
     step = min((record.step for record in records if record.state in LOST), default=None)
     own = [record for record in records if record.step == step]
-    if any(record.is_slip or re.search(ORDER, record.got) for record in own):
-        return False, []  # a misspelt name fails the same tests as many a misconception; the scaler says what it lacks
     judged = [record.id for record in own if record.state in ("passed", *LOST)]
     seen = {record.id: symptom(record) for record in own if record.state in LOST}
+    # A misspelt name fails the same tests as many a misconception: only what is known to raise the same explains it.
+    slips = {_raises(seen[record.id]) for record in own if record.id in seen and record.is_slip}
+    open_to = [one for one in known if step in one.steps and slips <= {_raises(how) for how in one.fails.values()}]
     for form in (str, _of_any_seed):
-        scores = [(one, _likeness(seen, one.fails, judged, form)) for one in known if step in one.steps]
-        best = max((score for _, score in scores), default=0.0)
-        alike = [one for one, score in scores if score == best]
-        if best >= NEAR and len(alike) <= (NAMED if best == 1.0 else 1):  # what many share says nothing
-            return best == 1.0, alike
-    return False, []
+        if alike := [one for one in open_to if _likeness(seen, one.fails, judged, form) == 1.0]:
+            return (True, alike) if len(alike) <= NAMED else (False, [])  # what many share says nothing
+    scores = [_likeness(seen, one.fails, judged, _of_any_seed) for one in open_to]
+    best = max(scores, default=0.0)
+    return False, [open_to[scores.index(best)]] if best >= NEAR and scores.count(best) == 1 else []
 
 
 def symptom(record: Record) -> str:
@@ -79,15 +80,32 @@ def symptom(record: Record) -> str:
     return re.sub(NUMBER, "#", name) + equals + re.sub(NUMBER, lambda one: "#" if float(one[0]) else "0", value)
 
 
+@functools.cache
 def _of_any_seed(symptom: str) -> str:
-    """The symptom without the dtype that a test has drawn."""
-    return re.sub(r"\b(c10::)?(BFloat16|Half|b?float16)\b", "half", symptom)
+    """The symptom without what a test may draw: formats, sizes, arguments, and the place of the first difference."""
+    symptom = re.sub(r"\b(c10::)?(BFloat16|Half|b?float16)\b", "half", symptom).replace("-inf", "inf")
+    name, equals, value = re.sub(r"\(#(, #)*,?\)", "(#)", symptom).partition(" = ")
+    if not equals:
+        return name
+    name = re.sub(rf"\b{FLOAT}\b", "float", re.split(r"[(\[,]", name)[0])
+    # A tensor's own dtype is no part of what is wrong with its numbers: it has been compared before them.
+    return name + equals + re.sub(r"\[.*\]", "[...]", re.sub(rf", {FLOAT}( \(# of # are off\))?$", "", value))
+
+
+def _raises(symptom: str) -> str:
+    """The exception that a symptom is, or that came in the place of a value: "ValueError"; else the symptom."""
+    found = re.match(r"(?:.* = )?([A-Z]\w*): ", symptom)
+    return found[1] if found else symptom
 
 
 def _likeness(
     seen: Mapping[str, str], fails: Mapping[str, str], judged: list[str], form: Callable[[str], str]
 ) -> float:
-    """The share of tests that fail alike in this form, of those that fail here or there."""
+    """The share of tests that fail alike in this form, of those that fail here or there.
+
+    One that fails here and there, but not alike, counts half: which of its cases fails first may have been drawn.
+    """
     either = [test for test in judged if test in seen or test in fails]
-    alike = [test in seen and test in fails and form(seen[test]) == form(fails[test]) for test in either]
-    return sum(alike) / len(either) if either else 0.0
+    both = [test for test in either if test in seen and test in fails]
+    alike = sum(form(seen[test]) == form(fails[test]) for test in both)
+    return (alike + len(both)) / (2 * len(either)) if either else 0.0

@@ -14,6 +14,7 @@ from labkit.judge.summary import (
     Score,
     asked_of,
     diagnosis_of,
+    failing_before,
     help_for,
     next_record,
     next_thing,
@@ -156,10 +157,16 @@ def step_lines(
         if own:
             run = untested or any(record.step == one.number for record in records)
             said += _step_line(one, Score.of(own, records), run)
+            if before := failing_before(lab, one.number, records):
+                said.append(Line(f"    {may_follow(before)}", "dim", 4))
     whole = Score.of(asked_of(lab, step, asked), records)
     text = f"points {whole.earned:3} of {whole.worth:3}{whole.more()}{total}"
     below_bars = 4 + TITLE + 1 + BAR + 2 - len("points")
     return [*said, Line(" " * max(2, min(below_bars, COLUMNS - len(text))) + text, "", 6)]
+
+
+def may_follow(step: int) -> str:
+    return f"step {step} is not right yet; this may follow from it"
 
 
 def _step_line(step: Step, score: Score, run: bool) -> list[Line]:

@@ -92,6 +92,12 @@ def diagnosis_of(lab: Lab, records: list[Record]) -> str:
         return str(error)
 
 
+def failing_before(lab: Lab, step: int, records: Iterable[Record]) -> int | None:
+    """The step from which the failures of `step` may follow; None where it has none, or they are its own."""
+    failing = {record.step for record in records if record.state in LOST}
+    return lab.cause_before(step, failing) if step in failing else None
+
+
 def next_record(records: list[Record]) -> Record | None:
     """The one record to work on now: of the first step that is not passed, a failure before what is not written."""
     open_records = [record for record in records if record.state not in SETTLED]

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from labkit.course.manifest import Lab, Step
 from labkit.course.records import LOST, Record
-from labkit.judge.lines import alike, errors_alike
-from labkit.judge.summary import UNJUDGED, states
+from labkit.judge.lines import alike, errors_alike, may_follow
+from labkit.judge.summary import UNJUDGED, failing_before, states
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ class Row:
         public = [record for record in self.records if record.id not in self.secret]
         return [*alike([record for record in public if record.state in LOST]), *errors_alike(public)]
 
+    def printed_in(self, record: Record) -> Record:
+        """The first of those told that printed the same: what all tests print is shown once."""
+        return next(group[0] for group in self.told if group[0].printed == record.printed)
+
     @property
     def passed(self) -> bool:
         return all(record.state == "passed" for record in self.records)
@@ -59,15 +63,23 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class StepRow(Row):
-    """The behaviours of a step."""
+    """The behaviours of a step, and from which step its failures may follow."""
 
     step: Step
+    may_follow: str = ""
 
 
 def step_rows(lab: Lab, records: list[Record], secret: Collection[str] = ()) -> list[StepRow]:
     """A row for every step of the lab."""
+    before = {step.number: failing_before(lab, step.number, records) for step in lab.steps}
     return [
-        StepRow([record for record in records if record.step == step.number], secret, step=step) for step in lab.steps
+        StepRow(
+            [record for record in records if record.step == step.number],
+            secret,
+            step=step,
+            may_follow=may_follow(cause) if (cause := before[step.number]) else "",
+        )
+        for step in lab.steps
     ]
 
 

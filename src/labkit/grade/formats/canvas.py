@@ -38,7 +38,7 @@ def into_canvas(results: Sequence[Result], export: bytes, column: str, name: str
         if row[0].strip() == POSSIBLE and results and number(row[at]) != most:
             possible = row[at].strip() or "none"
             raise LabError(
-                f"{name}: {column} has {possible} points possible, the lab {most}; set it so in Canvas first"
+                f"{name}: {column} has {possible} points possible, the lab {most}; change it in Canvas first"
             )
     known = [book.header.index(title) for title in NAMES if title in book.header]
     id_at = book.header.index("ID")

@@ -142,8 +142,10 @@ def _bytes(path: Path) -> bytes:
 
 
 def _write(merged: "Merged", out: Path) -> None:
-    """Writes the grade book, and says who is not in it."""
+    """Writes the grade book, and says whose points it had before, and who is not in it."""
     write_whole(out, merged.text.encode())
+    for name, was in merged.changed:
+        screen.say(f"- {visible(name)}: had {visible(was)} points in the grade book, which were replaced")
     for name, why in merged.left:
         screen.say(f"- {visible(name)}: {why}")
     screen.say(f"written: {out}: {len(merged.entered)} entered, {len(merged.left)} not.")

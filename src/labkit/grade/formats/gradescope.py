@@ -20,7 +20,7 @@ def results_json(lab: Lab, result: Result) -> str:
     """
     numbers: Counter[int] = Counter()
     tests = []
-    for one in every_test(lab, result):
+    for one in _shown(lab, result):
         numbers[one.step] += 1
         tests.append(_test(f"{one.step}.{numbers[one.step]}", one))
     data = {
@@ -32,6 +32,13 @@ def results_json(lab: Lab, result: Result) -> str:
         "tests": tests,
     }
     return json.dumps(data, indent=1) + "\n"
+
+
+def _shown(lab: Lab, result: Result) -> list[Told]:
+    """All tests; where none ran, one in their place that says why."""
+    if result.records or not result.reason:
+        return every_test(lab, result)
+    return [Told(lab.steps[0].number, "no test could run", result.max_points, says=visible(result.reason))]
 
 
 def _headline(lab: Lab, result: Result) -> list[str]:

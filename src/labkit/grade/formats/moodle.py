@@ -36,7 +36,7 @@ def into_moodle(
     most = max((result.max_points for result in results), default=0)
     if (taken := _maximum(book, grade)) is not None and taken < most:
         says = f"the assignment takes {taken:g} points, the lab has {most}"
-        raise LabError(f"{name}: {says}; set its maximum in Moodle first")
+        raise LabError(f"{name}: {says}; change its maximum in Moodle first")
     can_change = book.header.index(CAN_CHANGE) if CAN_CHANGE in book.header else None
 
     def locked(row: list[str]) -> str:
