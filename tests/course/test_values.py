@@ -274,6 +274,19 @@ def test_a_reply_that_is_no_json_or_too_much_of_it_is_refused(text: bytes) -> No
         decode(parse(text))
 
 
+@pytest.mark.parametrize("shape", [(LIMITS.entries + 1,), (LIMITS.entries + 1, 0), (2**10, 0, 2**11)])
+def test_a_tensor_of_too_many_entries_is_no_value_even_if_it_is_empty(shape: tuple[int, ...]) -> None:
+    """A test that iterates over it would make a tensor of each row."""
+    with pytest.raises(NotAValue, match=f"more than {LIMITS.entries} entries"):
+        encode(torch.zeros(shape, dtype=torch.int8))
+    with pytest.raises(NotAValue, match=f"more than {LIMITS.entries} entries"):
+        decode({"$": "tensor", "dtype": "int8", "shape": list(shape), "bytes": ""})
+
+
 def test_the_largest_values_of_a_kind_fit_in_a_reply() -> None:
-    for value in (torch.ones(LIMITS.tensors // 4), "\0" * LIMITS.text, [True] * (LIMITS.items - 1)):
+    for value in (
+        [torch.ones(LIMITS.entries)] * (LIMITS.tensors // LIMITS.entries // 4),
+        "\0" * LIMITS.text,
+        [True] * (LIMITS.items - 1),
+    ):
         assert_same(decode(parse(json.dumps(encode(value)).encode())), value)

@@ -9,12 +9,12 @@ import os
 import platform
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.course.system_calls import known, seccomp_filter
+from labkit.course.system_calls import FAMILIES, LOCAL, known, seccomp_filter
 
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 8, 22, 38  # <linux/prctl.h>
 SECCOMP_MODE_FILTER = 2  # <linux/seccomp.h>
@@ -82,15 +82,18 @@ def restrict_files(read: Iterable[str], write: Iterable[str]) -> None:
 
 
 def restrict_worker(network: bool) -> None:
-    """From now on, this process may signal only what it starts itself, and use no TCP unless `network`."""
+    """From now on, this process may signal only what it starts itself; sockets of a network only if `network`."""
     version = landlock_version()
+    if not network:
+        restrict_calls(LOCAL)
     tcp = TCP if version >= 4 and not network else 0
     if tcp or version >= SIGNALS_SINCE:
         _restrict(_ruleset(version, tcp=tcp, scoped=SIGNALS_AND_SOCKETS))
 
 
-def restrict_calls() -> None:
-    """From now on, this process and all that it starts cannot make the calls of `system_calls`.
+def restrict_calls(families: Sequence[int] = FAMILIES) -> None:
+    """From now on, this process and all that it starts cannot make the calls of `system_calls`, and its sockets are of
+    these families.
 
     Raises:
         OSError: the kernel takes no filter, or none is known for this machine.
@@ -98,7 +101,7 @@ def restrict_calls() -> None:
     machine = platform.machine()
     if not known(machine):
         raise OSError(f"no filter of system calls is known for {machine}")
-    program = seccomp_filter(machine)
+    program = seccomp_filter(machine, families)
     steps = ctypes.create_string_buffer(program, len(program))
     whole = struct.pack("HP", len(program) // 8, ctypes.addressof(steps))  # struct sock_fprog
     try:

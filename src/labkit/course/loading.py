@@ -111,5 +111,5 @@ def _compiled(path: Path) -> CodeType:
         where = f", line {error.lineno}" if error.lineno else ""
         text = f": {error.text.strip()}" if error.text else "" if error.lineno else "; save the file as UTF-8"
         raise LabError(f"{path}{where}: {error.msg}{text}") from None
-    except (OSError, ValueError, MemoryError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, MemoryError, RecursionError) as error:
         raise LabError(f"{path}: cannot be read as Python: {str(error) or type(error).__name__}") from None

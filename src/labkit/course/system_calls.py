@@ -6,10 +6,11 @@ find: a fresh process and an empty folder are no fresh start then.
 
 import errno
 import struct
+from collections.abc import Sequence
 
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000, 0x80000000  # SECCOMP_RET_*; to REFUSE, the error's number is added
 LOAD, EQUAL, AT_LEAST, ANY_OF, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # <linux/bpf_common.h>
-NUMBER, ARCHITECTURE, FIRST = 0, 4, 16  # where struct seccomp_data has them; the low half of the first argument
+NUMBER, ARCHITECTURE, FIRST, THIRD = 0, 4, 16, 32  # where struct seccomp_data has them; the low half of arguments
 X32 = 0x40000000  # calls of x86_64 from this number on are the same ones by other numbers
 NAMESPACES = 0x7E020000  # the flags CLONE_NEW* of clone: in a namespace of its own, a process may mount memory
 
@@ -37,13 +38,20 @@ ITSELF_ONLY = {  # allowed to a process that names itself, by a 0
 }  # fmt: skip
 CLONE, CLONE3 = (56, 220), (435, 435)
 
+# Other families reach past a namespace of networks (vsock), or have had many flaws; MPTCP passes Landlock's rule.
+SOCKET, MPTCP = (41, 198), 262
+UNIX, INET, INET6, NETLINK = 1, 2, 10, 16
+FAMILIES, LOCAL = (UNIX, INET, INET6, NETLINK), (UNIX, NETLINK)
+
 
 def known(machine: str) -> bool:
     return machine in MACHINES
 
 
-def seccomp_filter(machine: str) -> bytes:
-    """The filter for this machine, as platform.machine() names it: an array of struct sock_filter."""
+def seccomp_filter(machine: str, families: Sequence[int] = FAMILIES) -> bytes:
+    """The filter for this machine, as platform.machine() names it: an array of struct sock_filter. Sockets are of these
+    families.
+    """
     column, architecture = MACHINES[machine]
     refuse = _step(RETURN, REFUSE | errno.EPERM)
     program = [
@@ -57,7 +65,13 @@ def seccomp_filter(machine: str) -> bytes:
             _step(EQUAL, numbers[column], 0, 4), _step(LOAD, FIRST), _step(EQUAL, 0, 1, 0), refuse,
             _step(RETURN, ALLOW),
         ]  # fmt: skip
+    family = [_step(EQUAL, one, len(families) - place, 0) for place, one in enumerate(families)]
+    sockets = [
+        _step(LOAD, FIRST), *family, refuse,
+        _step(LOAD, THIRD), _step(EQUAL, MPTCP, 0, 1), refuse, _step(RETURN, ALLOW),
+    ]  # fmt: skip
     program += [
+        _step(EQUAL, SOCKET[column], 0, len(sockets)), *sockets,
         # The flags of clone3 lie in memory, which a filter cannot read; without clone3, the C library takes clone.
         _step(EQUAL, CLONE3[column], 0, 1), _step(RETURN, REFUSE | errno.ENOSYS),
         _step(EQUAL, CLONE[column], 0, 3), _step(LOAD, FIRST), _step(ANY_OF, NAMESPACES, 0, 1), refuse,

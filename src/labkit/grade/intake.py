@@ -25,9 +25,9 @@ ARCHIVE = 20_000_000  # bytes of an archive
 ENTRIES = 2000  # files and folders that are looked at in a folder, or in an archive
 ENTRY = b"PK\1\2"  # begins every entry of an archive's directory
 UNASKED = "is not part of this lab and was ignored"
-NOTEBOOK = "is a notebook: download its code as a .py file, and hand that in"
 UNUSED = "was not used: another version was graded"
 WHICH = "which "  # begins the reason where two files may be meant
+NOTEBOOK = "is a notebook: download its code as a .py file, and hand that in"
 SHOWN = 30  # of what was left, by name
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_[a-z]+_?(?P<name>.*)", re.DOTALL)
@@ -233,9 +233,9 @@ def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
     if not fits and stem == lab.stem and len(found) == 1 and not any(_order(found[0], one) for one in lab.builds_on):
         fits = [((), found[0])]
     if not fits:
-        others = ", ".join(visible(one.path) for one in found[:3]) + (", ..." if found[3:] else "")
+        names = ", ".join(visible(one.path) for one in found[:3]) + (", ..." if found[3:] else "")
         raise Refused(
-            f"there is no {stem}.py" + (f", only {others}: rename the right file to {stem}.py" if found else "")
+            f"there is no {stem}.py" + (f", only {names}: rename the right file to {stem}.py" if found else "")
         )
     first = min(order for order, _ in fits)
     best, *others = [one for order, one in fits if order == first]

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.course.manifest import Lab
-from labkit.course.records import Record, State
+from labkit.course.records import NOT_RUN, OVER, Record, State
 from labkit.grade.results import Outcome, Result
-from labkit.judge.limits import NOT_RUN, OVER
 
 if TYPE_CHECKING:  # it imports torch
     from labkit.judge.many import Judged

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from labkit.course.errors import LabError
 from labkit.course.manifest import Behaviour, Lab
-from labkit.course.records import Record, State
-from labkit.judge.limits import HANGING, LATER, OVER, REST_NOT_RUN, RUN_LIMIT
+from labkit.course.records import OVER, Record, State
+from labkit.judge.limits import HANGING, LATER, REST_NOT_RUN, RUN_LIMIT
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.isolation import Level, level_of
 from labkit.observe.local import Observes, Scenario

@@ -1,8 +1,8 @@
 """How long a run of graded tests may go on where the code under test gives no answers."""
 
+from labkit.course.records import NOT_RUN
+
 RUN_LIMIT = 300.0  # seconds for all tests together, besides those that the manifest sets for some
-OVER = "the run has reached its limit"
-NOT_RUN = "not run, because "
 
 # Where a student waits: after this many tests of one step without an answer, the others of the step are not run.
 TIMEOUTS = 2

@@ -202,3 +202,5 @@ def _run(session: pytest.Session, items: list[pytest.Item], tests: Sequence[str]
         finish(session=session, exitstatus=0)
     except pytest.UsageError as error:  # its file cannot be loaded
         write_json(report, {"error": str(error)})
+    finally:
+        config.pluginmanager.get_plugin("graded-suite").suite.close()  # this process ends without an end of the session

@@ -20,10 +20,10 @@ from _pytest.runner import runtestprotocol
 
 from labkit.course.errors import LabError
 from labkit.course.processes import adopt_orphans, children_of, end_children
-from labkit.course.records import Record, State
+from labkit.course.records import OVER, Record, State
 from labkit.judge import graded, verdicts
 from labkit.judge.graded import BEHAVIOUR, LAB, GradedSuite, labs_that_run
-from labkit.judge.limits import OVER, STEP_NOT_RUN, TIMEOUTS
+from labkit.judge.limits import STEP_NOT_RUN, TIMEOUTS
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, line_text

@@ -6,10 +6,9 @@ from types import ModuleType
 import pytest
 
 from labkit.course.manifest import Behaviour, Lab
-from labkit.course.records import EVERY_NAME, NO_EXCEPTION, Record, State
+from labkit.course.records import EVERY_NAME, NO_EXCEPTION, NOT_RUN, OVER, Record, State
 from labkit.judge.causes import SLIPS, cause, cause_of_failure, raised_in
 from labkit.judge.expect import Unexpected
-from labkit.judge.limits import NOT_RUN, OVER
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.local import MissingName, NoValue

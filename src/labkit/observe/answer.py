@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from labkit.course.records import NOT_RUN, OVER
 from labkit.observe.child import how_it_ended
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.values import MESSAGE, Json, NotAValue, Raised, decode, encode, parse
@@ -105,8 +106,8 @@ class Answer:
                 raise NotAValue("an exception in place of a value")
             if not all(type(text) is str for text in (answer.says, answer.where, answer.printed)):
                 raise NotAValue("texts that are none")
-            if answer.ending == Ending.MACHINERY and not trusted:
-                raise NotAValue("a failure of the machinery")
+            if (answer.ending == Ending.MACHINERY or answer.says.startswith((NOT_RUN, OVER))) and not trusted:
+                raise NotAValue("what only the grader can say")
             return answer
         except NotAValue as error:
             return cls.malformed(error)

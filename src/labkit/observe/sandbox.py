@@ -76,7 +76,8 @@ class Sandbox:
         if answer.ending == Ending.RETURNED:
             return
         if answer.raised is not None:
-            raise LabError(self._told(answer.raised.message))
+            told = self._told(answer.raised.message)  # whatever it says, it is the submission's own fault
+            raise LabError(told if told.startswith(f"{self.path}") else f"{self.path}: {told}")
         if answer.ending == Ending.MACHINERY:
             raise LabError(f"the course's own machinery failed, not the file {self.path}: {answer.says}")
         raise LabError(self._told(f"{self.path}{where}: {answer.says} while the file was imported"))
@@ -85,6 +86,7 @@ class Sandbox:
         """How `job` ended, [module, scenario, inputs], on as many ranks as `shape` has."""
         seed = hashlib.sha256(f"{torch.default_generator.initial_seed()}".encode()).digest()
         request = [test, job, shape.size, shape.group, seconds, int.from_bytes(seed[:7], "big")]
+        start, before = time.monotonic(), self.loading
         try:
             return self._asked(request, shape, seconds)
         except (OutOfTime, TimeoutError):
@@ -99,6 +101,7 @@ class Sandbox:
             self.end()
             raise
         self.end()
+        self.answering += time.monotonic() - start - (self.loading - before)  # no answer has taken time too
         return answer
 
     def end(self) -> None:

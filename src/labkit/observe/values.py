@@ -10,6 +10,7 @@ import base64
 import difflib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ class Limits:
     """How much one value may hold, all its parts together; far above what any scenario returns."""
 
     tensors: int = 64 * 2**20  # bytes
+    entries: int = 2**20  # of one tensor, in which a size of 0 counts as 1: a test may take it apart row by row
     text: int = 2**20  # characters of all strings and keys
     items: int = 100_000  # of lists and dicts, and everything else that is a value
     depth: int = 16
@@ -106,7 +108,9 @@ class _Budget:
             raise NotAValue(f"more than {LIMITS.text} characters of text")
         return text
 
-    def take_tensor(self, size: int) -> None:
+    def take_tensor(self, size: int, shape: Sequence[int]) -> None:
+        if math.prod(max(1, one) for one in shape) > LIMITS.entries:
+            raise NotAValue(f"a tensor of more than {LIMITS.entries} entries")
         self.tensors -= size
         if self.tensors < 0:
             raise NotAValue(f"tensors of more than {LIMITS.tensors} bytes")
@@ -188,7 +192,7 @@ def _encode_tensor(tensor: Tensor, budget: _Budget) -> dict[str, object]:
         raise NotAValue(f"a {kind} tensor on {tensor.device}, where a dense one is expected")
     if name not in DTYPES:
         raise NotAValue(f"a tensor of dtype {name}")
-    budget.take_tensor(tensor.nbytes)
+    budget.take_tensor(tensor.nbytes, tensor.shape)
     try:
         plain = tensor.detach().cpu().resolve_conj().resolve_neg()
         flat = plain.reshape(-1).clone(memory_format=torch.contiguous_format)
@@ -224,7 +228,7 @@ def _decode_tensor(data: dict, device: str, budget: _Budget) -> Tensor:
     if len(shape) > LIMITS.bits:  # torch's own limit on dimensions
         raise NotAValue(f"a tensor of {len(shape)} dimensions")
     size = math.prod(shape) * dtype.itemsize
-    budget.take_tensor(size)
+    budget.take_tensor(size, shape)
     raw = base64.b64decode(data["bytes"], validate=True)
     if len(raw) != size:
         raise NotAValue(f"a tensor of {size} bytes that holds {len(raw)}")
