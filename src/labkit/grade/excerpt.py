@@ -54,7 +54,8 @@ def _in_your_files(error: str, lab: Lab, hidden: Path, root: Path) -> str:
         Path("tests/scenarios", lab.stem, "hidden.py"): "scenarios.py",
     }
     for path, name in own.items():
-        first = re.sub(rf"[^\s'\"(]*{re.escape(str(path))}", lambda _, name=name: str(hidden / name), first)
+        yours = str(hidden / name).replace("\\", r"\\")
+        first = re.sub(rf"[^\s'\"(]*{re.escape(str(path))}", yours, first)
     first = re.sub(rf" \({re.escape(str(root))}\S*\)", "", first)  # the place of a module of the copy
     public = len(lab.behaviours)
     return re.sub(r"(?<=behaviours\[)\d+(?=\])", lambda number: str(int(number[0]) - public), first)

@@ -233,9 +233,9 @@ def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
     if not fits and stem == lab.stem and len(found) == 1 and not any(_order(found[0], one) for one in lab.builds_on):
         fits = [((), found[0])]
     if not fits:
-        others = ", ".join(visible(one.path) for one in found[:3]) + (", ..." if found[3:] else "")
+        names = ", ".join(visible(one.path) for one in found[:3]) + (", ..." if found[3:] else "")
         raise Refused(
-            f"there is no {stem}.py" + (f", only {others}: rename the right file to {stem}.py" if found else "")
+            f"there is no {stem}.py" + (f", only {names}: rename the right file to {stem}.py" if found else "")
         )
     first = min(order for order, _ in fits)
     best, *others = [one for order, one in fits if order == first]
