@@ -203,4 +203,5 @@ def _run(session: pytest.Session, items: list[pytest.Item], tests: Sequence[str]
     except pytest.UsageError as error:  # its file cannot be loaded
         write_json(report, {"error": str(error)})
     finally:
-        config.pluginmanager.get_plugin("graded-suite").suite.close()  # this process ends without an end of the session
+        hooks: Any = config.pluginmanager.get_plugin("graded-suite")
+        hooks.suite.close()  # this process ends without an end of the session
