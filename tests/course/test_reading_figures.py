@@ -67,3 +67,12 @@ def test_an_old_notice_is_replaced_and_a_missing_one_is_written() -> None:
     assert pages.brought_up_to_date(f"{picture}\n> old\n> words\n\nafter\n", measured) == fresh
     others = "![five words that say something](figures/by-hand.png)\n\n> by hand\n"
     assert pages.brought_up_to_date(others, measured) == others
+
+
+def test_an_old_table_is_replaced() -> None:
+    measured = pages.measured()
+    begin = "<!-- table of memory-at-scale: made by make figures -->"
+    fresh = pages.brought_up_to_date(f"before\n\n{begin}\nold\n{pages.END}\n\nafter\n", measured)
+    assert fresh == f"before\n\n{begin}\n{pages.table(measured['memory-at-scale'])}\n{pages.END}\n\nafter\n"
+    assert pages.brought_up_to_date(fresh, measured) == fresh
+    assert measured["memory-at-scale"]["date"] in fresh and "| --: |" in fresh
