@@ -15,6 +15,7 @@ from labkit.judge.limits import HANGING, LATER, REST_NOT_RUN
 from labkit.judge.verdicts import unjudged
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.isolation import Level, strongest, what_works
+from labkit.observe.rank_group import Shape
 from labkit.observe.sandbox import Sandbox
 
 STEM = "mixed_precision"
@@ -94,6 +95,20 @@ def test_what_a_submission_draws_is_the_same_in_a_regrade(tmp_path: Path) -> Non
     first = records(tmp_path, "best", *options)
     assert any(record.got.startswith("ValueError: 0.") for record in first)
     assert first == records(tmp_path, "best", *options)
+
+
+@pytest.mark.skipif(not strongest() or strongest() == Level.NONE, reason="no sandbox works here")
+def test_time_without_an_answer_counts(tmp_path: Path) -> None:
+    """Else a submission that takes long and then breaks off would look like a slow machine."""
+    lab, overlay = manifest.find("lab04"), tmp_path / "ends_its_server.py"
+    overlay.write_text("import os\nimport time\n\ntime.sleep(0.5)\nos.kill(os.getppid(), 9)\ntime.sleep(60)\n")
+    sandbox = Sandbox(lab, lab.paths.solution, Level(strongest()), overlay)
+    try:
+        answer = sandbox.run("a", None, Shape(1), 30.0)
+        assert answer.ending in (Ending.CRASHED, Ending.TIMEOUT)
+        assert sandbox.answering + sandbox.loading >= 0.5
+    finally:
+        sandbox.close()
 
 
 def test_after_a_test_without_an_answer_the_others_have_less_time(tmp_path: Path) -> None:
