@@ -199,3 +199,6 @@ def _run(session: pytest.Session, items: list[pytest.Item], tests: Sequence[str]
         finish(session=session, exitstatus=0)
     except pytest.UsageError as error:  # its file cannot be loaded
         write_json(report, {"error": str(error)})
+    finally:
+        hooks: Any = config.pluginmanager.get_plugin("graded-suite")
+        hooks.suite.close()  # a box that only loses its judge may outlive it
