@@ -160,7 +160,7 @@ class Holder:
             raise
 
     def close(self) -> None:
-        self.path.unlink()
+        self.path.unlink(missing_ok=True)
         self.file.close()
 
 
