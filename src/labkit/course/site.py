@@ -6,7 +6,7 @@ SITE = "build/site"
 
 
 def address(link: str, root: Path) -> str:
-    """The address of `link`, "docs/page.md#heading", on the site of the course at `root`; "" if it has no such page.
+    """The address of `link`, a path with a #heading, on the site of the course at `root`; "" if it has no such page.
 
     It is a file's, so that a browser opens it whether or not `make site-open` runs.
     """
