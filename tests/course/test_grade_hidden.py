@@ -129,8 +129,8 @@ def test_what_is_wrong_in_the_folder_is_one_line(
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"test_tiny__py": FOLDER["test_tiny.py"].replace("import hidden", "import hiden")},
-         "test_tiny.py, line 4: ImportError: cannot import name 'hiden' from 'scenarios.tiny'"),
+        ({"test_tiny__py": FOLDER["test_tiny.py"].replace("import hidden", "import hiddne")},
+         "test_tiny.py, line 4: ImportError: cannot import name 'hiddne' from 'scenarios.tiny'"),
         ({"test_tiny__py": FOLDER["test_tiny.py"] + "\nundefined()\n"},
          "test_tiny.py, line 11: NameError: name 'undefined' is not defined"),
         ({"scenarios__py": "\ndef kind_of(:\n"}, "scenarios.py, line 2: SyntaxError: invalid syntax"),

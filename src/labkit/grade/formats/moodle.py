@@ -1,8 +1,8 @@
 """Points in the grading worksheet of an assignment in Moodle, which is downloaded there and uploaded again.
 
-Its titles are in the language of whoever downloads it, its order is always the same: first "Participant 1234", by whose
-number Moodle finds a student, and which is also in the folder that it exports of each submission; later the grade, and
-right of that the maximum. Grades above the maximum it skips without a word.
+Its titles are in the language of the teacher who downloads it, its order is always the same: first "Participant 1234",
+by whose number Moodle finds a student, and which is also in the folder that it exports of each submission; later the
+grade, and right of that the maximum. Grades above the maximum it skips without a word.
 https://docs.moodle.org/en/Assignment_activity (Offline grading worksheet)
 https://github.com/moodle/moodle/blob/main/mod/assign/gradingtable.php
 https://github.com/moodle/moodle/blob/main/mod/assign/feedback/offline/importgradeslib.php
