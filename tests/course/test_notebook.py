@@ -50,11 +50,10 @@ def test_every_cell_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     names: dict[str, object] = {}
     printed = [run(source, names, course) for tags, source in cells() if not tags & LEFT_OUT]
     assert names["DEVICE"] in ("cpu", "cuda") and names["IMPL"] == "solutions"
-    *_, trained, own, reference = printed
+    *_, trained, own = printed
     assert trained.count("exit code 0\n") == 2 and "Final Loss" in trained, trained
     assert {path.name for path in course.glob("*.png")} == {"fp16.png", "bf16.png"}
     assert "Lab 04: Mixed Precision Training, src/mixed_precision.py" in own, own
-    assert "points 150 of 150" in reference and reference.endswith("exit code 0\n"), reference
 
 
 def test_it_is_a_notebook_without_outputs() -> None:
