@@ -24,6 +24,7 @@ class State(StrEnum):
 LOST = (State.FAILED, State.TIMEOUT, State.MEMORY, State.CRASHED, State.MALFORMED)
 # From the worst to the best: a test with several cases has the state of its worst one.
 WORST_FIRST = (State.GRADER_ERROR, *LOST, State.TODO, State.BLOCKED, State.SKIPPED, State.PASSED)
+NO_SANDBOX = "the sandbox does not start"  # begins what the grader says of one that has not run any submission
 NOT_RUN, OVER = "not run, because ", "the run has reached its limit"  # begin what a test got that was not run
 NO_EXCEPTION = "no exception"  # expected where the code under test raised
 EVERY_NAME = "every name that the lab asks for"  # expected where one is missing

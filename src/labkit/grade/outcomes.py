@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.course.manifest import Lab
-from labkit.course.records import NOT_RUN, OVER, Record, State
+from labkit.course.records import NO_SANDBOX, NOT_RUN, OVER, Record, State
 from labkit.grade.results import Outcome, Result
 
 if TYPE_CHECKING:  # it imports torch
@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # it imports torch
 # What an error says of an import without an end: of that of a sandbox, and of one here. And of all of a submission.
 OUT_OF_TIME, LATE = "OutOfTime: no answer within", "did not end within"
 LIMIT = "ended at its limit"
-NO_SANDBOX = "the sandbox does not start"  # of one that has not run any submission
 # What is another in every run: addresses, as Python shows objects that have no text, and the names of tempfile.
 CHANGING = re.compile(
     r"(?<= at 0x)[0-9a-f]{6,}\b|(?:(?<=/tmp)|(?<=/labkit-judge-)|(?<=/labkit-sandbox-))[a-z0-9_]{8}\b"

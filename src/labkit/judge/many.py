@@ -26,6 +26,7 @@ from labkit.course.manifest import Lab
 from labkit.course.processes import usable_cores
 from labkit.course.records import LOST, Record
 from labkit.judge import plugin
+from labkit.judge.graded import GradedSuite
 from labkit.judge.suite import LEAN, import_once
 from labkit.observe.child import TIME_LIMIT, run_forked
 
@@ -180,8 +181,12 @@ def _set_up(config: pytest.Config, options: Mapping[str, object]) -> Sequence[Re
         setattr(config.option, name, value)
     config.pluginmanager.unregister(name="graded-suite")
     plugin.pytest_configure(config)  # it reads the options when it is made
+    return _suite(config).records
+
+
+def _suite(config: pytest.Config) -> GradedSuite:
     hooks: Any = config.pluginmanager.get_plugin("graded-suite")
-    return hooks.suite.records
+    return hooks.suite
 
 
 def _run(session: pytest.Session, items: list[pytest.Item], tests: Sequence[str], report: Path) -> None:
@@ -203,5 +208,4 @@ def _run(session: pytest.Session, items: list[pytest.Item], tests: Sequence[str]
     except pytest.UsageError as error:  # its file cannot be loaded
         write_json(report, {"error": str(error)})
     finally:
-        hooks: Any = config.pluginmanager.get_plugin("graded-suite")
-        hooks.suite.close()  # this process ends without an end of the session
+        _suite(config).close()  # this process ends without an end of the session

@@ -176,18 +176,17 @@ def run_forked(
     workers, waiting, seconds = workers or usable_cores(), list(range(count)), limit or TIME_LIMIT
     apart = apart and min(workers, count) > 1
     outputs = [scratch / f"output-{index}" for index in range(count)]
-    running: dict[int, tuple[Child, float]] = {}
-    cores: dict[int, int | None] = {}  # of those that have run
+    running: dict[int, tuple[Child, float, int | None]] = {}  # its deadline, and its core
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 index = waiting.pop(0)
                 setting = Setting(output=outputs[index], bound=signal.SIGKILL)
-                cores[index] = _least_used([cores[other] for other in running]) if apart else None
-                child = Child.fork(functools.partial(_do, job, index, cores[index]), setting)
-                running[index] = (child, time.monotonic() + seconds)
-            for index, (child, deadline) in list(running.items()):
+                core = _least_used([taken for _, _, taken in running.values()]) if apart else None
+                child = Child.fork(functools.partial(_do, job, index, core), setting)
+                running[index] = (child, time.monotonic() + seconds, core)
+            for index, (child, deadline, _) in list(running.items()):
                 if child.poll():
                     if time.monotonic() > deadline:
                         child.kill()
@@ -200,7 +199,7 @@ def run_forked(
             time.sleep(0.01)
     finally:
         gc.unfreeze()
-        for child, _ in running.values():
+        for child, *_ in running.values():
             child.kill()
 
 

@@ -41,8 +41,8 @@ class Level(StrEnum):
 
     `limits`: another user than root, limits on memory, processes, files and time, an empty environment, an end from
     outside, and nothing that a test leaves in the kernel for the next. `landlock`: also no file but the scenarios,
-    Python and an own folder, and no TCP. `bubblewrap`: also no network at all, no process of others in sight, and
-    folders of its own in memory.
+    Python and an own folder, and no network but for ranks. `bubblewrap`: also no network at all, no process of others
+    in sight, and folders of its own in memory.
     """
 
     NONE = "none"

@@ -23,6 +23,7 @@ from labkit.course.errors import LabError
 from labkit.course.lab import Lab
 from labkit.course.loading import LOADING
 from labkit.course.processes import adopt_orphans, children_of, end_children, kill_group
+from labkit.course.records import NO_SANDBOX
 from labkit.observe import values
 from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
@@ -251,7 +252,7 @@ class _Over(Exception):
 
 def _broken(reason: bytes) -> _Over:
     """Of a server that has not run any submission yet, and does not start."""
-    says = f"the sandbox does not start: {reason[:MESSAGE].decode(errors='replace')}"
+    says = f"{NO_SANDBOX}: {reason[:MESSAGE].decode(errors='replace')}"
     return _Over(Answer(ending=Ending.MACHINERY, says=says))
 
 
