@@ -153,7 +153,7 @@ def test_batch_is_halved_until_it_fits(lab: object) -> None:
 
 
 def test_no_memory_at_all_is_said(lab: object) -> None:
-    workload = with_memory_for(1, batch_size=2)
+    workload = with_memory_for(0, batch_size=2)
     with pytest.raises(LabError, match="not even a batch of one fits"):
         gpu_steps.measure_what_fits(workload, "cpu", lambda size: workload.batch(size, "cpu"), print)
 
