@@ -58,7 +58,7 @@ SMALL = (
         "AdamW",
     ),
 )
-REPEATS = {"cuda": 20, "cpu": 7}
+REPEATS = {"cuda": 12, "cpu": 7}
 
 
 def cases(device: str) -> list[Case]:
