@@ -2,9 +2,8 @@
 # All that only a machine with a GPU can show: bash tests/bench/on_gpu.sh FOLDER [PART...]
 #
 # Each stage has seconds of its own; one that fails stops no other. What they say and write is in FOLDER/results.tar.gz,
-# which is made again after each part. SECONDS_IN_ALL bounds the whole. For a
-# machine without a network DOWNLOADS is a folder with the files that Lab 07 fetches, and BERT one with a BERT.
-# PYTHON and DEVICE are for trying this script elsewhere.
+# which is made again after each part. SECONDS_IN_ALL bounds the whole. For a machine without a network DOWNLOADS is a
+# folder with the files that Lab 07 fetches, and BERT one with a BERT. PYTHON and DEVICE are for trying this elsewhere.
 set -u
 cd "$(dirname "$0")/../.." || exit
 results=$(mkdir -p "$1" && cd "$1" && pwd)/results.tar.gz || exit

@@ -216,7 +216,8 @@ def _cpu_name() -> str:
 @contextmanager
 def float32_products(precision: str) -> Iterator[None]:
     """While it lasts, CUDA multiplies float32 in float32 ("ieee") or rounds it to "tf32", convolutions included."""
-    kinds = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    cudnn: Any = torch.backends.cudnn  # its stubs lack `conv`
+    kinds = torch.backends.cuda.matmul, cudnn.conv
     before = [kind.fp32_precision for kind in kinds]
     try:
         for kind in kinds:
