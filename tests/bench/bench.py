@@ -26,18 +26,29 @@ from labkit.toolbox.models import SmallTransformer
 TURNS = 60  # timed turns of each step; medians
 
 
+PARTS = ("limits", "ladder", "roofline")
+
+
 @click.command()
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="cuda: sizes that fill a GPU.  [cpu]")
-def main(device: str) -> None:
-    """Measure the limits of speed and memory that the course sets itself."""
-    if device == "cuda":
-        from rich.console import Console
+@click.option("--part", type=click.Choice(PARTS), multiple=True, default=PARTS, help="Only this one; may be repeated.")
+def main(device: str, part: tuple[str, ...]) -> None:
+    """Measure the limits of speed and memory that the course sets itself, and what a step of real models costs."""
+    if "limits" in part:
+        if device == "cuda":
+            from rich.console import Console
 
-        from bench.gpu_bench import run_gpu_bench
+            from bench.gpu_bench import run_gpu_bench
 
-        run_gpu_bench(Console(highlight=False))
-    else:
-        run_bench(click.echo)
+            run_gpu_bench(Console(highlight=False))
+        else:
+            run_bench(click.echo)
+    for name in ("ladder", "roofline"):
+        if name in part:
+            from bench import real_steps
+
+            runs = {"ladder": real_steps.run_ladder, "roofline": real_steps.run_roofline}
+            click.echo(f"Written: {runs[name](click.echo, device=device)}")
 
 
 def run_bench(say: Callable[[str], None] = print) -> None:

@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.gpu_steps import Result, has_fp8, measure_what_fits, plain_products
+from bench.gpu_steps import Result, measure, measure_what_fits
 from bench.gpu_workloads import Filling, mlp, transformer
 from bench.limits import Measured
 from labkit.course import manifest
@@ -21,6 +22,7 @@ from labkit.course.files import check_writable, make_folder, write_json, write_w
 from labkit.course.loading import load_implementation
 from labkit.course.manifest import ROOT
 from labkit.experiments.style import FORMATS, saved, themed
+from labkit.labs.mixed_precision.rates import has_fp8, plain_products, with_fp8
 from labkit.labs.mixed_precision.training import check_device
 from labkit.toolbox.measure import hardware
 
@@ -68,7 +70,7 @@ def run_gpu_bench(
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     lab = load_implementation(manifest.find("mixed_precision").paths.solution)
-    products = plain_products(device, product_size, repeats)
+    products = plain_products(with_fp8(device), device, product_size, repeats)
     say(f"A plain product of {product_size} x {product_size} matrices")
     console.print(products_table(products), highlight=False)
     say(
@@ -78,7 +80,8 @@ def run_gpu_bench(
     )
     results = []
     for workload in workloads:
-        result = measure_what_fits(lab, workload, device, products, repeats, say)
+        measured = partial(measure, lab, workload, device=device, products=products, repeats=repeats)
+        result = measure_what_fits(workload, device, measured, say)
         say(f"\n{title(result)}")
         console.print(result_table(result), highlight=False)
         for row in result.rows:

@@ -215,14 +215,17 @@ def _cpu_name() -> str:
 
 @contextmanager
 def float32_products(precision: str) -> Iterator[None]:
-    """While it lasts, CUDA multiplies float32 matrices in float32 ("ieee") or rounds their numbers to "tf32"."""
-    matmul = torch.backends.cuda.matmul
-    before = matmul.fp32_precision
-    matmul.fp32_precision = precision
+    """While it lasts, CUDA multiplies float32 in float32 ("ieee") or rounds it to "tf32", convolutions included."""
+    cudnn: Any = torch.backends.cudnn  # its stubs lack `conv`
+    kinds = torch.backends.cuda.matmul, cudnn.conv
+    before = [kind.fp32_precision for kind in kinds]
     try:
+        for kind in kinds:
+            kind.fp32_precision = precision
         yield
     finally:
-        matmul.fp32_precision = before
+        for kind, old in zip(kinds, before, strict=True):
+            kind.fp32_precision = old
 
 
 @contextmanager
