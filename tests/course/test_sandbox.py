@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import torch
 from graded_runs import grade
 from page_checks import ROOT
 
@@ -41,6 +42,20 @@ def test_the_solution_has_the_same_records_at_every_level(tmp_path: Path, level:
     found = records(tmp_path, level, *options)
     assert {record.state for record in found} == {"passed"}
     assert found == records(tmp_path, "none", *options)
+
+
+def test_ranks_of_a_sandbox_share_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU for each they compute on the CPU, as they do outside of a sandbox: here without any."""
+    if reason := what_works()[Level.LIMITS]:
+        pytest.skip(f"--isolation limits does not work here: {reason}")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    lab = manifest.find(STEM)
+    sandbox = Sandbox(lab, lab.paths.solution, Level.LIMITS, device="cuda")
+    try:
+        answer = sandbox.run("a", None, Shape(2), 60.0)  # no job: as soon as the ranks have formed their group
+    finally:
+        sandbox.close()
+    assert answer.ending == Ending.RETURNED, answer.says
 
 
 def test_the_stubs_have_the_same_records(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from labkit.observe.answer import Answer
 from labkit.observe.deadline import limited
 from labkit.observe.isolation import Level
 from labkit.observe.local import Observer, Observes, RankWork, Recorder, Replay
-from labkit.observe.rank_group import START, Shape
+from labkit.observe.rank_group import START, Shape, device_of_ranks
 from labkit.observe.ranks import SPAWN, RankServer
 from labkit.observe.sandbox import Sandbox
 
@@ -88,7 +88,7 @@ class GradedSuite:
                 (Sandbox(lab, self.paths[lab.stem], level, self.overlay, device, LOADING) for lab in labs), own
             )
             return
-        rank_device = device if torch.cuda.device_count() > 1 else "cpu"
+        rank_device = device_of_ranks(device)
         for stem in (stem for stem in stems if stem in self.ranks):
             path = self.paths[stem]
             work = RankWork(path, self.overlay, rank_device, self.labs[stem].builds_on)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
+
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, how_it_ended, line_text
@@ -31,6 +33,11 @@ class Shape:
 
     size: int = 2
     group: str = JOINED
+
+
+def device_of_ranks(device: str) -> str:
+    """Where ranks compute: NCCL takes no two of them on one GPU, so with a single one it is the CPU."""
+    return device if torch.cuda.device_count() > 1 else "cpu"
 
 
 class RankGroup:

@@ -31,7 +31,7 @@ from labkit.observe.deadline import OutOfTime
 from labkit.observe.disk import overfull, shortage
 from labkit.observe.isolation import LEAST, Box, Level, some_uid
 from labkit.observe.local import Scenario, too_many_ranks
-from labkit.observe.rank_group import START, Shape
+from labkit.observe.rank_group import START, Shape, device_of_ranks
 from labkit.observe.ranks import SPAWN
 from labkit.observe.values import MESSAGE, Json, NotAValue
 
@@ -203,6 +203,7 @@ class Sandbox:
             "path": str(own / self.path.name), "overlay": self.overlay and str(own / "overlay.py"),
             "builds_on": lab.builds_on, "device": self.device, "landlock": self.level == Level.LANDLOCK,
             "loading": self.limit, "most": max(map(lab.limit_of, lab.behaviours)),
+            "rank_device": device_of_ranks(self.device),
         }  # fmt: skip
         return {
             "work": work, "modules": self._modules(), "home": str(self.box.home), "judge": os.getpid(),

@@ -41,12 +41,13 @@ class ConfinedWork(RankWork):
     """What a worker or a rank does: before it loads the submission, it confines itself further than its server is.
 
     `loading` and `most`: the seconds that the import and any test may take. `others`: the processes that its user has
-    otherwise.
+    otherwise. `rank_device`: where ranks compute.
     """
 
     landlock: bool
     loading: float
     most: float
+    rank_device: str
     others: int = 0
     network: bool = False
 
@@ -184,7 +185,7 @@ class _Server:
             self.ranks.kill()
             self.ranks = None
         if self.ranks is None:
-            work = replace(self.order.work, network=True)
+            work = replace(self.order.work, network=True, device=self.order.work.rank_device)
             self.ranks = RankGroup(work, work.device, work.path, shape, close=(self.channel.fileno(),))
         return self.ranks.run(None, START)[0].says
 
