@@ -17,7 +17,7 @@ from labkit.toolbox.measure import one_thread
 TITLE = "The ladder of a training step on one thread: each rung makes one change more"
 CASES = [case for case in small_models.CASES if case[0].name != "small BERT"]  # its rungs are GPT-2's
 PRODUCT = 512  # rows of the plain product's matrices
-REPEATS = 5
+REPEATS = 11
 PEAKS = ("bf16", "fp16", "fp32")  # the first of them that the hardware has is what MFU is a share of
 
 
