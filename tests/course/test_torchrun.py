@@ -85,7 +85,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-RUN = ("run", "lab04", "--nproc", "2", "--strategy")
+RUN = ("run", "lab04", "--strategy")
 
 
 def labkit(*args: object) -> subprocess.CompletedProcess[str]:
@@ -94,7 +94,7 @@ def labkit(*args: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_make_target_shows_the_training_alone() -> None:
-    finished = labkit(*RUN, "fsdp", "--impl", "solutions", *SETTINGS, "--epochs", 1)
+    finished = labkit(*RUN, "fsdp", "--nproc", 2, "--impl", "solutions", *SETTINGS, "--epochs", 1)
     assert (finished.returncode, finished.stderr) == (0, "")
     assert learnt(finished.stdout) == learnt(torchrun(2, *SETTINGS, "--epochs", 1, "--strategy", "fsdp").out)
 
@@ -102,7 +102,7 @@ def test_make_target_shows_the_training_alone() -> None:
 def test_make_target_shows_an_unsolved_step_alone(tmp_path: Path) -> None:
     lab = (ROOT / "labs/lab04_mixed_precision/skeleton.py").read_text()
     (tmp_path / "mixed_precision.py").write_text(lab)
-    finished = labkit(*RUN, "ddp", "--impl", tmp_path)
+    finished = labkit(*RUN, "ddp", "--nproc", 1, "--impl", tmp_path)
     assert (finished.returncode, finished.stdout) == (2, "")
     assert re.fullmatch(r"Step \d is still to be solved: write .*; read docs/.*\n", finished.stderr)
 
@@ -110,7 +110,7 @@ def test_make_target_shows_an_unsolved_step_alone(tmp_path: Path) -> None:
 def test_make_target_shows_what_is_wrong_with_a_broken_file(tmp_path: Path) -> None:
     broken = tmp_path / "mixed_precision.py"
     broken.write_text("import torch\nx = = 1\n")
-    finished = labkit(*RUN, "ddp", "--impl", tmp_path)
+    finished = labkit(*RUN, "ddp", "--nproc", 1, "--impl", tmp_path)
     assert (finished.returncode, finished.stdout) == (1, "")
     assert finished.stderr == f"{broken}, line 2: invalid syntax: x = = 1\n"
 
