@@ -1,7 +1,12 @@
-"""What runs in the box of a sandbox: a server that imports torch and the scenarios once, and forks a worker a test.
+"""What runs on the other side of `template` and `sandbox`.
 
-The server never loads the submission, but it is of the same user as its workers. So nobody relies on what it says once
-the first of them has run, and `sandbox`, on the other side, has deadlines of its own.
+    serve           imports torch and the scenarios, once for many submissions
+      _keep         for each: waits outside of the box, and ends all that was in it
+        _Server     in the box; forks, never loads the submission
+          _Worker   does the jobs of one test
+
+The server is of the same user as its workers. So nobody relies on what it says once the first of them has run, and
+`sandbox` has deadlines of its own.
 """
 
 import functools
@@ -10,8 +15,11 @@ import importlib
 import json
 import os
 import random
+import select
 import signal
+import socket
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,7 +31,7 @@ import torch
 
 from labkit.course import confine
 from labkit.course.errors import LabError
-from labkit.course.processes import adopt_orphans, end_children
+from labkit.course.processes import adopt_orphans, end_children, end_with
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed, joined
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, line_text
@@ -66,42 +74,88 @@ def _confined(work: ConfinedWork) -> None:
 
 @dataclass(frozen=True)
 class Order:
-    """What a server is told when it starts. `boxed`: no process and no folder but its own is in sight; `judge` is who
-    started it.
-    """
+    """What the server of a box is told when it starts. `judge` is who sent it, on `cores`."""
 
-    work: ConfinedWork
-    modules: list[str]
-    home: str
-    boxed: bool
+    work: Json
+    confinement: confine.Confinement
+    cores: list[int]
     judge: int
     ranks: bool
 
     @classmethod
-    def of(cls, work: Json, **data: Json) -> "Order":
-        paths = {name: work[name] and Path(work[name]) for name in ("path", "overlay")}
-        done = work | paths | {"builds_on": tuple(work["builds_on"]), "others": confine.processes_of(os.getuid())}
-        return cls(ConfinedWork(**done), **data)
+    def of(cls, confinement: Json, **data: Json) -> "Order":
+        texts = {name: tuple(confinement[name]) for name in ("writable", "readable")}
+        return cls(confinement=confine.Confinement(**confinement | texts), **data)
+
+    def confined_work(self) -> ConfinedWork:
+        """To be asked once in the box."""
+        paths = {name: self.work[name] and Path(self.work[name]) for name in ("path", "overlay")}
+        done = self.work | paths | {"builds_on": tuple(self.work["builds_on"])}
+        return ConfinedWork(**done, others=confine.processes_of(os.getuid()))
 
 
 def serve(number: int) -> None:
-    """The server: tells "" once it is ready, or why it isn't. Then, for each request, the same; the request's key, when
-    the submission is loaded; the answer; and what the worker has printed.
+    """Imports all that workers need, says "ready", and forks a server for each channel that comes."""
+    orders = socket.socket(fileno=number)
+    end_with(os.getppid())
+    confine.hide(True)
+    wanted = parse(orders.recv(2**20))
+    (import_for_ranks if wanted["ranks"] else import_for_labs)()
+    for module in wanted["modules"]:
+        importlib.import_module(module)
+    gc.freeze()
+    gc.enable()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what keeps a box
+    orders.send(b"ready")
+    while descriptors := socket.recv_fds(orders, 8, 1)[1]:
+        Child.fork(functools.partial(_keep, descriptors[0]), Setting(close=(number,)))
+        os.close(descriptors[0])
+
+
+def _keep(number: int) -> None:
+    """Keeps the box of one submission, from outside: starts its server, and ends all that is left once that has ended,
+    or the judge wants no more of it.
     """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    adopt_orphans()
     channel = Channel.inherited(number)
     order = Order.of(**parse(channel.receive()))
-    confine.hide(True)
-    adopt_orphans()
-    (import_for_ranks if order.ranks else import_for_labs)()
-    for module in order.modules:
-        importlib.import_module(module)
-    gc.collect()
-    gc.freeze()
-    channel.send(LOOPBACK.encode() if order.ranks and not loopback_is_up() else b"")
+    confinement = order.confinement
+    os.sched_setaffinity(0, order.cores)
+    try:
+        confinement.join()
+    except OSError as error:
+        return channel.send(f"its namespaces cannot be joined ({error.strerror})".encode())
+    server = Child.fork(functools.partial(_be_the_server, channel, order), Setting())
+    ended = os.pidfd_open(server.pid)
+    either = select.poll()
+    either.register(ended, select.POLLIN)
+    either.register(channel, select.POLLRDHUP)
+    either.poll()
+    server.kill()
+    if confinement.uid is not None and confinement.beside is None:  # whatever has left its group
+        subprocess.run(["/bin/sh", "-c", "kill -9 -1"], user=confinement.uid, group=confinement.uid, extra_groups=[])
+    end_children(kept=())
+
+
+def _be_the_server(channel: Channel, order: Order) -> None:
+    """Enters the box and tells "" once ready, or why it isn't. Then, for each request, the same; the request's key,
+    when the submission is loaded; the answer; and what the worker has printed.
+    """
+    home = order.confinement.writable[0]
+    os.environ |= {"HOME": home, "TMPDIR": home}
+    tempfile.tempdir = None
     silence = os.open(os.devnull, os.O_RDWR)
-    for taken in (1, 2):
+    for taken in (0, 1, 2):
         os.dup2(silence, taken)
     os.close(silence)  # a worker could set its flags, for the next to find
+    try:
+        order.confinement.enter()
+    except OSError as error:
+        return channel.send(f"it cannot be confined ({error.strerror})".encode())
+    confine.hide(True)
+    adopt_orphans()
+    channel.send(LOOPBACK.encode() if order.ranks and not loopback_is_up() else b"")
     server = _Server(channel, order)
     try:
         server.serve()
@@ -113,10 +167,10 @@ class _Server:
     """Does requests: each [key, test, job, ranks, group, seconds, seed]."""
 
     def __init__(self, channel: Channel, order: Order) -> None:
-        self.channel, self.order = channel, order
-        self.folders = [Path(order.home), *([Path("/dev/shm")] if order.boxed else [])]
+        self.channel, self.work = channel, order.confined_work()
+        self.folders = [Path(folder) for folder in order.confinement.writable]
         self.at_first = {path for folder in self.folders for path in folder.iterdir()}
-        self.alone = order.boxed or _cannot_signal(order.judge)
+        self.alone = order.confinement.beside is not None or _cannot_signal(order.judge)
         self.worker: _Worker | None = None
         self.ranks: RankGroup | None = None
         self.test = ""
@@ -148,7 +202,7 @@ class _Server:
         end_children(kept=())
         for name in ("output", "stack"):  # of the worker: mostly all that there is
             with suppress(OSError):
-                Path(self.order.home, name).unlink()
+                Path(self.folders[0], name).unlink()
         for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
             if not (left := self._left()):
                 return True
@@ -164,7 +218,7 @@ class _Server:
             self.worker = None
 
     def _ask_worker(self, key: bytes, job: Json, seconds: float, seed: int) -> None:
-        worker = self.worker = self.worker or _Worker(self.order, self.channel, seed)
+        worker = self.worker = self.worker or _Worker(self.work, self.folders[0], self.channel, seed)
         answer = worker.ask([job, seconds])
         self.channel.send(key)
         self.channel.send(answer if worker.ended else worker.hear(seconds))
@@ -184,7 +238,7 @@ class _Server:
             self.ranks.kill()
             self.ranks = None
         if self.ranks is None:
-            work = replace(self.order.work, network=True)
+            work = replace(self.work, network=True)
             self.ranks = RankGroup(work, work.device, work.path, shape, close=(self.channel.fileno(),))
         return self.ranks.run(None, START)[0].says
 
@@ -192,13 +246,13 @@ class _Server:
 class _Worker:
     """A process that does the jobs of one test."""
 
-    def __init__(self, order: Order, servers: Channel, seed: int) -> None:
-        self.path, self.loading = order.work.path, order.work.loading
+    def __init__(self, work: ConfinedWork, home: Path, servers: Channel, seed: int) -> None:
+        self.path, self.loading = work.path, work.loading
         self.channel, theirs = Channel.pair()
-        output, stack = Path(order.home, "output"), Path(order.home, "stack")
+        output, stack = home / "output", home / "stack"
         self.output = os.open(output, os.O_RDONLY | os.O_CREAT, 0o600)  # whatever the submission makes of its name
         setting = Setting(output, stack, bound=signal.SIGKILL, close=(servers.fileno(), self.channel.fileno()))
-        self.child = Child.fork(functools.partial(_work, theirs, order.work, seed), setting)
+        self.child = Child.fork(functools.partial(_work, theirs, work, seed), setting)
         theirs.close()
         self.ended = False
 
