@@ -15,8 +15,9 @@ from page_checks import ROOT
 
 from labkit.course.errors import LabError
 from labkit.judge.boxed import level_for
-from labkit.observe import isolation
-from labkit.observe.isolation import LEAST, Box, Level, copy_course, level_of, some_uid, strongest, what_works
+from labkit.observe import isolation, users
+from labkit.observe.isolation import LEAST, Box, Level, copy_course, level_of, strongest, what_works
+from labkit.observe.users import some_uid
 
 
 def made(level: Level, folder: Path, uid: int | None) -> Box:
@@ -55,7 +56,7 @@ def test_a_machine_without_bubblewrap_says_what_to_install(monkeypatch: pytest.M
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("bwrap"), reason="root alone can join its own namespaces")
 def test_a_level_that_keeps_nothing_away_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe is real: a bubblewrap that only runs its program is found out."""
-    lets_all_through = ["bwrap", "--unshare-user", "--as-pid-1", "--dev-bind", "/", "/", "--"]
+    lets_all_through = ["bwrap", "--unshare-user", "--unshare-pid", "--as-pid-1", "--dev-bind", "/", "/", "--"]
     monkeypatch.setattr(isolation, "_bwrap", lambda box: lets_all_through)
     monkeypatch.setattr(isolation, "some_uid", lambda: (None, None))  # another user might not even start Python
     monkeypatch.setattr(Box, "home", property(lambda box: box.folder / "home"))
@@ -99,10 +100,10 @@ def test_a_box_keeps_no_user_from_the_others(level: Level, monkeypatch: pytest.M
         pytest.skip(f"--isolation {level} does not work here: {reason}")
     (uid, holder), (wanted, before) = some_uid(), some_uid()
     before.close()
-    monkeypatch.setattr(isolation, "OF_A_MOMENT", (wanted,))
+    monkeypatch.setattr(users, "OF_A_MOMENT", (wanted,))
     with TemporaryDirectory(prefix="labkit-box-") as folder:
         box = made(level, Path(folder), uid)
-        with box.start(HOLDS, [str(isolation.USERS), str(wanted)]) as process:
+        with box.start(HOLDS, [str(users.USERS), str(wanted)]) as process:
             assert process.stdout.readline() == b"held\n"
             found, after = some_uid()
             assert found == wanted
@@ -159,7 +160,8 @@ def test_a_process_of_the_box_ends_with_its_judge(tmp_path: Path) -> None:
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from labkit.observe.isolation import LEAST, Box, Level, copy_course, some_uid
+from labkit.observe.isolation import LEAST, Box, Level, copy_course
+from labkit.observe.users import some_uid
 uid, holder = some_uid()
 folder = Path({str(tmp_path)!r})
 copy_course(folder / "code", LEAST)

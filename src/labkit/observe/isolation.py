@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -19,12 +18,11 @@ from labkit.course.confine import UNCOUNTED, Confinement, landlock_version
 from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT
 from labkit.course.processes import children_of
+from labkit.observe.users import some_uid
 
 HOME, SHARED = 256 * 2**20, 64 * 2**20  # bytes of the only folders in bubblewrap that can be written to
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache")
 LOOKED_AT = ("/sys/devices/system/cpu", "/sys/kernel/mm/transparent_hugepage")  # by torch, and by glibc
-OF_A_MOMENT = range(61184, 65520)  # users that are nobody's for long: systemd keeps this range for the same purpose
-USERS = Path("/run/labkit-users")  # root's: a locked file for each of them that a box has
 PROBE = 20.0  # seconds, on a busy machine
 ENTER = """
 import json, os, sys
@@ -190,50 +188,6 @@ def level_of(name: str) -> Level:
     if reason := what_works()[level]:
         raise LabError(f"--isolation {level} does not work here: {reason}; the strongest that does is {strongest()}")
     return level
-
-
-class Holder:
-    """Keeps a user of a moment for this process, until it is closed or the process ends, however it does.
-
-    Raises OSError where another process keeps it, or the file cannot be made. No box can make one, and a box that may
-    read all could lock only what a killed process has left: a file goes with its lock.
-    """
-
-    def __init__(self, uid: int) -> None:
-        import fcntl  # which Windows lacks, where nothing here is called
-
-        self.path = USERS / str(uid)
-        self.file = open(self.path, "w")  # noqa: SIM115  (as long as the user is kept)
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.fstat(self.file.fileno()), os.stat(self.path)):
-                raise BlockingIOError("it was closed, and is another's now")
-        except OSError:
-            self.file.close()
-            raise
-
-    def close(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.file.close()
-
-
-def some_uid() -> tuple[int | None, Holder | None]:
-    """A user for one box that no other has, and what keeps it until it is closed. None where this is not root.
-
-    Raises:
-        LabError: there is none.
-    """
-    if os.geteuid():
-        return None, None
-    try:
-        USERS.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"isolation: {USERS} cannot be made ({error.strerror}), where root keeps users apart") from None
-    start = os.getpid() % len(OF_A_MOMENT)
-    for uid in (*OF_A_MOMENT[start:], *OF_A_MOMENT[:start]):
-        with suppress(BlockingIOError, FileNotFoundError):
-            return uid, Holder(uid)
-    raise LabError("isolation: all users of a moment are taken; end other gradings on this machine")
 
 
 def _refusal(level: Level) -> str:

@@ -29,10 +29,11 @@ from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.disk import overfull, shortage
-from labkit.observe.isolation import Box, Level, some_uid
+from labkit.observe.isolation import Box, Level
 from labkit.observe.local import Scenario, too_many_ranks
 from labkit.observe.rank_group import START, Shape
 from labkit.observe.template import NotStarted, Template
+from labkit.observe.users import some_uid
 from labkit.observe.values import MESSAGE, Json, NotAValue
 
 LATE = 10.0  # seconds that the server has, which ends a worker that does not keep its limit, and says where it was

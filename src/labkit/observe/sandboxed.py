@@ -1,25 +1,15 @@
-"""What runs on the other side of `template` and `sandbox`.
+"""What runs in the box of a sandbox: a server, which has imported torch and the scenarios, and forks a worker a test.
 
-    serve           imports torch and the scenarios, once for many submissions
-      _keep         for each: waits outside of the box, and ends all that was in it
-        _Server     in the box; forks, never loads the submission
-          _Worker   does the jobs of one test
-
-The server is of the same user as its workers. So nobody relies on what it says once the first of them has run, and
-`sandbox` has deadlines of its own.
+The server never loads the submission, but it is of the same user as its workers. So nobody relies on what it says once
+the first of them has run, and `sandbox`, on the other side, has deadlines of its own.
 """
 
 import functools
-import gc
-import importlib
 import json
 import os
 import random
-import select
 import signal
-import socket
 import subprocess
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,14 +21,13 @@ import torch
 
 from labkit.course import confine
 from labkit.course.errors import LabError
-from labkit.course.processes import adopt_orphans, end_children, end_with
+from labkit.course.processes import end_children
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed, joined
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, line_text
 from labkit.observe.deadline import OutOfTime, limited
 from labkit.observe.local import RankWork
-from labkit.observe.rank_group import LOOPBACK, START, RankGroup, Shape, loopback_is_up
-from labkit.observe.ranks import import_for_labs, import_for_ranks
+from labkit.observe.rank_group import START, RankGroup, Shape
 from labkit.observe.values import Json, NotAValue, parse
 
 GRACE = 2.0  # seconds after which a worker is ended that does not end itself at its limit
@@ -72,105 +61,15 @@ def _confined(work: ConfinedWork) -> None:
     confine.restrict_resources(work.loading + work.most + START, work.others, memory=work.device == "cpu")
 
 
-@dataclass(frozen=True)
-class Order:
-    """What the server of a box is told when it starts. `judge` is who sent it, on `cores`."""
-
-    work: Json
-    confinement: confine.Confinement
-    cores: list[int]
-    judge: int
-    ranks: bool
-
-    @classmethod
-    def of(cls, confinement: Json, **data: Json) -> "Order":
-        texts = {name: tuple(confinement[name]) for name in ("writable", "readable")}
-        return cls(confinement=confine.Confinement(**confinement | texts), **data)
-
-    def confined_work(self) -> ConfinedWork:
-        """To be asked once in the box."""
-        paths = {name: self.work[name] and Path(self.work[name]) for name in ("path", "overlay")}
-        done = self.work | paths | {"builds_on": tuple(self.work["builds_on"])}
-        return ConfinedWork(**done, others=confine.processes_of(os.getuid()))
-
-
-def serve(number: int) -> None:
-    """Imports all that workers need, says "ready", and forks a server for each channel that comes."""
-    orders = socket.socket(fileno=number)
-    end_with(os.getppid())
-    confine.hide(True)
-    wanted = parse(orders.recv(2**20))
-    (import_for_ranks if wanted["ranks"] else import_for_labs)()
-    for module in wanted["modules"]:
-        importlib.import_module(module)
-    gc.freeze()
-    gc.enable()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what keeps a box
-    orders.send(b"ready")
-    while descriptors := socket.recv_fds(orders, 8, 1)[1]:
-        Child.fork(functools.partial(_keep, descriptors[0]), Setting(close=(number,)))
-        os.close(descriptors[0])
-
-
-def _keep(number: int) -> None:
-    """Keeps the box of one submission, from outside: starts its server, and ends all that is left once that has ended,
-    or the judge wants no more of it.
+class Server:
+    """Does requests, [key, test, job, ranks, group, seconds, seed]. For each, it says "", or why another server has to
+    do it; the request's key, when the submission is loaded; the answer; and what the worker has printed.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    adopt_orphans()
-    channel = Channel.inherited(number)
-    order = Order.of(**parse(channel.receive()))
-    confinement = order.confinement
-    os.sched_setaffinity(0, order.cores)
-    try:
-        confinement.join()
-    except OSError as error:
-        return channel.send(f"its namespaces cannot be joined ({error.strerror})".encode())
-    server = Child.fork(functools.partial(_be_the_server, channel, order), Setting())
-    ended = os.pidfd_open(server.pid)
-    either = select.poll()
-    either.register(ended, select.POLLIN)
-    either.register(channel, select.POLLRDHUP)
-    either.poll()
-    server.kill()
-    if confinement.uid is not None and confinement.beside is None:  # whatever has left its group
-        subprocess.run(["/bin/sh", "-c", "kill -9 -1"], user=confinement.uid, group=confinement.uid, extra_groups=[])
-    end_children(kept=())
 
-
-def _be_the_server(channel: Channel, order: Order) -> None:
-    """Enters the box and tells "" once ready, or why it isn't. Then, for each request, the same; the request's key,
-    when the submission is loaded; the answer; and what the worker has printed.
-    """
-    home = order.confinement.writable[0]
-    os.environ |= {"HOME": home, "TMPDIR": home}
-    tempfile.tempdir = None
-    silence = os.open(os.devnull, os.O_RDWR)
-    for taken in (0, 1, 2):
-        os.dup2(silence, taken)
-    os.close(silence)  # a worker could set its flags, for the next to find
-    try:
-        order.confinement.enter()
-    except OSError as error:
-        return channel.send(f"it cannot be confined ({error.strerror})".encode())
-    confine.hide(True)
-    adopt_orphans()
-    channel.send(LOOPBACK.encode() if order.ranks and not loopback_is_up() else b"")
-    server = _Server(channel, order)
-    try:
-        server.serve()
-    except Closed:
-        server.sweep()
-
-
-class _Server:
-    """Does requests: each [key, test, job, ranks, group, seconds, seed]."""
-
-    def __init__(self, channel: Channel, order: Order) -> None:
-        self.channel, self.work = channel, order.confined_work()
-        self.folders = [Path(folder) for folder in order.confinement.writable]
+    def __init__(self, channel: Channel, work: ConfinedWork, folders: list[Path], alone: bool) -> None:
+        """`folders`: those that can be written to, its home first. `alone`: a signal to all reaches workers only."""
+        self.channel, self.work, self.folders, self.alone = channel, work, folders, alone
         self.at_first = {path for folder in self.folders for path in folder.iterdir()}
-        self.alone = order.confinement.beside is not None or _cannot_signal(order.judge)
         self.worker: _Worker | None = None
         self.ranks: RankGroup | None = None
         self.test = ""
@@ -322,14 +221,3 @@ def _done(work: ConfinedWork, job: Json, seconds: float) -> Answer:
             return work(job)
     except OutOfTime as error:  # outside of the scenario
         return Answer.of_error(error)
-
-
-def _cannot_signal(pid: int) -> bool:
-    """Whether a signal to all processes spares those of others, the judge's to begin with."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except ProcessLookupError:
-        pass
-    return False

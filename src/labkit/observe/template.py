@@ -1,7 +1,7 @@
 """The process from which the servers of a lab's boxes are forked: it imports what workers need, once for all.
 
 It runs no submission and knows no secret, so that a fork of it, once confined, is as good as a new Python. The side
-here starts it; `sandboxed` is the other one.
+here starts it; `keeper` is the other one.
 """
 
 import json
@@ -18,7 +18,7 @@ from labkit.observe.isolation import LEAST, PYTHON, copy_course, environment
 from labkit.observe.ranks import SPAWN
 
 # Nothing of what is imported is ever free again: the collector of garbage would look through it for nothing.
-SERVE = "import gc, sys; gc.disable(); from labkit.observe.sandboxed import serve; serve(int(sys.argv[1]))"
+SERVE = "import gc, sys; gc.disable(); from labkit.observe.keeper import serve; serve(int(sys.argv[1]))"
 PARTS = (*LEAST, "src/labkit/observe", "src/labkit/toolbox")  # of labkit, that a worker needs
 
 

@@ -18,7 +18,8 @@ from labkit.course.manifest import ROOT
 from labkit.course.processes import usable_cores
 from labkit.course.screen import Line
 from labkit.judge import progress
-from labkit.observe.isolation import LEAST, Box, Level, copy_course, some_uid, strongest
+from labkit.observe.isolation import LEAST, Box, Level, copy_course, strongest
+from labkit.observe.users import some_uid
 
 PYTHONS = ((3, 11), (3, 13))
 NEEDED = (
