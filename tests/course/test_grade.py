@@ -339,8 +339,8 @@ def test_results_go_into_no_folder_of_something_else(course: Course, tmp_path: P
 
 
 NO_SANDBOX = """
-import labkit.observe.sandbox as sandbox
-sandbox.SERVE = "import nopackage"
+import labkit.observe.template as template
+template.SERVE = "import nopackage"
 import labkit.__main__ as main
 main.main()
 """

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.course.errors import LabError
+from labkit.course.garbage import none_collected
 from labkit.course.manifest import Lab
 from labkit.course.records import Record
 from labkit.grade import outcomes, results
@@ -144,7 +145,8 @@ def _judge(setting: Setting, waiting: Sequence[Keyed], take: Told, known: Told |
     whole = [(key, submission) for key, submission in waiting if not submission.reason]
     if not whole:
         return
-    from labkit.judge.many import Job, judge_many
+    with none_collected():
+        from labkit.judge.many import Job, judge_many
 
     lab = setting.lab
     with _copies([submission for _, submission in whole]) as folders:

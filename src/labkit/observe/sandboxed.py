@@ -1,12 +1,10 @@
-"""What runs in the box of a sandbox: a server that imports torch and the scenarios once, and forks a worker a test.
+"""What runs in the box of a sandbox: a server, which has imported torch and the scenarios, and forks a worker a test.
 
 The server never loads the submission, but it is of the same user as its workers. So nobody relies on what it says once
 the first of them has run, and `sandbox`, on the other side, has deadlines of its own.
 """
 
 import functools
-import gc
-import importlib
 import json
 import os
 import random
@@ -23,14 +21,13 @@ import torch
 
 from labkit.course import confine
 from labkit.course.errors import LabError
-from labkit.course.processes import adopt_orphans, end_children
+from labkit.course.processes import end_children
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed, joined
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, line_text
 from labkit.observe.deadline import OutOfTime, limited
 from labkit.observe.local import RankWork
-from labkit.observe.rank_group import LOOPBACK, START, RankGroup, Shape, loopback_is_up
-from labkit.observe.ranks import import_for_labs, import_for_ranks
+from labkit.observe.rank_group import START, RankGroup, Shape
 from labkit.observe.values import Json, NotAValue, parse
 
 GRACE = 2.0  # seconds after which a worker is ended that does not end itself at its limit
@@ -64,59 +61,15 @@ def _confined(work: ConfinedWork) -> None:
     confine.restrict_resources(work.loading + work.most + START, work.others, memory=work.device == "cpu")
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a server is told when it starts. `boxed`: no process and no folder but its own is in sight; `judge` is who
-    started it.
+class Server:
+    """Does requests, [key, test, job, ranks, group, seconds, seed]. For each, it says "", or why another server has to
+    do it; the request's key, when the submission is loaded; the answer; and what the worker has printed.
     """
 
-    work: ConfinedWork
-    modules: list[str]
-    home: str
-    boxed: bool
-    judge: int
-    ranks: bool
-
-    @classmethod
-    def of(cls, work: Json, **data: Json) -> "Order":
-        paths = {name: work[name] and Path(work[name]) for name in ("path", "overlay")}
-        done = work | paths | {"builds_on": tuple(work["builds_on"]), "others": confine.processes_of(os.getuid())}
-        return cls(ConfinedWork(**done), **data)
-
-
-def serve(number: int) -> None:
-    """The server: tells "" once it is ready, or why it isn't. Then, for each request, the same; the request's key, when
-    the submission is loaded; the answer; and what the worker has printed.
-    """
-    channel = Channel.inherited(number)
-    order = Order.of(**parse(channel.receive()))
-    confine.hide(True)
-    adopt_orphans()
-    (import_for_ranks if order.ranks else import_for_labs)()
-    for module in order.modules:
-        importlib.import_module(module)
-    gc.collect()
-    gc.freeze()
-    channel.send(LOOPBACK.encode() if order.ranks and not loopback_is_up() else b"")
-    silence = os.open(os.devnull, os.O_RDWR)
-    for taken in (1, 2):
-        os.dup2(silence, taken)
-    os.close(silence)  # a worker could set its flags, for the next to find
-    server = _Server(channel, order)
-    try:
-        server.serve()
-    except Closed:
-        server.sweep()
-
-
-class _Server:
-    """Does requests: each [key, test, job, ranks, group, seconds, seed]."""
-
-    def __init__(self, channel: Channel, order: Order) -> None:
-        self.channel, self.order = channel, order
-        self.folders = [Path(order.home), *([Path("/dev/shm")] if order.boxed else [])]
+    def __init__(self, channel: Channel, work: ConfinedWork, folders: list[Path], alone: bool) -> None:
+        """`folders`: those that can be written to, its home first. `alone`: a signal to all reaches workers only."""
+        self.channel, self.work, self.folders, self.alone = channel, work, folders, alone
         self.at_first = {path for folder in self.folders for path in folder.iterdir()}
-        self.alone = order.boxed or _cannot_signal(order.judge)
         self.worker: _Worker | None = None
         self.ranks: RankGroup | None = None
         self.test = ""
@@ -148,7 +101,7 @@ class _Server:
         end_children(kept=())
         for name in ("output", "stack"):  # of the worker: mostly all that there is
             with suppress(OSError):
-                Path(self.order.home, name).unlink()
+                Path(self.folders[0], name).unlink()
         for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
             if not (left := self._left()):
                 return True
@@ -164,7 +117,7 @@ class _Server:
             self.worker = None
 
     def _ask_worker(self, key: bytes, job: Json, seconds: float, seed: int) -> None:
-        worker = self.worker = self.worker or _Worker(self.order, self.channel, seed)
+        worker = self.worker = self.worker or _Worker(self.work, self.folders[0], self.channel, seed)
         answer = worker.ask([job, seconds])
         self.channel.send(key)
         self.channel.send(answer if worker.ended else worker.hear(seconds))
@@ -184,7 +137,7 @@ class _Server:
             self.ranks.kill()
             self.ranks = None
         if self.ranks is None:
-            work = replace(self.order.work, network=True)
+            work = replace(self.work, network=True)
             self.ranks = RankGroup(work, work.device, work.path, shape, close=(self.channel.fileno(),))
         return self.ranks.run(None, START)[0].says
 
@@ -192,13 +145,13 @@ class _Server:
 class _Worker:
     """A process that does the jobs of one test."""
 
-    def __init__(self, order: Order, servers: Channel, seed: int) -> None:
-        self.path, self.loading = order.work.path, order.work.loading
+    def __init__(self, work: ConfinedWork, home: Path, servers: Channel, seed: int) -> None:
+        self.path, self.loading = work.path, work.loading
         self.channel, theirs = Channel.pair()
-        output, stack = Path(order.home, "output"), Path(order.home, "stack")
+        output, stack = home / "output", home / "stack"
         self.output = os.open(output, os.O_RDONLY | os.O_CREAT, 0o600)  # whatever the submission makes of its name
         setting = Setting(output, stack, bound=signal.SIGKILL, close=(servers.fileno(), self.channel.fileno()))
-        self.child = Child.fork(functools.partial(_work, theirs, order.work, seed), setting)
+        self.child = Child.fork(functools.partial(_work, theirs, work, seed), setting)
         theirs.close()
         self.ended = False
 
@@ -268,14 +221,3 @@ def _done(work: ConfinedWork, job: Json, seconds: float) -> Answer:
             return work(job)
     except OutOfTime as error:  # outside of the scenario
         return Answer.of_error(error)
-
-
-def _cannot_signal(pid: int) -> bool:
-    """Whether a signal to all processes spares those of others, the judge's to begin with."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except ProcessLookupError:
-        pass
-    return False
