@@ -1,5 +1,7 @@
 """Step 1, sequences: one behaviour a test, judged by the values that a scenario brought back."""
 
+import itertools
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad as with_pads
@@ -22,6 +24,16 @@ SAME = Tolerance("float32 rounding in two layers; the same sums may be added in 
 UNSEEN = Tolerance("float32 rounding; what is not seen has no effect at all", atol=1e-5)
 SEEN = 1e-6  # what attention hides has no effect at all, and what it sees has one of 1e-5 at least
 DIFFERENT = 1e-4  # far above what rounding makes of the same sums in another order
+ROWS = 12
+# Each attention, where it alone shows: lengths of source and target, scales, and a change that the heads of the others
+# do not reach. Over a single token every softmax is 1. Small matrices: what the encoder's heads change is multiplied by
+# them twice more on its way to the logits. Large matrices, and sources that are nearly alike: all positions of the
+# encoder ask the same and get the same, so that the decoder has nothing to choose from.
+ATTENTIONS = (
+    ("the decoder", (1, 6), {"matrices": 0.3, "embeddings": 1.0, "common": 0.0}, 0.01),
+    ("the decoder for the source", (4, 1), {"matrices": 0.03, "embeddings": 0.3, "common": 0.0}, 0.001),
+    ("the encoder", (3, 1), {"matrices": 3.0, "embeddings": 1.0, "common": 5.0}, 0.1),
+)
 
 
 def expect_effect(seen: Tensor, first: int, length: int, what: str, why: str) -> None:
@@ -145,40 +157,47 @@ def test_logits_for_each_position(observe, draw):
         expect(-least, "minus the lowest logit").more_than(0.0, "logits have either sign: the loss takes the softmax")
 
 
+def drawn_places(draw, length: int) -> list[int]:
+    """Places in a row of this length: the first, the last, and two of the others, in a drawn order."""
+    return draw.shuffled([0, length - 1, *(draw.integer(1, length - 2) for _ in range(2))])
+
+
+def drawn_changes(draw, sizes: dict, side: int) -> tuple[list, list, list[int]]:
+    """Pairs of a source and a target, the same with one token changed in one of them, and the place of the change."""
+    vocabularies = [sizes[f"{name}_tokens"] for name in scenarios.SIDES]
+    lengths = [draw.integer(4, 10) for _ in scenarios.SIDES]
+    pairs, changed, places = [], [], []
+    for place in drawn_places(draw, lengths[side]):
+        pair = [drawn_tokens(draw, size, length) for size, length in zip(vocabularies, lengths, strict=True)]
+        other = [row.clone() for row in pair]
+        other[side][place] = other_token(draw, int(pair[side][place]), vocabularies[side])
+        pairs.append(pair)
+        changed.append(other)
+        places.append(place)
+    return pairs, changed, places
+
+
 def test_later_target_tokens_are_not_seen(observe, draw):
     """A target position sees itself and what is before it: another token changes its own logits and later ones only."""
-    sizes = drawn_sizes(draw, layers=draw.integer(1, 2))
-    pairs, changed, places = [], [], []
-    for _ in range(8):
-        source, target = (drawn_tokens(draw, sizes[f"{side}_tokens"], draw.integer(4, 10)) for side in scenarios.SIDES)
-        place = draw.integer(0, len(target) - 1)
-        other = target.clone()
-        other[place] = other_token(draw, int(target[place]), sizes["target_tokens"])
-        pairs.append([source, target])
-        changed.append([source, other])
-        places.append(place)
-    seen = observe(scenarios.changes, sizes=sizes, pairs=pairs, changed=changed, seed=draw.integer(0, 10**6))
-    for one, (_, target), place in zip(seen, pairs, places, strict=True):
-        what = f"target token {place} of {len(target)} changed"
-        expect_effect(one, place, len(target), what, "mask what is after each position, and nothing else")
+    for layers in draw.shuffled((1, 2)):
+        sizes = drawn_sizes(draw, layers=layers)
+        pairs, changed, places = drawn_changes(draw, sizes, side=1)
+        seen = observe(scenarios.changes, sizes=sizes, pairs=pairs, changed=changed, seed=draw.integer(0, 10**6))
+        for one, (_, target), place in zip(seen, pairs, places, strict=True):
+            what = f"target token {place} of {len(target)} changed, {layers} layers"
+            why = "mask what is after each position, and nothing else, in each layer"
+            expect_effect(one, place, len(target), what, why)
 
 
 def test_every_target_position_sees_the_whole_source(observe, draw):
     """Another token anywhere in the source changes the logits at every target position."""
-    sizes = drawn_sizes(draw, layers=draw.integer(1, 2))
-    pairs, changed, places = [], [], []
-    for end in (False, True) * 4:
-        source, target = (drawn_tokens(draw, sizes[f"{side}_tokens"], draw.integer(4, 10)) for side in scenarios.SIDES)
-        place = len(source) - 1 if end else draw.integer(0, len(source) - 1)
-        other = source.clone()
-        other[place] = other_token(draw, int(source[place]), sizes["source_tokens"])
-        pairs.append([source, target])
-        changed.append([other, target])
-        places.append(place)
-    seen = observe(scenarios.changes, sizes=sizes, pairs=pairs, changed=changed, seed=draw.integer(0, 10**6))
-    for one, (source, target), place in zip(seen, pairs, places, strict=True):
-        what = f"source token {place} of {len(source)} changed"
-        expect_effect(one, 0, len(target), what, "the decoder attends to all of the source at each position")
+    for layers in draw.shuffled((1, 2)):
+        sizes = drawn_sizes(draw, layers=layers)
+        pairs, changed, places = drawn_changes(draw, sizes, side=0)
+        seen = observe(scenarios.changes, sizes=sizes, pairs=pairs, changed=changed, seed=draw.integer(0, 10**6))
+        for one, (source, target), place in zip(seen, pairs, places, strict=True):
+            what = f"source token {place} of {len(source)} changed, {layers} layers"
+            expect_effect(one, 0, len(target), what, "the decoder attends to all of the source at each position")
 
 
 def test_order_of_the_tokens_matters(observe, draw):
@@ -213,15 +232,15 @@ def test_rows_do_not_see_each_other(observe, draw):
 
 def test_pads_change_nothing(observe, draw):
     """Pads on the right of a row, in the source or in the target, leave its logits as they are without pads."""
-    for _ in range(2):
-        sizes = drawn_sizes(draw)
+    for layers in draw.shuffled((1, 2)):
+        sizes = drawn_sizes(draw, layers=layers)
         lengths = [(draw.integer(2, 5), draw.integer(2, 5)) for _ in range(draw.integer(2, 3))]
         lengths += [(draw.integer(2, 5), 8), (8, draw.integer(2, 5))]
         batch = []
         for side, name in enumerate(scenarios.SIDES):
             rows = [drawn_tokens(draw, sizes[f"{name}_tokens"], pair[side]) for pair in lengths]
             batch.append(torch.stack([with_pads(row, (0, 8 - len(row))) for row in rows]))
-        why = "no attention to the source's pads: neither in the encoder, nor from the decoder"
+        why = "no attention to the source's pads: neither in the encoder, nor from the decoder, in any layer"
         expect_rows(observe, draw, sizes, batch, lengths, why)
 
 
@@ -295,19 +314,31 @@ def test_layers_and_feedforward_set_the_size(observe, draw):
 
 
 def test_heads_share_the_width(observe, draw):
-    """The number of heads changes what the model says."""
-    for _ in range(2):
-        sizes = drawn_sizes(draw, d_model=12)
-        shape = draw.integer(2, 5), draw.integer(3, 9)
-        source, target = (drawn_tokens(draw, sizes[f"{side}_tokens"], *shape) for side in scenarios.SIDES)
-        numbers = draw.shuffled((1, 2, 3))
+    """Each attention has as many heads as asked for: the encoder's, the decoder's, and that from decoder to encoder."""
+    shared = {"heads": 1, "d_model": 12, "source_tokens": draw.integer(61, 70), "target_tokens": draw.integer(71, 80)}
+    sizes = drawn_sizes(draw, **shared, max_length=draw.integer(25, 35))
+    for name, lengths, scales, least in draw.shuffled(ATTENTIONS):
+        sources, targets = (drawn_tokens(draw, sizes[f"{side}_tokens"], ROWS, length)
+                            for side, length in zip(scenarios.SIDES, lengths, strict=True))  # fmt: skip
+        targets = targets if lengths[1] > 1 else targets[:1].expand(ROWS, 1)  # it is the sources that differ
+        seeds = [draw.integer(0, 10**6) for _ in range(2)]
         seen = observe(
-            scenarios.heads, sizes=sizes, source=source, target=target, seed=draw.integer(0, 10**6), numbers=numbers
+            scenarios.heads, sizes=sizes, sources=sources, targets=targets, seeds=seeds,
+            numbers=draw.shuffled((1, 2, 3)), scales=scales,
+        )  # fmt: skip
+        for one in itertools.chain(*seen):
+            expect(list(one.shape), "shape of the logits").equals([ROWS, sizes["target_tokens"]], "(N, T, V)")
+        changes = [largest(one - other) / largest(one - one.roll(1, dims=0))
+                   for models in seen for one, other in zip(models, [*models[1:], models[0]], strict=True)]  # fmt: skip
+        mean = float(torch.stack(changes).mean())
+        expect(mean, f"change with the number of heads of {name}, against that with another row").more_than(
+            least, "each of the three attentions has `heads` heads, and each head a softmax of its own"
         )
-        for one, other in zip(seen, [*seen[1:], seen[0]], strict=True):
-            expect(list(one.shape), "shape of the logits").equals([*shape, sizes["target_tokens"]], "(N, T, V)")
-            change = float((one - other).abs().max())
-            expect(change, "change with the number of heads").more_than(DIFFERENT, "each head has a softmax of its own")
+
+
+def largest(changes: Tensor) -> Tensor:
+    """The largest change of a row's logits, in the median row."""
+    return changes.abs().amax(dim=-1).median()
 
 
 def test_runs_under_autocast(observe, draw):
