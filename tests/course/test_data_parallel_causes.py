@@ -99,6 +99,6 @@ def without_a_group() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_torch_raises_has_its_cause(run: Callable[[], object], says: str) -> None:
-    with pytest.raises((RuntimeError, TypeError, ValueError)) as raised:  # noqa: PT011
+    with pytest.raises((RuntimeError, TypeError, ValueError)) as raised:
         run()
     assert says in cause(Raised.of(raised.value, LINE), LAB), raised.value
