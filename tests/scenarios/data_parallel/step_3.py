@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from labkit.observe import Flag, Submission, attempt, traffic
 from scenarios.data_parallel.common import Holder, gradients, places, tensors, weights
 
-PATIENCE = 5.0  # seconds that a late rank waits for the other one to finish its layers
+PATIENCE = 8.0  # seconds that a late rank waits for the other one to finish its layers
 
 
 def wrap(lab: Submission, module: nn.Module, cap: int | None = None, dtype: torch.dtype | None = None) -> nn.Module:

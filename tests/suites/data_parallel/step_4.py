@@ -69,7 +69,7 @@ def test_leftovers_are_repeated_or_cut(observe, draw):
 def test_order_is_new_in_every_epoch(observe, draw):
     """Each epoch has a new order of the whole data set, the same whenever it comes again; seeds differ, too."""
     ranks, seed = draw.integer(2, 4), draw.integer(1, 99)
-    size, epochs = ranks * draw.integer(20, 40), [0, 1, draw.integer(2, 90), 1, 0]
+    size, epochs = ranks * draw.integer(20, 120), [0, 1, draw.integer(2, 90), 1, 0]
     options = ({"seed": seed}, {"seed": seed}, {"seed": seed + 100}, {}, {"seed": 0})
     cases = [*(case(size, ranks, epochs, **one) for one in options), case(size, ranks, seed=seed)]
     cases.append(case(size, ranks, epochs, seed=seed, shuffle=False))
@@ -114,15 +114,18 @@ def test_shards_that_make_no_sense_are_refused(observe, draw):
     ]  # fmt: skip
     cases = [{"sizes": sizes, "options": {"drop_last": drops}} for sizes in wrong for drops in (True, False)]
     cases.append({"sizes": (ranks - 1, 0, ranks), "options": {"drop_last": True}})
-    right = [((size, ranks - 1, ranks), False), ((ranks, 0, ranks), True), ((ranks - 1, ranks - 1, ranks), False)]
+    right = [((ranks, 0, ranks), True), ((ranks - 1, ranks - 1, ranks), False)]
+    right += [((draw.integer(20, 999), draw.integer(0, ranks - 1), ranks), False) for _ in range(4)]
+    wrong_cases = len(cases)
     cases += [{"sizes": sizes, "options": {"drop_last": drops}} for sizes, drops in right]
     seen = observe(scenarios.refused, cases=cases)
-    for one, raised in zip(cases[:-3], seen[:-3], strict=True):
+    for one, raised in zip(cases[:wrong_cases], seen[:wrong_cases], strict=True):
         expect_error(
             raised, f"size, rank and ranks {one['sizes']}, {one['options']}", "ValueError", "check in __init__"
         )
-    expect(seen[-3:], f"lengths for {size}, {ranks} and {ranks - 1} samples").equals(
-        [-(-size // ranks), 1, 1], "these are allowed"
+    lengths = [-(-sizes[0] // ranks) for sizes, _ in right]
+    expect(seen[wrong_cases:], f"lengths for {[sizes[0] for sizes, _ in right]} samples and {ranks} ranks").equals(
+        lengths, "these are allowed"
     )
 
 
@@ -184,13 +187,16 @@ def test_micro_batches_make_the_same_step(observe, draw):
 def test_only_the_last_part_is_synchronized(observe, draw):
     """Each part goes forward and backward in its turn; the gradients are sent once, with the last, before the step."""
     for micro_batches, scaler in ((1, None), (draw.integer(2, 3), SCALER), (draw.integer(4, 5), None)):
-        start, batch = drawn_start(draw), reference.drawn_batch(draw, [draw.integer(5, 9), draw.integer(5, 9)], width=6)
-        start = {name: draw.normal(6) for name in start}
+        width, counts = draw.integer(6, 60), [draw.integer(5, 9), draw.integer(5, 9)]
+        batch, start = (
+            reference.drawn_batch(draw, counts, width),
+            {name: draw.normal(width) for name in drawn_start(draw)},
+        )
         seen = observe(scenarios.order, ranks=2, **start, batch=batch, micro_batches=micro_batches, scaler=scaler)
         for rank in RANKS:
             why = "all parts but the last run in model.no_sync(), forward pass and backward pass; then one step"
             expect(seen[rank], f"events with {micro_batches} micro-batches on rank {rank}").equals(
-                ["forward", "backward"] * micro_batches + [48, "step"], why
+                ["forward", "backward"] * micro_batches + [8 * width, "step"], why
             )
 
 
