@@ -1,7 +1,7 @@
 """Makes a lab's skeleton from its solution: signatures and docstrings stay, bodies become a TODO line and an exception.
 
-What only the solution needs goes: private functions and methods, decorators other than property and staticmethod, and
-imports that nothing uses any more.
+What only the solution needs goes: private functions, methods and classes, decorators other than property and
+staticmethod, and imports that nothing uses any more.
 """
 
 from typing import TypeVar
@@ -65,9 +65,11 @@ class _Stubs(cst.CSTTransformer):
     def visit_ClassDef(self, node: cst.ClassDef) -> None:
         self.scope.append(node.name.value)
 
-    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef | cst.RemovalSentinel:
         self.scope.pop()
-        return updated_node
+        return cst.RemoveFromParent() if _is_private(original_node.name.value) else updated_node
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         self.scope.append(node.name.value)
