@@ -65,6 +65,9 @@ class LiveBytes(TorchDispatchMode):
 @contextmanager
 def live_bytes() -> Iterator[LiveBytes]:
     """`with live_bytes() as live: ...; live.note("after forward")`; afterwards `live.moments`."""
-    gc.collect()
-    with LiveBytes() as live:
-        yield live
+    gc.freeze()  # what is there already does not count, and is most of what a collection would look at
+    try:
+        with LiveBytes() as live:
+            yield live
+    finally:
+        gc.unfreeze()
