@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labkit.observe.collectives import Call, Flag, traffic
     from labkit.observe.local import Submission, attempt
+    from labkit.observe.memory import LiveBytes, live_bytes
 
-__all__ = ["Call", "Flag", "Submission", "attempt", "traffic"]
+__all__ = ["Call", "Flag", "LiveBytes", "Submission", "attempt", "live_bytes", "traffic"]
 _MODULES = {
     "Submission": "local",
     "attempt": "local",
     "Call": "collectives",
     "Flag": "collectives",
     "traffic": "collectives",
+    "LiveBytes": "memory",
+    "live_bytes": "memory",
 }
 
 
