@@ -1,5 +1,6 @@
 """The training job on two ranks: the lab's DataParallel beside torch's DDP, and the timeline of one step of each."""
 
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ from labkit.observe.ranks import RankServer
 TITLE = "Digits learnt on several ranks; bytes for each parameter, calls of one step"
 RANKS = 2
 SECONDS = 120.0
+SETTINGS = Settings()
 WAITING, SENDING = "waiting", "a call under way"
 COLOURS = {"forward": SKY, "backward": GREEN, "update": PURPLE, WAITING: VERMILION, SENDING: BLUE}
 LINES = (ORANGE, BLUE, GREEN, PURPLE)
@@ -31,7 +33,7 @@ def measure(lab: ModuleType) -> dict[str, Any]:
     """The trainings on RANKS ranks of this machine. Raises LabError if one fails."""
     server = RankServer(_on_a_rank, "cpu", clean=False)
     try:
-        answers = server.run(str(lab.__file__), Shape(RANKS), SECONDS)
+        answers = server.run([str(lab.__file__), asdict(SETTINGS)], Shape(RANKS), SECONDS)
     finally:
         server.close()
     for rank, answer in enumerate(answers):
@@ -40,8 +42,9 @@ def measure(lab: ModuleType) -> dict[str, Any]:
     return answers[0].value
 
 
-def _on_a_rank(file: str) -> Answer:
-    return Answer(as_json(beside_ddp(load_implementation(Path(file)), Settings())))
+def _on_a_rank(job: list[Any]) -> Answer:
+    file, settings = job
+    return Answer(as_json(beside_ddp(load_implementation(Path(file)), Settings(**settings))))
 
 
 def as_json(runs: dict[str, Run]) -> dict[str, Any]:
@@ -83,12 +86,12 @@ def table(data: dict[str, Any]) -> list[list[str]]:
 
 def notice(data: dict[str, Any]) -> str:
     here, torchs = (data[way]["steps"][0] for way in (HAND, DDP))
-    waited = [_share_waited(step) for step in (here, torchs)]
+    waited = [_share_waited(data[way]["steps"]) for way in (HAND, DDP)]
     says = (
         f"{len(data[HAND]['steps'])} ranks end a relative {data[HAND]['apart']:.0e} from the weights of one process "
         f"with the whole batches, and {data[WAYS[1]]['apart']:.0e} with bfloat16 on the wire, for half the bytes. "
         f"DDP holds {(torchs['left'] - here['left']) / PARAMETERS:.1f} bytes a parameter more between two steps: its "
-        f"buckets stay. In the step that is drawn, rank 0 waits for {waited[0]:.0%} of the time, under DDP "
+        f"buckets stay. In the step that is drawn, a rank waits for {waited[0]:.0%} of the time, under DDP "
         f"{waited[1]:.0%}."
     )
     drifted = [name for name, run in data.items() if run["drift"] > 0]
@@ -97,8 +100,10 @@ def notice(data: dict[str, Any]) -> str:
     return says
 
 
-def _share_waited(step: dict[str, Any]) -> float:
-    return sum(end - start for start, end in step["waits"]) / step["seconds"]
+def _share_waited(steps: list[dict[str, Any]]) -> float:
+    """Of the time of a step, on average over the ranks."""
+    shares = [sum(end - start for start, end in step["waits"]) / step["seconds"] for step in steps]
+    return sum(shares) / len(shares)
 
 
 def draw(data: dict[str, Any]) -> Figure:
