@@ -11,6 +11,7 @@ dense, and have the dtype of their parameter.
 import contextlib
 import functools
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -458,3 +459,9 @@ def compress_gradients(state: object, bucket: dist.GradBucket) -> torch.futures.
         return gradients.copy_(future.value()[0])  # casts back to the gradients' dtype
 
     return dist.all_reduce(sent, group=group, async_op=True).get_future().then(put_in_place)
+
+
+if __name__ == "__main__":
+    from labkit.labs.data_parallel.commands import main
+
+    main(sys.modules[__name__])
