@@ -55,12 +55,11 @@ def test_it_measures_and_shows(name: str, quick: None, tmp_path: Path, capsys: p
     running.run(name, OWNERS[name].paths.solution, tmp_path, Console(width=80))
     said = capsys.readouterr().out
     assert "Notice: " in said and "|-" in said
-    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    light, dark = (tmp_path / f"{name}{end}.png" for end in ("", "-dark"))
+    assert light.read_bytes().startswith(b"\x89PNG") and dark.read_bytes() != light.read_bytes()
     measured = json.loads((tmp_path / f"{name}.json").read_text())
     assert measured["made by"] == f"python -m labkit experiment {name}"
     assert measured["machine"]["torch"]
-    dark = running.picture(measured, dark=True, kind="svg")
-    assert dark != running.picture(measured, kind="svg")
 
 
 @pytest.mark.parametrize("name", OWNERS)
@@ -77,7 +76,7 @@ def test_committed_figure_is_of_a_real_run_of_the_solution(name: str) -> None:
 def test_no_figure_stands_that_no_command_makes() -> None:
     made = running.owners()
     assert sorted(path.name for path in FIGURES.iterdir()) == sorted(
-        f"{n}.{kind}" for n in made for kind in ("json", "png")
+        f"{name}{end}" for name in made for end in (".json", ".png", "-dark.png")
     )
 
 

@@ -21,7 +21,7 @@ SHOWN = [
 ]
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FIGURES.glob("*.png")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in FIGURES.glob("*.json")))
 def test_every_figure_is_shown_with_its_command(name: str) -> None:
     command = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))["made by"]
     spots = [(path, line) for path, line, _, shown in SHOWN if shown == name]
@@ -45,7 +45,7 @@ def test_what_a_page_notes_is_what_was_measured(path) -> None:
 def test_the_reading_quotes_the_notice_word_for_word(name: str) -> None:
     measured = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))
     lines = iter((ROOT / OWNERS[name].reading).read_text("utf-8").splitlines())
-    next(line for line in lines if line.endswith(f"(figures/{name}.png)"))
+    next(line for line in lines if line.endswith(f"(figures/{name}.png)</picture>"))
     assert next(lines) == ""
     quoted = []
     while (line := next(lines)).startswith("> "):
@@ -61,10 +61,12 @@ def test_the_reading_names_the_machine_once() -> None:
 
 def test_an_old_notice_is_replaced_and_a_missing_one_is_written() -> None:
     measured = pages.measured()
-    picture = "before\n\n![five words that say something](figures/speed.png)\n"
-    fresh = pages.brought_up_to_date(f"{picture}\nafter\n", measured)
-    assert fresh == f"{picture}\n{pages.quotation(measured['speed'])}\n\nafter\n"
-    assert pages.brought_up_to_date(f"{picture}\n> old\n> words\n\nafter\n", measured) == fresh
+    picture = "![five words that say something](../figures/speed.png)"
+    fresh = pages.brought_up_to_date(f"before\n\n{picture}\n\nafter\n", measured)
+    dark = '<source media="(prefers-color-scheme: dark)" srcset="../figures/speed-dark.png">'
+    whole = f"before\n\n<picture>{dark}{picture}</picture>\n\n"
+    assert fresh == f"{whole}{pages.quotation(measured['speed'])}\n\nafter\n"
+    assert pages.brought_up_to_date(f"{whole}> old\n> words\n\nafter\n", measured) == fresh
     others = "![five words that say something](figures/by-hand.png)\n\n> by hand\n"
     assert pages.brought_up_to_date(others, measured) == others
 

@@ -1,8 +1,8 @@
 """Puts into the pages what the experiments measured: below each of their pictures what to notice, and on which machine.
 
-In a page, the quotation right after a picture is made here, and so is what stands between BEGIN and END, and between
-`<!-- table of NAME: made by make figures -->` and END. No number that was measured is typed by hand, so none can be out
-of date.
+In a page, a picture's dark twin and the quotation right after it are made here, and so is what is between BEGIN and
+END, and between `<!-- table of NAME: made by make figures -->` and END. No number that was measured is typed by hand,
+so none can be out of date.
 """
 
 import json
@@ -20,7 +20,9 @@ BEGIN = "<!-- machine: made by make figures -->"
 END = "<!-- end -->"
 WIDTH = 130  # of the lines of a quotation
 
-PICTURE = re.compile(r"^(!\[[^\]\n]*\]\([^)\n]*figures/([\w-]+)\.png\))\n+((?:>.*\n+)*)", re.MULTILINE)
+PICTURE = re.compile(
+    r"^(?:<picture>.*)?(!\[[^\]\n]*\]\(([^)\n]*figures/([\w-]+))\.png\))(?:</picture>)?\n+(?:>.*\n+)*", re.MULTILINE
+)
 TABLE = re.compile(
     rf"^(<!-- table of ([\w-]+): made by make figures -->).*?^{re.escape(END)}", re.DOTALL | re.MULTILINE
 )
@@ -41,8 +43,11 @@ def brought_up_to_date(text: str, found: dict[str, Measured]) -> str:
     """The page `text` with the notices, tables and machine of `found`; other pictures than theirs stay as they are."""
 
     def with_notice(match: re.Match[str]) -> str:
-        picture, name, _ = match.groups()
-        return f"{picture}\n\n{quotation(found[name])}\n\n" if name in found else match[0]
+        picture, path, name = match.groups()
+        if name not in found:
+            return match[0]
+        dark = f'<source media="(prefers-color-scheme: dark)" srcset="{path}-dark.png">'
+        return f"<picture>{dark}{picture}</picture>\n\n{quotation(found[name])}\n\n"
 
     text = PICTURE.sub(with_notice, text)
     text = TABLE.sub(lambda match: f"{match[1]}\n{table(found[match[2]])}\n{END}", text)

@@ -1,4 +1,4 @@
-"""Runs an experiment: measures, prints table and sentence, writes the data and the picture."""
+"""Runs an experiment: measures, prints table and sentence, writes the data and the picture, in light and in dark."""
 
 import json
 import textwrap
@@ -104,18 +104,19 @@ def show(measured: Measured, console: Console) -> None:
 
 
 def run(name: str, file: Path, folder: Path, console: Console) -> None:
-    """All of it; the data go to `folder`/NAME.json, the picture to `folder`/NAME.png.
+    """All of it; the data go to `folder`/NAME.json, the picture to `folder`/NAME.png and, in dark, NAME-dark.png.
 
     Raises:
         LabError: the lab file cannot be loaded, or `folder` cannot be written.
     """
-    paths = folder / f"{name}.json", folder / f"{name}.png"
+    data, light, dark = paths = [folder / f"{name}{end}" for end in (".json", ".png", "-dark.png")]
     make_folder(folder, "--out")
     for path in paths:
         check_writable(path, "--out")
     with console.status(f"measuring: {name}, up to a minute"):
         measured = measure(name, file)
     show(measured, console)
-    write_json(paths[0], measured)
-    write_whole(paths[1], picture(measured))
-    console.print(f"Picture: {paths[1]}, data: {paths[0].name} ({measured['seconds']} s)", markup=False)
+    write_json(data, measured)
+    write_whole(light, picture(measured))
+    write_whole(dark, picture(measured, dark=True))
+    console.print(f"Picture: {light}, data: {data.name} ({measured['seconds']} s)", markup=False)

@@ -1,5 +1,6 @@
 """Sphinx reads this: `make site`. The pages are the course's own Markdown; what is added to them is in `setup`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ root_doc = contents.ROOT_PAGE
 include_patterns = ["*.md", "docs/*.md", "labs/*/*.md"]
 myst_heading_anchors = 6  # as on GitHub
 # Markdown of GitHub that is not CommonMark.
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["dollarmath", "attrs_inline"]
 myst_fence_as_directive = ["math"]
 myst_dmath_allow_space = False
 myst_dmath_allow_digits = False
+
+# A figure has two files. GitHub shows one by what the reader's system says, this site by its own switch too.
+PICTURE = re.compile(r'<picture><source .* srcset="(.*?)">(!\[.*\])\((.*)\)</picture>')
 
 # Docstrings ---------------------------------------------------------------------------------------------------------
 
@@ -73,6 +77,7 @@ def _changes_with_others(app: Sphinx, env: BuildEnvironment, *changes: set[str])
 
 def _add_to_page(app: Sphinx, name: str, source: list[str]) -> None:
     root = Path(app.srcdir)
+    source[0] = PICTURE.sub(r"\2(\3){.only-light}\2(\1){.only-dark}", source[0])
     if name == root_doc:
         source[0] += contents.toctrees(contents.contents(root, set(app.env.found_docs)))
     if name == contents.TOOLBOX:
