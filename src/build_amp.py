@@ -5,6 +5,7 @@ here imports torch.amp. Read `docs/06_build_amp.md` beside it; run `make test-la
 """
 
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,14 @@ FP32 = frozenset(
     | {"binary_cross_entropy", "binary_cross_entropy_with_logits"}
 )
 PROMOTE = frozenset({"cat", "stack", "index_copy"})
+
+
+class _Thread(threading.local):
+    """What the regions that this thread has open share."""
+
+    def __init__(self) -> None:
+        self.regions: list[Autocast] = []
+        self.casts: dict[tuple[int, torch.dtype, bool], tuple[Tensor, int, Tensor]] = {}
 
 
 _thread = _Thread()

@@ -111,11 +111,11 @@ class GradedSuite:
         observer = replace(
             self.observers[lab.stem],
             group=step.group,
-            most_ranks=step.ranks,
+            most_ranks=lab.ranks_for(behaviour),
             seconds=lab.seconds_for(behaviour),
         )
         if step.ranks > 1 and observer.server is not None:  # outside the test's own limit; a failure is told later
-            observer.server.run(None, Shape(step.ranks, observer.group))
+            observer.server.run(None, Shape(observer.most_ranks, observer.group))
         return self._recorded(observer, item)
 
     def _recorded(self, observer: Observes, item: pytest.Item) -> Observes:

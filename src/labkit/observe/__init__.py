@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labkit.observe.collectives import Call, traffic
     from labkit.observe.local import Submission, attempt
+    from labkit.observe.memory import Moment, live_bytes
 
-__all__ = ["Call", "Submission", "attempt", "traffic"]
-_MODULES = {"Submission": "local", "attempt": "local", "Call": "collectives", "traffic": "collectives"}
+__all__ = ["Call", "Moment", "Submission", "attempt", "live_bytes", "traffic"]
+_MODULES = {
+    "Submission": "local", "attempt": "local", "Call": "collectives", "traffic": "collectives",
+    "Moment": "memory", "live_bytes": "memory",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from labkit.judge.draw import Draw
 from labkit.judge.expect import Tolerance, expect
+from labkit.observe.values import Raised
 from references.sharded.common import drawn_sizes, drawn_state, drawn_steps, optimizer_of, trained
 from scenarios.sharded.common import train
 
@@ -43,3 +44,25 @@ def expect_training(
         for step, expected in enumerate(history):
             what = f"on rank {rank} after step {step + 1}"
             expect_weights(weights[step], expected, what, why, FLOAT32 if name == "sgd" else ADAM)
+
+
+def bytes_sent(calls: list[dict]) -> dict[str, int]:
+    """By kind of call, the bytes of the whole of what is gathered, reduced or broadcast; barriers have none."""
+    sent = {"gather": 0, "reduce_scatter": 0, "all_reduce": 0, "other": 0}
+    for call in calls:
+        sent[kind_of(call)] += call["bytes"]
+    return sent
+
+
+def kind_of(call: dict) -> str:
+    name = call["name"].replace("_", "")
+    kinds = {"reducescatter": "reduce_scatter", "allgather": "gather", "allreduce": "all_reduce"}
+    return next((kind for part, kind in kinds.items() if part in name), "other")
+
+
+def expect_value_error(seen: object, what: str, *names: str, type_name: str = "ValueError") -> None:
+    """An exception of this type whose message has each of `names`."""
+    got = seen if isinstance(seen, Raised) else Raised("no exception", "")
+    expect(got.type, f"{what}: exception").equals(type_name, f"bad input gets a {type_name} that says what is wrong")
+    missing = [name for name in names if name not in got.message]
+    expect(missing, f"{what}: not in the message").equals([], f"the message names {' and '.join(names)}")
