@@ -4,13 +4,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labkit.observe.collectives import Call, traffic
+    from labkit.observe.collectives import Call, Flag, traffic
     from labkit.observe.local import Submission, attempt
     from labkit.observe.memory import Moment, live_bytes
 
-__all__ = ["Call", "Moment", "Submission", "attempt", "live_bytes", "traffic"]
+__all__ = ["Call", "Flag", "Moment", "Submission", "attempt", "live_bytes", "traffic"]
 _MODULES = {
-    "Submission": "local", "attempt": "local", "Call": "collectives", "traffic": "collectives",
+    "Submission": "local", "attempt": "local", "Call": "collectives", "Flag": "collectives", "traffic": "collectives",
     "Moment": "memory", "live_bytes": "memory",
 }  # fmt: skip
 
