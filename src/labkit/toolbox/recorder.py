@@ -1,4 +1,4 @@
-"""What one training step does on this rank, and when: its operations, its collective calls, and the bytes it holds."""
+"""What a training step does on this rank, and when: its operations, its collective calls, and the bytes it holds."""
 
 import time
 from collections.abc import Callable
@@ -7,23 +7,35 @@ from typing import Any
 
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.utils._pytree import tree_leaves
 
 from labkit.toolbox.measure import StorageCounter
 
 IDLE = 1e-4  # seconds: a shorter gap between two operations is Python's own work
 
+ALL_REDUCE, ALL_GATHER, REDUCE_SCATTER = "all-reduce", "all-gather", "reduce-scatter"
+_KINDS = {"allreduce": ALL_REDUCE, "allgather": ALL_GATHER, "reduce_scatter": REDUCE_SCATTER}
+
 Span = tuple[float, float]  # seconds from the step's begin: start, end
 
 
 @dataclass
 class Call:
-    """A collective call: what was handed to it, when it was started, and when it had ended (None: not in the step)."""
+    """A collective call: when it was started, and when it had ended (None: not in the step).
+
+    `bytes` are those of the whole tensor that is reduced, gathered or scattered, not of this rank's part of it.
+    """
 
     name: str
     bytes: int
     start: float
     end: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the call does, whatever PyTorch names it inside."""
+        return next((kind for name, kind in _KINDS.items() if self.name.startswith(name)), self.name)
 
 
 @dataclass
@@ -33,7 +45,7 @@ class Step:
     Attributes:
         phases: when its phases ended, by name.
         operations: when this rank computed, one span for each operation.
-        held: bytes of all tensors that the step has touched and that are there, after each operation.
+        held: bytes of all tensors that the step touches, those that are there after each operation.
         left: those that are still there when the step is over.
     """
 
@@ -46,8 +58,26 @@ class Step:
 
     @property
     def sent(self) -> int:
-        """The bytes that were handed to collective calls."""
+        """The bytes of all collective calls."""
         return sum(call.bytes for call in self.calls)
+
+    def sent_by(self, kind: str) -> int:
+        """The bytes of the calls of one kind."""
+        return sum(call.bytes for call in self.calls if call.kind == kind)
+
+    @property
+    def most(self) -> int:
+        """The most that is held at one time."""
+        return max(held for _, held in self.held)
+
+    def on_a_ring(self, ranks: int) -> float:
+        """What this rank puts on the network if each call goes round a ring of so many.
+
+        A ring gathers or scatters in `ranks` - 1 messages, each a part of the tensor; it reduces to all by doing both.
+        Source: https://arxiv.org/abs/1802.05799, section 3
+        """
+        rounds = sum(call.bytes * (2 if call.kind == ALL_REDUCE else 1) for call in self.calls)
+        return (ranks - 1) / ranks * rounds
 
     def computing(self) -> dict[str, list[Span]]:
         """When this rank computed, for each phase; operations that follow each other at once are one span."""
@@ -71,12 +101,29 @@ class Step:
         return [(start, end) for start, end in both if end > start]
 
 
-def record(step: Callable[[Callable[[str], None]], object]) -> Step:
-    """One call of `step`, a whole training step. It gets a function that it calls with a phase's name at its end."""
+def record(step: Callable[[Callable[[str], None]], object], count: int = 1) -> list[Step]:
+    """`count` calls of `step`, a whole training step, on all ranks of the group.
+
+    One more call goes before them: a process pays for some things once, and the recorder gets to know the tensors that
+    are there all along. `step` gets a function that it calls with a phase's name at its end.
+    """
     recorder = _Recorder()
-    with recorder:
-        step(recorder.ended)
-    return recorder.recorded()
+    for _ in range(1 + count):
+        dist.barrier()  # so that the ranks' clocks begin together
+        recorder.begin()
+        with recorder:
+            step(recorder.ended)
+        recorder.end()
+    return recorder.steps[1:]
+
+
+def quickest(steps: list[Step]) -> list[Step]:
+    """Each rank's record of one of the steps: the one in which something else on this machine came between least."""
+    for step in steps:
+        step.left = min(other.left for other in steps)  # a thread of gloo may hold what it has sent a moment longer
+    of_ranks: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(of_ranks, steps)
+    return list(min(zip(*of_ranks, strict=True), key=lambda ranks: max(step.seconds for step in ranks)))
 
 
 class _Recorder(StorageCounter):
@@ -84,32 +131,30 @@ class _Recorder(StorageCounter):
 
     def __init__(self) -> None:
         super().__init__("cpu")
-        self._step = Step()
-        self._from_before = 0  # bytes of tensors that the step has found
-        self._begin = time.perf_counter()
+        self.steps: list[Step] = []
 
-    def recorded(self) -> Step:
+    def begin(self) -> None:
+        self._step = Step()
+        self._began = time.perf_counter()
+
+    def end(self) -> None:
         self._step.seconds = self._elapsed()
-        self._step.left = self._now
-        # What the step found was there from its begin, however late it was touched.
-        self._step.held = [(time, bytes + self._from_before) for time, bytes in self._step.held]
-        return self._step
+        self._step.left = self.alive_bytes()
+        self.steps.append(self._step)
 
     def ended(self, phase: str) -> None:
         self._step.phases[phase] = self._elapsed()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if any(issubclass(one, DTensor) for one in types):
+            return NotImplemented  # it comes again, with the tensors of this rank
         start = self._elapsed()
         result = super().__torch_dispatch__(func, types, args, kwargs)
         self._step.operations.append((start, self._elapsed()))
-        self._step.held.append((self._elapsed(), self._now - self._from_before))
-        if func.namespace == "c10d" and (sent := _sent(func, args)):
-            self._follow(Call(func._schema.name.removeprefix("c10d::").strip("_"), sent, start), result)
+        self._step.held.append((self._elapsed(), self.alive_bytes()))
+        if func.namespace == "c10d" and (size := _whole(args)):
+            self._follow(Call(func._schema.name.removeprefix("c10d::").strip("_"), size, start), result)
         return result
-
-    def appeared(self, key: int, size: int, made_here: bool) -> None:
-        if not made_here:
-            self._from_before += size
 
     def _follow(self, call: Call, result: Any) -> None:
         self._step.calls.append(call)
@@ -121,14 +166,12 @@ class _Recorder(StorageCounter):
         work.get_future().add_done_callback(ended)
 
     def _elapsed(self) -> float:
-        return time.perf_counter() - self._begin
+        return time.perf_counter() - self._began
 
 
-def _sent(func: Any, args: Any) -> int:
-    """The bytes of the tensors that a call of torch.distributed takes from this rank."""
-    given = zip(func._schema.arguments, args, strict=False)
-    inputs = [value for argument, value in given if argument.name == "tensors" or argument.name.startswith("input")]
-    return sum(leaf.nbytes for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor))
+def _whole(args: Any) -> int:
+    """The bytes of the largest of a call's arguments: of what is gathered or scattered, this rank's part is smaller."""
+    return max(sum(leaf.nbytes for leaf in tree_leaves(arg) if isinstance(leaf, Tensor)) for arg in args)
 
 
 def _merged(spans: list[Span], gap: float = 0.0) -> list[Span]:
