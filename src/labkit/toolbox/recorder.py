@@ -132,12 +132,14 @@ class _Recorder(StorageCounter):
     def __init__(self) -> None:
         super().__init__("cpu")
         self.steps: list[Step] = []
+        self._unreported: list[Call] = []  # calls whose end nobody reports
 
     def begin(self) -> None:
         self._step = Step()
         self._began = time.perf_counter()
 
     def end(self) -> None:
+        self._end_unreported()
         self._step.seconds = self._elapsed()
         self._step.left = self.alive_bytes()
         self.steps.append(self._step)
@@ -149,6 +151,7 @@ class _Recorder(StorageCounter):
         if any(issubclass(one, DTensor) for one in types):
             return NotImplemented  # it comes again, with the tensors of this rank
         start = self._elapsed()
+        self._end_unreported()
         result = super().__torch_dispatch__(func, types, args, kwargs)
         self._step.operations.append((start, self._elapsed()))
         self._step.held.append((self._elapsed(), self.alive_bytes()))
@@ -163,7 +166,16 @@ class _Recorder(StorageCounter):
         def ended(_: object) -> None:  # on a thread of gloo
             call.end = self._elapsed()
 
-        work.get_future().add_done_callback(ended)
+        try:
+            work.get_future().add_done_callback(ended)
+        except RuntimeError:  # gloo's reduce-scatter has no future: it works while it is waited for
+            self._unreported.append(call)
+
+    def _end_unreported(self) -> None:
+        """The next operation of this rank comes after the wait for these calls."""
+        for call in self._unreported:
+            call.end = self._elapsed()
+        self._unreported.clear()
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._began

@@ -22,8 +22,9 @@ from labkit.toolbox.datasets import accuracy, digits_split
 from labkit.toolbox.posing import posing_as_one_of
 from labkit.toolbox.recorder import Step, quickest, record
 
-DDP, ZERO1 = "DDP", "your ShardedOptimizer"
-HAND, HAND_BF16 = "your ShardedModel", "your ShardedModel, bf16"
+DDP = "DDP"
+ZERO1 = "your ZeRO 1"  # ShardedOptimizer
+HAND, HAND_BF16 = "your ZeRO 3", "your ZeRO 3, bf16"  # ShardedModel
 FSDP2, FSDP2_BF16 = "FSDP2", "FSDP2, bf16"
 WAYS = (DDP, ZERO1, HAND, HAND_BF16, FSDP2, FSDP2_BF16)
 WIDTHS = (64, 512, 512, 512, 10)

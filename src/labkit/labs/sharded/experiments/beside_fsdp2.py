@@ -56,7 +56,7 @@ def notice(data: dict[str, Any]) -> str:
     ring = _in_a_ring(hand) / _in_a_ring(ddp)
     return (
         f"Held is what is left when a step is over, gradients included, and under DDP its buckets. Sent is gathered + "
-        f"reduced. On {ranks} ranks your ShardedModel sends {hand['sent'] / ddp['sent']:.1f}x DDP's "
+        f"reduced. On {ranks} ranks your ShardedModel (ZeRO 3) sends {hand['sent'] / ddp['sent']:.1f}x DDP's "
         f"{ddp['sent'] / PARAMETERS:.0f} bytes ({ring:.1f}x in ring terms), with bf16 weights "
         f"{half['sent'] / ddp['sent']:.1f}x ({_in_a_ring(half) / _in_a_ring(ddp):.1f}x), and holds "
         f"{hand['left'] / PARAMETERS:.1f} bytes a parameter: 16 divided by {16 * PARAMETERS / hand['left']:.1f}."

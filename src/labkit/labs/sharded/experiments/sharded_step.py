@@ -17,13 +17,7 @@ from labkit.observe.answer import Answer
 from labkit.toolbox.recorder import ALL_GATHER, ALL_REDUCE, REDUCE_SCATTER
 
 TITLE = f"Bytes for each parameter that one of {RANKS} ranks holds and sends in a step of AdamW (digits, float32)"
-NAMES = {
-    DDP: "DDP",
-    ZERO1: "ZeRO 1, by hand",
-    HAND: "ZeRO 3, by hand",
-    HAND_BF16: "ZeRO 3, by hand, bf16",
-    FSDP2: "FSDP2",
-}
+SHOWN = (DDP, ZERO1, HAND, HAND_BF16, FSDP2)
 LINES = {DDP: (GREY, "-"), ZERO1: (ORANGE, "-"), HAND: (BLUE, "-"), HAND_BF16: (SKY, "-"), FSDP2: (GREEN, "--")}
 KINDS = {ALL_REDUCE: GREY, REDUCE_SCATTER: VERMILION, ALL_GATHER: PURPLE}
 PHASES = ("forward", "backward", "update")
@@ -37,20 +31,20 @@ def measure(lab: ModuleType) -> dict[str, Any]:
 
 def _on_a_rank(file: str) -> Answer:
     lab = load_implementation(Path(file))
-    return Answer({name: recorded(recorded_step(lab, name, SAMPLES)[0], timeline=True) for name in NAMES})
+    return Answer({name: recorded(recorded_step(lab, name, SAMPLES)[0], timeline=True) for name in SHOWN})
 
 
 def table(data: dict[str, Any]) -> list[list[str]]:
     rows = [["way", "when a step is over", "at most", *KINDS]]
-    for way, name in NAMES.items():
+    for way in SHOWN:
         step = data[way]
         sizes = [step["left"], step["most"], *(step["kinds"][kind] for kind in KINDS)]
-        rows.append([name, *(f"{size / PARAMETERS:.1f}" for size in sizes)])
+        rows.append([way, *(f"{size / PARAMETERS:.1f}" for size in sizes)])
     return rows
 
 
 def notice(data: dict[str, Any]) -> str:
-    left, most = ({way: data[way][what] / PARAMETERS for way in NAMES} for what in ("left", "most"))
+    left, most = ({way: data[way][what] / PARAMETERS for way in SHOWN} for what in ("left", "most"))
     return (
         f"When a step is over, one of {RANKS} ranks holds {left[DDP]:.1f} bytes a parameter under DDP (16, and its "
         f"buckets), {left[ZERO1]:.1f} under ZeRO 1, {left[HAND]:.1f} under ZeRO 3 by hand and {left[FSDP2]:.1f} under "
@@ -61,18 +55,18 @@ def notice(data: dict[str, Any]) -> str:
 
 def draw(data: dict[str, Any]) -> Figure:
     figure, (held, sent) = pyplot.subplots(1, 2, figsize=(14, 5.2), width_ratios=[1.9, 1])
-    for way, name in NAMES.items():
+    for way in SHOWN:
         colour, line = LINES[way]
         times, sizes = zip(*data[way]["held"], strict=True)
         places = [_place(time, data[way]["phases"]) for time in times]
-        held.step(places, [size / PARAMETERS for size in sizes], line, where="post", color=colour, label=name)
+        held.step(places, [size / PARAMETERS for size in sizes], line, where="post", color=colour, label=way)
     held.set(ylabel="bytes held, a parameter", ylim=(0, None), xlim=(0, len(PHASES)))
     held.set_xticks([number + 0.5 for number in range(len(PHASES))], PHASES)
     held.tick_params(axis="x", length=0)
     held.grid(axis="x", visible=False)
     for border in range(1, len(PHASES)):
         held.axvline(border, color=GREY, linewidth=1)
-    figure.legend(*held.get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES))
+    figure.legend(*held.get_legend_handles_labels(), loc="outside lower center", ncols=len(SHOWN))
     _draw_sent(sent, data)
     return figure
 
@@ -88,11 +82,10 @@ def _place(time: float, phases: dict[str, float]) -> float:
 
 
 def _draw_sent(axes: Axes, data: dict[str, Any]) -> None:
-    names = list(NAMES.values())
-    left = [0.0] * len(names)
+    left = [0.0] * len(SHOWN)
     for kind, colour in KINDS.items():
-        widths = [data[way]["kinds"][kind] / PARAMETERS for way in NAMES]
-        bars = axes.barh(names, widths, left=left, color=colour, label=kind)
+        widths = [data[way]["kinds"][kind] / PARAMETERS for way in SHOWN]
+        bars = axes.barh(SHOWN, widths, left=left, color=colour, label=kind)
         axes.bar_label(bars, [f"{width:.1f}" if width else "" for width in widths], label_type="center", color="white")
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.invert_yaxis()
