@@ -142,6 +142,7 @@ class _Recorder(StorageCounter):
         self._end_unreported()
         self._step.seconds = self._elapsed()
         self._step.left = self.alive_bytes()
+        self._step.held.append((self._step.seconds, self._step.left))
         self.steps.append(self._step)
 
     def ended(self, phase: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labkit.course.loading import load_implementation
-from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from labkit.experiments.timeline import recorded
 from labkit.labs.sharded.measured import RANKS, on_ranks
 from labkit.labs.sharded.training import DDP, FSDP2, HAND, HAND_BF16, PARAMETERS, ZERO1, recorded_step
@@ -18,7 +18,7 @@ from labkit.toolbox.recorder import ALL_GATHER, ALL_REDUCE, REDUCE_SCATTER
 
 TITLE = f"Bytes for each parameter that one of {RANKS} ranks holds and sends in a step of AdamW (digits, float32)"
 SHOWN = (DDP, ZERO1, HAND, HAND_BF16, FSDP2)
-LINES = {DDP: (GREY, "-"), ZERO1: (ORANGE, "-"), HAND: (BLUE, "-"), HAND_BF16: (SKY, "-"), FSDP2: (GREEN, "--")}
+LINES = {DDP: (GREY, "-"), ZERO1: (ORANGE, "-"), HAND: (BLUE, "-"), FSDP2: (GREEN, "--")}
 KINDS = {ALL_REDUCE: GREY, REDUCE_SCATTER: VERMILION, ALL_GATHER: PURPLE}
 PHASES = ("forward", "backward", "update")
 SAMPLES = 32
@@ -35,7 +35,7 @@ def _on_a_rank(file: str) -> Answer:
 
 
 def table(data: dict[str, Any]) -> list[list[str]]:
-    rows = [["way", "when a step is over", "at most", *KINDS]]
+    rows = [["way", "held", "most", *KINDS]]
     for way in SHOWN:
         step = data[way]
         sizes = [step["left"], step["most"], *(step["kinds"][kind] for kind in KINDS)]
@@ -55,8 +55,7 @@ def notice(data: dict[str, Any]) -> str:
 
 def draw(data: dict[str, Any]) -> Figure:
     figure, (held, sent) = pyplot.subplots(1, 2, figsize=(14, 5.2), width_ratios=[1.9, 1])
-    for way in SHOWN:
-        colour, line = LINES[way]
+    for way, (colour, line) in LINES.items():
         times, sizes = zip(*data[way]["held"], strict=True)
         places = [_place(time, data[way]["phases"]) for time in times]
         held.step(places, [size / PARAMETERS for size in sizes], line, where="post", color=colour, label=way)
@@ -66,7 +65,7 @@ def draw(data: dict[str, Any]) -> Figure:
     held.grid(axis="x", visible=False)
     for border in range(1, len(PHASES)):
         held.axvline(border, color=GREY, linewidth=1)
-    figure.legend(*held.get_legend_handles_labels(), loc="outside lower center", ncols=len(SHOWN))
+    figure.legend(*held.get_legend_handles_labels(), loc="outside lower center", ncols=len(LINES))
     _draw_sent(sent, data)
     return figure
 
@@ -86,9 +85,12 @@ def _draw_sent(axes: Axes, data: dict[str, Any]) -> None:
     for kind, colour in KINDS.items():
         widths = [data[way]["kinds"][kind] / PARAMETERS for way in SHOWN]
         bars = axes.barh(SHOWN, widths, left=left, color=colour, label=kind)
-        axes.bar_label(bars, [f"{width:.1f}" if width else "" for width in widths], label_type="center", color="white")
+        axes.bar_label(
+            bars, [f"{width:.1f}" if width else "" for width in widths], label_type="center", color="#111111"
+        )
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("bytes sent, a parameter")
+    axes.set_xticks(range(0, 13, 4))
     axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=len(KINDS), columnspacing=1.0, handlelength=1.2)
