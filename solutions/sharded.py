@@ -539,7 +539,8 @@ def clip_grad_norm(shards: Iterable[nn.Parameter], max_norm: float) -> float:
     dist.all_reduce(total)
     norm = total.sqrt().item()
     if max_norm < norm < math.inf:
-        torch._foreach_mul_(gradients, max_norm / norm)
+        for gradient in gradients:
+            gradient.mul_(max_norm / norm)
     return norm
 
 

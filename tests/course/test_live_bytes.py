@@ -6,39 +6,38 @@ from torch import nn
 from labkit.observe import live_bytes
 
 
-def test_counts_what_lives_and_the_most_between() -> None:
-    with live_bytes() as (note, moments):
+def test_counts_what_lives() -> None:
+    with live_bytes() as live:
         first = torch.empty(1000)
-        note("made")
+        live.note("made")
         second = torch.empty(500)
+        live.note("two")
         del second
-        note("gone again")
+        view = first[10:]
+        live.note("one is gone, and a view has no memory of its own")
         first.untyped_storage().resize_(0)
-        note("resized")
+        live.note("resized")
         first.untyped_storage().resize_(4000)
-        note("back")
-    assert moments == [
-        {"name": "made", "bytes": 4000, "most": 4000},
-        {"name": "gone again", "bytes": 4000, "most": 6000},
-        {"name": "resized", "bytes": 0, "most": 4000},
-        {"name": "back", "bytes": 4000, "most": 4000},
-    ]
+        del first
+        live.note("back, and held by the view alone")
+        del view
+        live.note("gone")
+    assert [size for _, size in live.moments] == [4000, 6000, 4000, 0, 4000, 0]
 
 
 def test_counts_what_only_a_graph_holds() -> None:
     weight = nn.Parameter(torch.ones(100))
-    with live_bytes() as (note, moments):
+    with live_bytes() as live:
         loss = (weight * torch.full((100,), 2.0)).sum()
-        note("the factor is saved for backward", collect=True)
+        live.note("the factor is saved for backward", collect=True)
         loss.backward()
-        note("the gradient has come, the factor has gone", collect=True)
-    assert [moment["bytes"] for moment in moments] == [404, 404]
+        live.note("the gradient has come, the factor has gone", collect=True)
+    assert [size for _, size in live.moments] == [404, 404]
 
 
-def test_blocks_do_not_mix() -> None:
-    for size in (10, 20):
-        with live_bytes() as (note, moments):
-            kept = torch.zeros(size)
-            note("made")
-        assert [moment["bytes"] for moment in moments] == [kept.nbytes]
-        del kept
+def test_counts_the_block_alone() -> None:
+    kept = torch.zeros(10)
+    with live_bytes() as live:
+        kept = torch.zeros(20)
+        live.note("the earlier one has gone, and does not count")
+    assert live.moments == [("the earlier one has gone, and does not count", kept.nbytes)]

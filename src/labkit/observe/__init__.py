@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labkit.observe.collectives import Call, Flag, traffic
     from labkit.observe.local import Submission, attempt
-    from labkit.observe.memory import Moment, live_bytes
+    from labkit.observe.memory import LiveBytes, live_bytes
 
-__all__ = ["Call", "Flag", "Moment", "Submission", "attempt", "live_bytes", "traffic"]
+__all__ = ["Call", "Flag", "LiveBytes", "Submission", "attempt", "live_bytes", "traffic"]
 _MODULES = {
     "Submission": "local", "attempt": "local", "Call": "collectives", "Flag": "collectives", "traffic": "collectives",
-    "Moment": "memory", "live_bytes": "memory",
+    "LiveBytes": "memory", "live_bytes": "memory",
 }  # fmt: skip
 
 

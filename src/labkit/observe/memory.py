@@ -1,53 +1,73 @@
 """How many bytes of tensors are alive at chosen moments of a scenario: the sum of all storages, to the byte.
 
-PyTorch's profiler reports every allocation of the CPU, with its sign. So storages count that Python never sees (saved
-for backward, a `.grad` that nobody has touched), and `resize_` counts too. `gc` finds neither of the first two.
+A dispatch mode sees every tensor that an operation makes, in the backward pass too, and keeps a weak reference to its
+storage. So it counts what only C++ holds (what is saved for backward, a `.grad` that nobody has touched), which `gc`
+does not find, and it sees `resize_`, which is no operation: a storage is asked for its size when a moment is noted.
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from torch.profiler import ProfilerActivity, profile, record_function
+import torch
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass
+from torch.utils._pytree import tree_leaves
 
-Moment = dict[str, Any]  # a plain value: {"name": "after forward", "bytes": 640, "most": 1024}
 
-_ALLOCATION, _MARK = "[memory]", "labkit moment: "
+class LiveBytes(TorchDispatchMode):
+    """`moments` are what was noted: a name and the bytes that were alive of all that was made since the block began."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: list[tuple[str, int]] = []
+        self._storages: dict[int, StorageWeakRef] = {}
+
+    def note(self, name: str, collect: bool = False) -> None:
+        """`collect`: first lets Python free what only cycles hold."""
+        if collect:
+            gc.collect()
+        self.moments.append((name, sum(self._sizes())))
+
+    def _sizes(self) -> Iterator[int]:
+        for key, reference in list(self._storages.items()):
+            storage = torch.UntypedStorage._new_with_weak_ptr(reference.cdata)
+            if storage is None:
+                del self._storages[key]
+            else:
+                yield storage.nbytes()
+
+    def __torch_dispatch__(
+        self,
+        function: torch._ops.OpOverload,
+        types: Sequence[type],
+        args: tuple = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        made = function(*args, **(kwargs or {}))
+        for value in tree_leaves(made):
+            self._follow(value)
+        return made
+
+    def _follow(self, tensor: object) -> None:
+        if not isinstance(tensor, Tensor):
+            return
+        if is_traceable_wrapper_subclass(tensor):  # a DTensor has no bytes of its own
+            for name in tensor.__tensor_flatten__()[0]:
+                self._follow(getattr(tensor, name))
+        elif tensor.layout == torch.strided and not tensor.is_meta:
+            reference = StorageWeakRef(tensor.untyped_storage())
+            self._storages[reference.cdata] = reference
 
 
 @contextmanager
-def live_bytes() -> Iterator[tuple[Callable[..., None], list[Moment]]]:
-    """`with live_bytes() as (note, moments): ...; note("after forward"); ...`.
-
-    After the block, `moments` has for each note, in their order: `bytes`, what was alive then of all that was allocated
-    since the block began, and `most`, the most that was alive since the note before. `note(name, collect=True)` first
-    lets Python free what only cycles hold.
-    """
-    moments: list[Moment] = []
-
-    def note(name: str, collect: bool = False) -> None:
-        if collect:
-            gc.collect()
-        with record_function(_MARK + name):
-            pass
-
-    gc.collect()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        yield note, moments
-    moments += _moments(profiler)
-
-
-def _moments(profiler: profile) -> list[Moment]:
-    results = profiler.profiler.kineto_results  # type: ignore[union-attr]  # the public tables have sums for each operator
-    events = sorted((event.start_ns(), event.name(), event.nbytes()) for event in results.events()
-                    if event.name() == _ALLOCATION or event.name().startswith(_MARK))  # fmt: skip
-    alive, most, moments = 0, 0, []
-    for _, name, size in events:
-        if name == _ALLOCATION:
-            alive += size
-            most = max(most, alive)
-        else:
-            moments.append({"name": name.removeprefix(_MARK), "bytes": alive, "most": most})
-            most = alive
-    return moments
+def live_bytes() -> Iterator[LiveBytes]:
+    """`with live_bytes() as live: ...; live.note("after forward")`; afterwards `live.moments`."""
+    gc.freeze()  # what is there already does not count, and is most of what a collection would look at
+    try:
+        with LiveBytes() as live:
+            yield live
+    finally:
+        gc.unfreeze()

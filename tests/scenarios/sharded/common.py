@@ -28,10 +28,11 @@ class Layer(nn.Module):
         self.last, self.note = last, note
         self.seen: list[Tensor] = []
         self.inputs: torch.dtype | None = None
+        self.without_bias = False
 
     def forward(self, x: Tensor) -> Tensor:
         self.inputs = x.dtype
-        outputs = F.linear(x, self.weight, self.bias)
+        outputs = F.linear(x, self.weight, None if self.without_bias else self.bias)
         if self.note is not None:
             self.note()
         else:
