@@ -99,4 +99,4 @@ def test_full_state_is_whole_on_every_rank(observe, draw):
 def test_fsdp2_needs_a_group(observe, draw):
     """A process without a group gets a RuntimeError that names what to call."""
     alone = observe(scenarios.without_group, state=drawn_state(draw, drawn_sizes(draw)))
-    expect_value_error(alone, "without a group", "init_process_group", type_name="RuntimeError")
+    expect_value_error(alone[0], "without a group", "init_process_group", type_name="RuntimeError")
