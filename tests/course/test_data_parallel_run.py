@@ -1,6 +1,8 @@
 """The job of Lab 02 on ranks that stand for torchrun's: what it prints and draws, and a line for what can be wrong."""
 
+import json
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +18,18 @@ from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
 from labkit.labs.data_parallel import commands, report, training
 from labkit.labs.data_parallel.experiments import beside_ddp as experiment
-from labkit.labs.data_parallel.training import DDP, DDP_BF16, HAND, HAND_BF16, ONE, PARAMETERS, WAYS
+from labkit.labs.data_parallel.training import (
+    DDP,
+    DDP_BF16,
+    HAND,
+    HAND_BF16,
+    ONE,
+    PARAMETERS,
+    WAYS,
+    Settings,
+    beside_ddp,
+)
+from labkit.toolbox.launch import launch
 from labkit.toolbox.recorder import Call, Step, record
 
 SOLUTION = ROOT / "solutions" / "data_parallel.py"
@@ -31,7 +44,8 @@ def lab_file(tmp_path: Path):
 
     def make(code: str) -> Path:
         path = tmp_path / "data_parallel.py"
-        path.write_text(f"{SOLUTION.read_text('utf-8').partition('if __name__')[0]}\n{code}\n", encoding="utf-8")
+        main = 'if __name__ == "__main__":'
+        path.write_text(SOLUTION.read_text("utf-8").replace(main, f"{code}\n\n{main}"), encoding="utf-8")
         return path
 
     return make
@@ -82,24 +96,30 @@ def test_it_draws_and_fits_the_terminal(finished: tuple[Finished, Path]) -> None
     assert max(len(line) for line in out.splitlines() if str(picture) not in line) <= 80
 
 
-def test_more_ranks_share_the_batches(tmp_path: Path) -> None:
-    four = run(4, "--steps", 2, "--batch-size", 8, "--plot", tmp_path / "run.svg")
-    assert (four.code, four.err) == (0, "")
-    assert "on 4 ranks: 2 steps of 8 digits, 2 a rank" in " ".join(four.out.split())
-    (apart,) = [rest.split("|")[0] for name, _, rest in ROW.findall(four.out) if name == HAND]
-    assert float(apart) < 1e-6
+def _print_the_runs(file: Path) -> None:
+    dist.init_process_group("gloo")
+    runs = beside_ddp(load_implementation(file), Settings(steps=1, batch_size=8))
+    if dist.get_rank() == 0:
+        print(json.dumps(experiment.as_json(runs)))
+    dist.destroy_process_group()
 
 
-def test_ranks_that_drift_apart_are_named(lab_file, tmp_path: Path) -> None:
+def test_four_ranks_train_as_one_process_does() -> None:
+    runs = json.loads(on_ranks(4, _print_the_runs, SOLUTION).out)
+    assert [runs[way]["apart"] < 1e-6 for way in WAYS] == [True, False, True, False]
+    assert [len(runs[way]["steps"]) for way in WAYS] == [4] * 4
+    assert "weights differ" not in experiment.notice(runs)
+
+
+def test_ranks_that_drift_apart_are_named(lab_file) -> None:
     file = lab_file(
         "class DataParallel(DataParallel):\n"
         "    def _finish(self):\n"
         "        super()._finish()\n"
         "        next(self.parameters()).grad.mul_(1 + dist.get_rank())"
     )
-    drifted = torchrun(2, "--steps", 2, "--batch-size", 4, "--plot", tmp_path / "run.svg", file=file)
-    text = " ".join(drifted.out.split())
-    assert f"The ranks' weights differ after the training ({HAND}, {HAND_BF16})" in text
+    runs = json.loads(on_ranks(2, _print_the_runs, file).out)
+    assert f"The ranks' weights differ after the training ({HAND}, {HAND_BF16})" in experiment.notice(runs)
 
 
 # What is recorded -------------------------------------------------------------------------------------------------
@@ -136,12 +156,12 @@ def test_calls_are_recorded_with_the_bytes_of_the_whole_tensor() -> None:
 
 
 def test_a_pose_sends_what_a_rank_sends() -> None:
-    step = training.step_of_one_rank(load_implementation(SOLUTION), DDP, 64)
+    step = training.step_of_one_rank(load_implementation(SOLUTION), HAND, 64)
     assert step.sent == 4 * PARAMETERS and not dist.is_initialized()
 
 
 def test_a_torch_without_a_group_to_pose_in_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "torch.testing._internal.distributed.fake_pg", None)
+    monkeypatch.setitem(sys.modules, "torch.testing._internal.distributed.fake_pg", None)
     with pytest.raises(LabError, match=r"no table for many ranks: PyTorch \S+ has no group to pose in"):
         training.step_of_one_rank(load_implementation(SOLUTION), HAND, 8)
 
@@ -150,6 +170,15 @@ def test_the_report_needs_every_step() -> None:
     assert {part.name: part.needs for part in report.PARTS}["beside-ddp"] == (1, 2, 3, 4, 5)
     assert experiment.TITLE
 
+
+RANK_1 = """
+import os, time
+class DataParallel(DataParallel):
+    def forward(self, images):
+        if dist.get_rank() == 1:
+            {}
+        return super().forward(images)
+"""
 
 # What can be wrong ------------------------------------------------------------------------------------------------
 
@@ -176,32 +205,33 @@ def test_wrong_options_are_one_line_of_all_ranks_together(args: str, says: str) 
     assert says in refused(run(2, *args.split()))
 
 
-def test_unsolved_steps_are_named() -> None:
-    stubs = torchrun(2, file=_named(STUBS))
+def refused_after(finished: Finished) -> str:
+    """The one line of a run that had said what it would do."""
+    assert finished.err.count("\n") == 1 and "Traceback" not in finished.err
+    return finished.err
+
+
+def test_unsolved_steps_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "data_parallel.py"
+    file.write_bytes(STUBS.read_bytes())
+    stubs = torchrun(2, file=file)
     assert stubs.code == 2
-    assert "Step 3 is still to be solved: write DataParallel.__init__ in " in stubs.err
-
-
-def _named(file: Path) -> Path:
-    return file
+    assert refused_after(stubs).startswith("Step 3 is still to be solved: write DataParallel.__init__ in ")
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("return 1 + 'a'", r"rank 1: \S+data_parallel.py, line \d+: return 1 \+ 'a'.*: TypeError: unsupported"),
-        ("__import__('time').sleep(100)", r"rank 0: waited 2 s for another rank: .*; no word from rank 1$"),
-        ("__import__('os')._exit(3)", r"rank 0: lost its connection to another rank: .*; no word from rank 1$|^$"),
+        ("return 1 + 'a'", r"rank 1: \S+data_parallel.py, line \d+ .*: return 1 \+ 'a'.*: TypeError: unsupported"),
+        ("time.sleep(100)", r"rank 0: waited 6 s for another rank: .*; no word from rank 1$"),
     ],
 )
-def test_a_rank_that_raises_is_late_or_dies_is_named(line: str, says: str, lab_file) -> None:
-    file = lab_file(
-        f"class DataParallel(DataParallel):\n"
-        f"    def forward(self, images):\n"
-        f"        if dist.get_rank() == 1:\n"
-        f"            {line}\n"
-        f"        return super().forward(images)"
-    )
-    failed = torchrun(2, "--steps", 1, file=file, timeout=2)
+def test_a_rank_that_raises_or_is_late_is_named(line: str, says: str, lab_file) -> None:
+    failed = torchrun(2, "--steps", 1, file=lab_file(RANK_1.format(line)), timeout=6)
     assert failed.code != 0
-    assert re.search(says, failed.err.strip()) and failed.err.count("\n") <= 1
+    assert re.search(says, refused_after(failed).strip())
+
+
+def test_a_rank_that_dies_is_named_by_the_real_torchrun(lab_file) -> None:
+    with pytest.raises(LabError, match=r"^rank 1 was killed by SIGKILL, and torchrun ended the others$"):
+        launch(lab_file(RANK_1.format("os.kill(os.getpid(), 9)")), 2, ["--steps", "1"])

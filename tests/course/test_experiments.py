@@ -16,6 +16,7 @@ from labkit.course.errors import LabError
 from labkit.course.files import shown
 from labkit.experiments import running
 from labkit.labs.build_amp import training
+from labkit.labs.data_parallel import training as data_parallel
 
 OWNERS = running.owners()
 SOLUTION = ROOT / "solutions" / "mixed_precision.py"
@@ -29,7 +30,9 @@ QUICK = {
     "memory-at-scale": {"CASES": SMALL_CASES},
     "speed": {"WIDTHS": (16, 32, 512), "REPEATS": 1, "BATCH": 8, "WORK_OF_A_TURN": 2**16},
     "sensitive": {"ROWS": 4, "COLUMNS": 64, "TERMS": 64},
+    "beside-ddp": {"SETTINGS": data_parallel.Settings(steps=1, batch_size=8)},
     "beside-torch": {"Settings": lambda: training.Settings(steps=10)},
+    "bf16-sum": {"ENTRIES": 8},
     "cast-cache": {"USES": (1, 2, 4, 6), "WIDTH": 32},
     "hysteresis": {"STEPS": 120},
     "lost-layers": {"BATCH": 256, "POWERS": (0, 12, 40)},

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
-from labkit.observe import Submission, attempt, traffic
+from labkit.observe import Flag, Submission, attempt, traffic
 from labkit.observe.answer import Answer, Ending, joined
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.local import NoValue, Observer, Recorder, Replay, observe_with
@@ -324,6 +324,19 @@ def test_replay_gives_back_what_was_recorded(observer: Observer) -> None:
 
 
 # Traffic ----------------------------------------------------------------------------------------------------------
+
+
+def test_flag_is_down_until_it_is_set(tmp_path: Path) -> None:
+    """And down again where the next test makes one of the same name."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        for _ in range(2):
+            flag = Flag("one name")
+            assert not flag.wait(0.05)
+            flag.set()
+            assert flag.wait(0.05)
+    finally:
+        dist.destroy_process_group()
 
 
 def test_calls_on_a_group_are_recorded_in_order(tmp_path: Path) -> None:

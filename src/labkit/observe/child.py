@@ -240,6 +240,8 @@ def _be_the_child(job: Job, setting: Setting, parent: int) -> None:
             hidden = setting.stack.with_suffix(".new")  # seen only once the signal no longer ends this process
             stack = open(hidden, "w")  # noqa: SIM115  (as long as the process)
             faulthandler.register(setting.signal, file=stack, all_threads=False)
+            if setting.output is not None:
+                faulthandler.enable(stack)  # else pytest's, which is inherited, writes a crash to the terminal
             hidden.rename(setting.stack)
         code = job() or 0
     except BaseException:

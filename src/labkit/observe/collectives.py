@@ -79,6 +79,6 @@ class Flag:
         """Whether it is up before so many seconds have passed."""
         try:
             self._store.wait([self._key], timedelta(seconds=seconds))
-        except dist.DistStoreError:
+        except RuntimeError:
             return False
         return True

@@ -2,4 +2,7 @@
 
 from labkit.report.parts import Kind, Part
 
-PARTS = (Part("beside-ddp", Kind.FIGURE, (1, 2, 3, 4, 5)),)
+PARTS = (
+    Part("beside-ddp", Kind.FIGURE, (1, 2, 3, 4, 5)),
+    Part("bf16-sum", Kind.FIGURE, ()),
+)

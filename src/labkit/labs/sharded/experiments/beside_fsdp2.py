@@ -1,5 +1,6 @@
 """The training job on two ranks: what the lab shards beside FSDP2 and DDP, and the timeline of a step."""
 
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -7,22 +8,24 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from labkit.course.loading import load_implementation
+from labkit.experiments.ranks import on_ranks
 from labkit.experiments.timeline import recorded, timeline
-from labkit.labs.sharded.measured import on_ranks
 from labkit.labs.sharded.training import DDP, FSDP2, HAND, HAND_BF16, PARAMETERS, Run, Settings, beside_fsdp2
 from labkit.observe.answer import Answer
 from labkit.toolbox.recorder import ALL_GATHER, ALL_REDUCE, REDUCE_SCATTER
 
 TITLE = "Digits learnt on several ranks; bytes for each parameter, calls of one step"
+SETTINGS = Settings()
 
 
 def measure(lab: ModuleType) -> dict[str, Any]:
     """The trainings on two ranks of this machine. Raises LabError if one fails."""
-    return on_ranks(_on_a_rank, lab)
+    return on_ranks(_on_a_rank, lab, asdict(SETTINGS))
 
 
-def _on_a_rank(file: str) -> Answer:
-    return Answer(as_json(beside_fsdp2(load_implementation(Path(file)), Settings())))
+def _on_a_rank(job: list[Any]) -> Answer:
+    file, settings = job
+    return Answer(as_json(beside_fsdp2(load_implementation(Path(file)), Settings(**settings))))
 
 
 def as_json(runs: dict[str, Run]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labkit.course.loading import load_implementation
+from labkit.experiments.ranks import RANKS, on_ranks
 from labkit.experiments.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from labkit.experiments.timeline import recorded
-from labkit.labs.sharded.measured import RANKS, on_ranks
 from labkit.labs.sharded.training import DDP, FSDP2, HAND, HAND_BF16, PARAMETERS, ZERO1, recorded_step
 from labkit.observe.answer import Answer
 from labkit.toolbox.recorder import ALL_GATHER, ALL_REDUCE, REDUCE_SCATTER
@@ -29,8 +29,8 @@ def measure(lab: ModuleType) -> dict[str, Any]:
     return on_ranks(_on_a_rank, lab)
 
 
-def _on_a_rank(file: str) -> Answer:
-    lab = load_implementation(Path(file))
+def _on_a_rank(job: list[Any]) -> Answer:
+    lab = load_implementation(Path(job[0]))
     return Answer({name: recorded(recorded_step(lab, name, SAMPLES)[0], timeline=True) for name in SHOWN})
 
 

@@ -1,4 +1,4 @@
-"""Two ranks of this machine for the experiments."""
+"""Two ranks of this machine for an experiment."""
 
 from types import ModuleType
 from typing import Any
@@ -13,11 +13,14 @@ RANKS = 2
 SECONDS = 120.0  # for the trainings, on a busy machine
 
 
-def on_ranks(work: Work, lab: ModuleType) -> Any:
-    """What `work(file)` answers on rank 0 of RANKS, all of which run it. Raises LabError if one fails."""
+def on_ranks(work: Work, lab: ModuleType, settings: Any = None) -> Any:
+    """What `work([file, settings])` answers on rank 0 of RANKS, all of which run it. Raises LabError if one fails.
+
+    `work` is a function of a module, and `settings` are JSON.
+    """
     server = RankServer(work, "cpu", clean=False)
     try:
-        answers = server.run(str(lab.__file__), Shape(RANKS), SECONDS)
+        answers = server.run([str(lab.__file__), settings], Shape(RANKS), SECONDS)
     finally:
         server.close()
     for rank, answer in enumerate(answers):
