@@ -6,6 +6,7 @@ PyTorch's FSDP2. Read `docs/03_sharded.md` beside it; run `make test-lab03` afte
 
 import functools
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -592,3 +593,9 @@ def full_state(model: nn.Module) -> dict[str, Tensor]:
         name: (value.full_tensor() if isinstance(value, DTensor) else value).detach().clone()
         for name, value in state.items()
     }
+
+
+if __name__ == "__main__":
+    from labkit.labs.sharded.commands import main
+
+    main(sys.modules[__name__])

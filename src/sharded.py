@@ -4,6 +4,7 @@ Shards, a sharded optimizer (ZeRO 1), a sharded model (ZeRO 3), what training ne
 PyTorch's FSDP2. Read `docs/03_sharded.md` beside it; run `make test-lab03` after every change.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -297,3 +298,9 @@ def full_state(model: nn.Module) -> dict[str, Tensor]:
     """
     # TODO: the state dict with every DTensor made whole
     raise NotImplementedError("Step 5: full_state")
+
+
+if __name__ == "__main__":
+    from labkit.labs.sharded.commands import main
+
+    main(sys.modules[__name__])

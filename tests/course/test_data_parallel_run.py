@@ -16,9 +16,8 @@ from torch import distributed as dist
 
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
-from labkit.labs.data_parallel import commands, posing, recorder, report
+from labkit.labs.data_parallel import commands, report, training
 from labkit.labs.data_parallel.experiments import beside_ddp as experiment
-from labkit.labs.data_parallel.recorder import Call, Step
 from labkit.labs.data_parallel.training import (
     DDP,
     DDP_BF16,
@@ -31,6 +30,7 @@ from labkit.labs.data_parallel.training import (
     beside_ddp,
 )
 from labkit.toolbox.launch import launch
+from labkit.toolbox.recorder import Call, Step, record
 
 SOLUTION = ROOT / "solutions" / "data_parallel.py"
 STUBS = ROOT / "labs" / "lab02_data_parallel" / "skeleton.py"
@@ -144,26 +144,26 @@ def _print_a_recorded_step() -> None:
         dist.all_gather_into_tensor(torch.zeros(20), torch.zeros(10))
         dist.barrier()
 
-    recorded = recorder.record(step)
+    (recorded,) = record(step)
     if dist.get_rank() == 0:
         print([(call.name, call.bytes, call.end is not None) for call in recorded.calls], recorded.held[0][1])
     dist.destroy_process_group()
 
 
-def test_calls_are_recorded_with_what_a_rank_gives_to_them() -> None:
+def test_calls_are_recorded_with_the_bytes_of_the_whole_tensor() -> None:
     out = on_ranks(2, _print_a_recorded_step).out
-    assert out == "[('allreduce', 12, True), ('allgather_base', 40, True)] 16\n"
+    assert out == "[('allreduce', 12, True), ('allgather_base', 80, True)] 16\n"
 
 
 def test_a_pose_sends_what_a_rank_sends() -> None:
-    step = posing.step_of_one_rank(load_implementation(SOLUTION), HAND, 64)
+    step = training.step_of_one_rank(load_implementation(SOLUTION), HAND, 64)
     assert step.sent == 4 * PARAMETERS and not dist.is_initialized()
 
 
 def test_a_torch_without_a_group_to_pose_in_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.testing._internal.distributed.fake_pg", None)
     with pytest.raises(LabError, match=r"no table for many ranks: PyTorch \S+ has no group to pose in"):
-        posing.step_of_one_rank(load_implementation(SOLUTION), HAND, 8)
+        training.step_of_one_rank(load_implementation(SOLUTION), HAND, 8)
 
 
 def test_the_report_needs_every_step() -> None:
@@ -195,7 +195,7 @@ def test_one_process_is_a_line() -> None:
     [
         ("--batch-size 1", "--batch-size 1: 2 ranks need a sample each; give 2 or more"),
         ("--batch-size 7", "2 ranks share a batch evenly; give a multiple of 2"),
-        ("--batch-size 2000", "--batch-size 2000: there are 1438 digits to train on"),
+        ("--batch-size 2000", "--batch-size 2000: there are 1438 samples to train on"),
         ("--predict -1", "-1.0 is not in the range x>=0"),
         ("--plot run.txt", "the name must end in .png, .pdf, .svg"),
         ("--steps 0", "0 is not in the range x>=1"),

@@ -143,6 +143,17 @@ def check_gpus(ranks: int) -> None:
         )
 
 
+def check_batch(batch_size: int, ranks: int, samples: int) -> None:
+    """Raises LabError unless each rank gets as many samples of a batch as the others, and the data set has a batch."""
+    option = f"--batch-size {batch_size}"
+    if batch_size > samples:
+        raise LabError(f"{option}: there are {samples} samples to train on")
+    if batch_size < ranks:
+        raise LabError(f"{option}: {ranks} ranks need a sample each; give {ranks} or more")
+    if batch_size % ranks:
+        raise LabError(f"{option}: {ranks} ranks share a batch evenly; give a multiple of {ranks}")
+
+
 def lost_another(error: BaseException) -> str | None:
     """What to say if `error` is the group's: another rank ended or did not come; None for any other error."""
     text = str(error)

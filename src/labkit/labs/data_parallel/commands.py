@@ -1,6 +1,5 @@
 """The command line of Lab 02's file, whose last line is `main(sys.modules[__name__])`, and its demo."""
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +13,6 @@ from rich.table import Table
 from labkit.course.files import make_folder, shown, write_whole
 from labkit.course.manifest import ROOT
 from labkit.experiments import running
-from labkit.labs.data_parallel import posing
 from labkit.labs.data_parallel.experiments import beside_ddp as experiment
 from labkit.labs.data_parallel.training import (
     CAP,
@@ -25,13 +23,16 @@ from labkit.labs.data_parallel.training import (
     Run,
     Settings,
     beside_ddp,
+    step_of_one_rank,
     total_steps,
 )
 from labkit.toolbox import commandline
-from labkit.toolbox.commandline import LabFile
+from labkit.toolbox.commandline import LabFile, say
 from labkit.toolbox.datasets import digits_split
+from labkit.toolbox.distributed import check_batch
 from labkit.toolbox.launch import launch
 from labkit.toolbox.plots import check_plot
+from labkit.toolbox.posing import SIZES
 from labkit.toolbox.progress import progress
 
 DEFAULTS = Settings()
@@ -66,7 +67,7 @@ def command(lab: LabFile, /, predict: float | None, plot: Path | None, **options
     ranks = lab.ranks
     if ranks is None or ranks.size == 1:
         raise click.UsageError(ONE_PROCESS.format(file=lab.shown))
-    _check_batch(settings.batch_size, ranks.size)
+    check_batch(settings.batch_size, ranks.size, len(digits_split()[0]))
     first = ranks.rank == 0
     if first:
         plot = _writable(plot)
@@ -80,19 +81,6 @@ def command(lab: LabFile, /, predict: float | None, plot: Path | None, **options
         assert plot is not None
         say_measured(runs, predict, plot, console)
         say_computed(lab.module, console)
-
-
-def _check_batch(batch_size: int, ranks: int) -> None:
-    """Raises UsageError unless each rank gets as many samples as the others, and the data set has a batch."""
-    size = len(digits_split()[0])
-    if batch_size > size:
-        raise click.UsageError(f"--batch-size {batch_size}: there are {size} digits to train on")
-    if batch_size < ranks:
-        raise click.UsageError(f"--batch-size {batch_size}: {ranks} ranks need a sample each; give {ranks} or more")
-    if batch_size % ranks:
-        raise click.UsageError(
-            f"--batch-size {batch_size}: {ranks} ranks share a batch evenly; give a multiple of {ranks}"
-        )
 
 
 def say_first(settings: Settings, ranks: int, predict: float | None, console: Console) -> None:
@@ -125,11 +113,10 @@ def say_computed(lab: ModuleType, console: Console) -> None:
     table = Table("ranks", "wire", "calls", "sent", "on a ring", "ring, hops", "held by all", box=box.MARKDOWN)
     for column in table.columns:
         column.justify = "right"
-    for ranks in posing.SIZES:
+    for ranks in SIZES:
         for way, wire in ((HAND, "fp32"), (HAND_BF16, "bf16")):
-            step = posing.step_of_one_rank(lab, way, ranks)
-            ring = posing.ring_bytes(step.sent, ranks)
-            bytes = [f"{number / PARAMETERS:.1f}" for number in (step.sent, ring)]
+            step = step_of_one_rank(lab, way, ranks)
+            bytes = [f"{number / PARAMETERS:.1f}" for number in (step.sent, step.on_a_ring(ranks))]
             hops = 2 * (ranks - 1) * len(step.calls)
             table.add_row(
                 str(ranks), wire, str(len(step.calls)), *bytes, str(hops), f"{ranks * step.left / PARAMETERS:.0f}"
@@ -141,11 +128,6 @@ def say_computed(lab: ModuleType, console: Console) -> None:
         "do, and every rank holds the whole model.",
         console,
     )
-
-
-def say(text: str, console: Console) -> None:
-    end = "\n" if text.endswith("\n") else ""
-    console.print(textwrap.fill(text, 78) + end)
 
 
 def _writable(plot: Path | None) -> Path:

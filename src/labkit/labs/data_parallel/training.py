@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -17,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
-from labkit.labs.data_parallel.recorder import Step, record
 from labkit.toolbox.datasets import accuracy, digits_split
+from labkit.toolbox.posing import posing_as_one_of
+from labkit.toolbox.recorder import Step, quickest, record
 
 ONE = "one process"
 HAND, HAND_BF16 = "your DataParallel", "your DataParallel, bf16"
@@ -28,6 +28,7 @@ WIDTHS = (64, 512, 512, 512, 10)
 CAP = 2**19  # bytes of a bucket: small enough that this network has several
 LEARNING_RATE = 0.05
 MOMENTUM = 0.9
+SAMPLES = 8  # of a rank that is posed as; bytes and calls do not depend on it
 
 Batch = tuple[Tensor, Tensor]
 
@@ -103,7 +104,7 @@ def beside_ddp(lab: ModuleType, settings: Settings, after_step: Callable[[], obj
             ((weights - _weights(whole.model)).norm() / weights.norm()).item(),
             _drift(weights),
             seconds,
-            _quickest(recorded_steps(model, next(batches), optimizer)),
+            quickest(recorded_steps(model, next(batches), optimizer)),
         )
     return runs
 
@@ -124,7 +125,7 @@ def shard(lab: ModuleType, data: TensorDataset, settings: Settings, rank: int, r
 
 
 def recorded_steps(model: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer, count: int = 5) -> list[Step]:
-    """Plain steps, recorded, after one that is not: a process pays for some things once."""
+    """Plain steps, recorded."""
     images, labels = batch
 
     def step(ended: Callable[[str], None]) -> None:
@@ -136,11 +137,16 @@ def recorded_steps(model: nn.Module, batch: Batch, optimizer: torch.optim.Optimi
         optimizer.step()
         ended("update")
 
-    steps = []
-    for _ in range(1 + count):
-        dist.barrier()  # so that the ranks' clocks begin together
-        steps.append(record(step))
-    return steps[1:]
+    return record(step, count)
+
+
+def step_of_one_rank(lab: ModuleType, way: str, ranks: int) -> Step:
+    """The step that a rank of so many makes in this way, computed on one process; its times mean nothing."""
+    batch = torch.rand(SAMPLES, WIDTHS[0]), torch.randint(WIDTHS[-1], (SAMPLES,))
+    with posing_as_one_of(ranks):
+        model = wrapped(lab, way, seed=0)
+        (step,) = recorded_steps(model, batch, optimizer_of(model), count=1)
+        return step
 
 
 @dataclass(frozen=True)
@@ -180,12 +186,3 @@ def _drift(weights: Tensor) -> float:
     largest = (weights - of_rank_0).abs().max()
     dist.all_reduce(largest, dist.ReduceOp.MAX)
     return largest.item()
-
-
-def _quickest(steps: list[Step]) -> list[Step]:
-    """Each rank's record of one step: the one in which something else on this machine came between least."""
-    for step in steps:
-        step.left = min(other.left for other in steps)  # a thread of gloo may hold what it has sent a moment longer
-    of_ranks: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(of_ranks, steps)
-    return list(min(zip(*of_ranks, strict=True), key=lambda ranks: max(step.seconds for step in ranks)))

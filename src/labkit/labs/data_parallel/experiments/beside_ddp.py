@@ -5,41 +5,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from matplotlib import pyplot
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
-from labkit.experiments.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from labkit.labs.data_parallel.recorder import Step
+from labkit.experiments.ranks import on_ranks
+from labkit.experiments.timeline import recorded, timeline
 from labkit.labs.data_parallel.training import DDP, HAND, ONE, PARAMETERS, WAYS, Run, Settings, beside_ddp
-from labkit.observe.answer import Answer, Ending
-from labkit.observe.rank_group import Shape
-from labkit.observe.ranks import RankServer
+from labkit.observe.answer import Answer
 
 TITLE = "Digits learnt on several ranks; bytes for each parameter, calls of one step"
-RANKS = 2
-SECONDS = 120.0
 SETTINGS = Settings()
-WAITING, SENDING = "waiting", "a call under way"
-COLOURS = {"forward": SKY, "backward": GREEN, "update": PURPLE, WAITING: VERMILION, SENDING: BLUE}
-LINES = (ORANGE, BLUE, GREEN, PURPLE)
-SHOWN = 4  # ranks in a picture
 
 
 def measure(lab: ModuleType) -> dict[str, Any]:
-    """The trainings on RANKS ranks of this machine. Raises LabError if one fails."""
-    server = RankServer(_on_a_rank, "cpu", clean=False)
-    try:
-        answers = server.run([str(lab.__file__), asdict(SETTINGS)], Shape(RANKS), SECONDS)
-    finally:
-        server.close()
-    for rank, answer in enumerate(answers):
-        if answer.ending != Ending.RETURNED:
-            raise LabError(f"rank {rank}: {answer.raised or answer.says}")
-    return answers[0].value
+    """The trainings on two ranks of this machine. Raises LabError if one fails."""
+    return on_ranks(_on_a_rank, lab, asdict(SETTINGS))
 
 
 def _on_a_rank(job: list[Any]) -> Answer:
@@ -55,21 +35,9 @@ def as_json(runs: dict[str, Run]) -> dict[str, Any]:
             "apart": run.apart,
             "drift": run.drift,
             "seconds": run.seconds,
-            "steps": [_step(step, timeline=name in (HAND, DDP)) for step in run.recorded],
+            "steps": [recorded(step, timeline=name in (HAND, DDP)) for step in run.recorded],
         }
         for name, run in runs.items()
-    }
-
-
-def _step(step: Step, timeline: bool) -> dict[str, Any]:
-    numbers = {"seconds": step.seconds, "sent": step.sent, "calls": len(step.calls), "left": step.left}
-    if not timeline:
-        return numbers
-    return numbers | {
-        "computing": step.computing(),
-        "waits": step.waits(),
-        "under way": step.under_way(),
-        "held": step.held,
     }
 
 
@@ -107,42 +75,4 @@ def _share_waited(steps: list[dict[str, Any]]) -> float:
 
 
 def draw(data: dict[str, Any]) -> Figure:
-    steps = {way: data[way]["steps"][:SHOWN] for way in (HAND, DDP)}
-    ranks = len(steps[HAND])
-    figure, grid = pyplot.subplots(
-        2, 2, figsize=(13, 4.6 + 1.1 * ranks), sharex=True, sharey="row", height_ratios=[1.1 * ranks, 2.2]
-    )
-    for (way, of_ranks), (rows, line) in zip(steps.items(), grid.T, strict=True):
-        rows.set_title(way)
-        for rank, step in enumerate(of_ranks):
-            _draw_rank(rows, rank, step)
-            colour = LINES[rank]
-            times, held = zip(*step["held"], strict=True)
-            line.step([1000 * time for time in times], [bytes / PARAMETERS for bytes in held], where="post",
-                      color=colour, linestyle="-" if rank == 0 else "--", label=f"rank {rank}")  # fmt: skip
-        line.set_xlabel("ms since the step began")
-        rows.grid(axis="y", visible=False)
-    rows, line = grid[:, 0]
-    rows.set_yticks(range(ranks), [f"rank {rank}" for rank in range(ranks)])
-    rows.set_ylim(ranks - 0.45, -0.55)
-    line.set_ylabel("bytes held,\na parameter")
-    line.set_ylim(0, None)
-    line.legend(loc="lower right")
-    patches = [Patch(color=colour, label=name) for name, colour in COLOURS.items()]
-    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches))
-    return figure
-
-
-def _draw_rank(axes: Axes, rank: int, step: dict[str, Any]) -> None:
-    """Above, what the rank does; below, a line for each call, from its start to its end."""
-    for phase, spans in step["computing"].items():
-        _bars(axes, spans, rank - 0.4, 0.36, COLOURS[phase])
-    _bars(axes, step["waits"], rank - 0.4, 0.36, COLOURS[WAITING])
-    calls = step["under way"]
-    height = 0.4 / max(len(calls), 1)
-    for number, span in enumerate(calls):
-        _bars(axes, [span], rank + number * height, 0.8 * height, COLOURS[SENDING])
-
-
-def _bars(axes: Axes, spans: list[tuple[float, float]], top: float, height: float, colour: str) -> None:
-    axes.broken_barh([(1000 * start, 1000 * (end - start)) for start, end in spans], (top, height), color=colour)
+    return timeline({way: data[way]["steps"] for way in (HAND, DDP)}, PARAMETERS)

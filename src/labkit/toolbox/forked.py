@@ -1,0 +1,71 @@
+"""A few ranks for a page, a notebook or a quick look: no torchrun, no file of your own."""
+
+import multiprocessing
+import os
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from labkit.course.errors import LabError
+
+
+def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
+    """What `work(rank)` returns on each of `ranks` processes, which are forked from this one and form a gloo group.
+
+    It has to return numbers, strings, or lists of them, and no tensors (`tensor.tolist()` makes them lists): their
+    memory ends with the rank.
+
+    Raises LabError, with the name of the rank, if one raises or dies; the others are ended then.
+    """
+    context = multiprocessing.get_context("fork")
+    waiting: dict[Connection, int] = {}
+    results: list[Any] = [None] * ranks
+    with tempfile.TemporaryDirectory(prefix="labkit-ranks-") as folder:
+        processes = []
+        try:
+            for rank in range(ranks):
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_be_rank, args=(work, rank, ranks, f"{folder}/store", theirs))
+                process.start()
+                processes.append(process)
+                theirs.close()
+                waiting[ours] = rank
+            while waiting:
+                for connection in wait(list(waiting)):
+                    assert isinstance(connection, Connection)
+                    rank = waiting.pop(connection)
+                    results[rank] = _answer(connection, rank)
+        finally:
+            for process in processes:
+                process.kill()
+                process.join()
+    return results
+
+
+def _be_rank(work: Callable[[int], Any], rank: int, ranks: int, store: str, answers: Connection) -> None:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore", FutureWarning)  # of torch 2.13: new names for two collective calls
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=ranks)
+    try:
+        answer = (work(rank), "")
+        dist.barrier()  # no rank leaves while another still needs it
+    except Exception as error:
+        answer = (None, "".join(traceback.format_exception_only(error)).strip())
+    answers.send(answer)
+    os._exit(0)  # a process that unwinds further sometimes aborts in the teardown of its group
+
+
+def _answer(connection: Connection, rank: int) -> Any:
+    try:
+        result, error = connection.recv()
+    except EOFError:
+        raise LabError(f"rank {rank} died without an answer") from None
+    if error:
+        raise LabError(f"rank {rank} raised {error}")
+    return result
