@@ -239,6 +239,14 @@ def structured(lab: Submission, way: str, tensors: list, structure: dict, steps:
     return {"tensors": seen, "trains": with_gradient}
 
 
+def whole_parameters(module: nn.Module) -> list:
+    """Copies of the parameters that have their memory; None for one that has not: reading it would end the process."""
+    return [
+        parameter.detach().clone() if parameter.untyped_storage().nbytes() >= parameter.nbytes else None
+        for parameter in module.parameters()
+    ]
+
+
 def refused(lab: Submission, state: list) -> dict:
     """What each of these bad calls raised, on a rank of a group or outside of any; and the modules' weights after."""
     module = network(state)
@@ -258,7 +266,7 @@ def refused(lab: Submission, state: list) -> dict:
         "two dtypes in the last unit": lambda: lab.ShardedModel(last_half),
     }
     seen = {name: attempt(lambda call=call: call() and None) for name, call in calls.items()}
-    weights = [values(one.parameters()) for one in (module, chain, last_half)]
+    weights = [whole_parameters(one) for one in (module, chain, last_half)]
     alone = None if dist.is_initialized() else attempt(lambda: lab.ShardedModel(network(state)) and None)
     return {"raised": seen, "weights": weights, "alone": alone}
 
