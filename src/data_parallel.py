@@ -8,6 +8,7 @@ by all of its ranks. Without one they raise what torch.distributed raises, befor
 dense, and have the dtype of their parameter.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -303,3 +304,9 @@ def compress_gradients(state: object, bucket: dist.GradBucket) -> torch.futures.
     """
     # TODO: divide, cast, all-reduce without waiting; then the mean in the bucket's dtype
     raise NotImplementedError("Step 5: compress_gradients")
+
+
+if __name__ == "__main__":
+    from labkit.labs.data_parallel.commands import main
+
+    main(sys.modules[__name__])
