@@ -122,6 +122,13 @@ def test_ranks_that_drift_apart_are_named(lab_file) -> None:
     assert f"The ranks' weights differ after the training ({HAND}, {HAND_BF16})" in experiment.notice(runs)
 
 
+def test_demo_is_the_job_on_two_ranks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched = []
+    monkeypatch.setattr(commands, "launch", lambda *arguments: launched.append(arguments))
+    commands.demo(SOLUTION, tmp_path / "runs")
+    assert launched == [(SOLUTION, 2, ["--plot", str(tmp_path / "runs" / "lab02-timeline.png")])]
+
+
 # What is recorded -------------------------------------------------------------------------------------------------
 
 

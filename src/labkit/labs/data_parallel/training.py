@@ -124,7 +124,7 @@ def shard(lab: ModuleType, data: TensorDataset, settings: Settings, rank: int, r
             yield data[order[start : start + size]]
 
 
-def recorded_steps(model: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer, count: int = 5) -> list[Step]:
+def recorded_steps(model: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer, count: int = 10) -> list[Step]:
     """Plain steps, recorded."""
     images, labels = batch
 
