@@ -80,7 +80,7 @@ def _context() -> ForkServerContext:
                 "labkit.experiments.timeline",
                 "torch._dynamo",
                 "torch.distributed.fsdp",
-            ]  # fmt: skip
+            ]
         )
         process = context.Process(target=time.sleep, args=(0,))
         process.start()

@@ -37,10 +37,17 @@ def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
                 theirs.close()
                 waiting[ours] = rank
             while waiting:
+                failures = []
                 for connection in wait(list(waiting)):
                     assert isinstance(connection, Connection)
                     rank = waiting.pop(connection)
-                    results[rank] = _answer(connection, rank)
+                    try:
+                        results[rank], error = connection.recv()
+                        failures += [f"rank {rank} raised {error}"] if error else []
+                    except EOFError:  # the others may have raised since, because it has gone
+                        failures.insert(0, f"rank {rank} died without an answer")
+                if failures:
+                    raise LabError(failures[0])
         finally:
             for process in processes:
                 process.kill()
@@ -59,13 +66,3 @@ def _be_rank(work: Callable[[int], Any], rank: int, ranks: int, store: str, answ
         answer = (None, "".join(traceback.format_exception_only(error)).strip())
     answers.send(answer)
     os._exit(0)  # a process that unwinds further sometimes aborts in the teardown of its group
-
-
-def _answer(connection: Connection, rank: int) -> Any:
-    try:
-        result, error = connection.recv()
-    except EOFError:
-        raise LabError(f"rank {rank} died without an answer") from None
-    if error:
-        raise LabError(f"rank {rank} raised {error}")
-    return result
