@@ -67,7 +67,7 @@ def test_it_trains_six_ways_and_prints_what_each_holds_and_sends(finished: tuple
     held, sent, calls = ({way: rows[way][column] for way in WAYS} for column in (1, 3, 4))
     # Weights, gradients and two moments in float32: 16, and DDP's buckets. ZeRO 1 has float32 masters, too.
     assert held == {DDP: "20.0", ZERO1: "14.0", HAND: "8.0", HAND_BF16: "8.0", FSDP2: "8.0", FSDP2_BF16: "8.0"}
-    three, half = "8.0 + 4.0", "4.0 + 4.0"
+    three, half = "8.0+4.0", "4.0+4.0"
     assert sent == {DDP: "4.0", ZERO1: half, HAND: three, HAND_BF16: half, FSDP2: three, FSDP2_BF16: half}
     assert calls[HAND] == calls[FSDP2] == "12"  # four units, each gathered twice and scattered once
     apart = {way: float(rows[way][0] or 0) for way in WAYS}

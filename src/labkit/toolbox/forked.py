@@ -14,6 +14,8 @@ import torch.distributed as dist
 
 from labkit.course.errors import LabError
 
+GRACE = 1.0  # seconds: a rank may raise because another one has died, whose end shows a moment later
+
 
 def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
     """What `work(rank)` returns on each of `ranks` processes, which are forked from this one and form a gloo group.
@@ -24,8 +26,20 @@ def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
     Raises LabError, with the name of the rank, if one raises or dies; the others are ended then.
     """
     context = multiprocessing.get_context("fork")
-    waiting: dict[Connection, int] = {}
-    results: list[Any] = [None] * ranks
+    waiting: dict[Any, int] = {}
+    results: dict[int, Any] = {}
+    raised: list[str] = []
+    died: list[str] = []
+
+    def collect(seconds: float | None) -> None:
+        for connection in wait(list(waiting), seconds):
+            rank = waiting.pop(connection)
+            try:
+                results[rank], error = connection.recv()
+                raised.extend([f"rank {rank} raised {error}"] if error else [])
+            except EOFError:
+                died.append(f"rank {rank} died without an answer")
+
     with tempfile.TemporaryDirectory(prefix="labkit-ranks-") as folder:
         processes = []
         try:
@@ -36,23 +50,17 @@ def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
                 processes.append(process)
                 theirs.close()
                 waiting[ours] = rank
-            while waiting:
-                failures = []
-                for connection in wait(list(waiting)):
-                    assert isinstance(connection, Connection)
-                    rank = waiting.pop(connection)
-                    try:
-                        results[rank], error = connection.recv()
-                        failures += [f"rank {rank} raised {error}"] if error else []
-                    except EOFError:  # the others may have raised since, because it has gone
-                        failures.insert(0, f"rank {rank} died without an answer")
-                if failures:
-                    raise LabError(failures[0])
+            while waiting and not (raised or died):
+                collect(None)
+            if raised and waiting:
+                collect(GRACE)
         finally:
             for process in processes:
                 process.kill()
                 process.join()
-    return results
+    if died or raised:
+        raise LabError([*died, *raised][0])
+    return [results[rank] for rank in range(ranks)]
 
 
 def _be_rank(work: Callable[[int], Any], rank: int, ranks: int, store: str, answers: Connection) -> None:
