@@ -216,7 +216,8 @@ class ShardedModel(nn.Module):
 
     Training: `optimizer = AdamW(model.shards())`, then forward, backward, `optimizer.step()`, `optimizer.zero_grad()`
     as usual. It trains like one process on the batches of all ranks together. All ranks run the same units in the same
-    order.
+    order, and a parameter gets a gradient on all ranks or on none. A unit may run several times in a forward pass, or
+    again in the backward pass (`torch.utils.checkpoint` with `use_reentrant=False`).
 
     Sources: https://arxiv.org/abs/1910.02054, section 5.3 (P_os+g+p); https://arxiv.org/abs/2304.11277
     """
@@ -231,7 +232,9 @@ class ShardedModel(nn.Module):
     ) -> None:
         """Cuts the module's weights into shards and frees the whole ones.
 
-        All ranks start from rank 0's parameters and buffers, whatever theirs were.
+        All ranks start from rank 0's parameters and buffers, whatever theirs were. An optimizer that was made of the
+        module's parameters before would train nothing from now on: its `step()` raises a RuntimeError that names
+        `shards()`.
 
         Args:
             module: its parameters become the gathered ones: the same objects, whose memory comes and goes. Outside of
@@ -510,7 +513,7 @@ def _refuse_old_optimizers() -> None:
 
 @torch.no_grad()
 def clip_grad_norm(shards: Iterable[nn.Parameter], max_norm: float) -> float:
-    """Scales the gradients of all ranks' shards down to the global 2-norm `max_norm`; gives the norm before.
+    """Scales the gradients of all ranks' shards, in place, down to the 2-norm `max_norm`; gives the norm before.
 
     The norm is that of all entries of all shards on all ranks, so that every rank gets the same number and scales by
     the same factor, or none: a smaller norm is left alone. It is added up in float32 or wider, where the squares of

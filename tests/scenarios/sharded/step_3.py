@@ -26,8 +26,8 @@ def started(lab: Submission, way: str, states: list, buffers: list) -> dict:
 
 
 def fresh(lab: Submission, state: list, steps: list, lr: float, reshard: bool, between: list) -> list:
-    """Weights that each training pass computes with, and each of the passes before it that `between` names: "train"
-    and "eval" passes without a backward pass, and "no_grad" ones; the last entry is that of a pass after training."""
+    """Weights that every pass computes with. Each step has a training pass, and before it and again behind its backward
+    pass those that `between` names: "train" and "eval" passes without a backward pass, and "no_grad" ones."""
     model = lab.ShardedModel(network(state), reshard=reshard)
     optimizer = torch.optim.SGD(model.shards(), lr=lr)
     layers = [layer for layer in model.modules() if isinstance(layer, Layer)]
@@ -38,14 +38,18 @@ def fresh(lab: Submission, state: list, steps: list, lr: float, reshard: bool, b
         seen.append([layer.seen for layer in layers])
         return outputs
 
-    for ranks in [*steps, steps[0]]:
-        ((x, y),) = own(ranks)
+    def run_between(x: Tensor) -> None:
         for kind in between:
             model.train(kind == "train")
             with torch.set_grad_enabled(kind != "no_grad"):
                 run(x)
         model.train()
+
+    for ranks in [*steps, steps[0]]:
+        ((x, y),) = own(ranks)
+        run_between(x)
         squared_error(run(x), y).backward()
+        run_between(x)
         optimizer.step()
         optimizer.zero_grad()
     return seen
@@ -239,6 +243,14 @@ def structured(lab: Submission, way: str, tensors: list, structure: dict, steps:
     return {"tensors": seen, "trains": with_gradient}
 
 
+def whole_parameters(module: nn.Module) -> list:
+    """Copies of the parameters that have their memory; None for one that has not: reading it would end the process."""
+    return [
+        parameter.detach().clone() if parameter.untyped_storage().nbytes() >= parameter.nbytes else None
+        for parameter in module.parameters()
+    ]
+
+
 def refused(lab: Submission, state: list) -> dict:
     """What each of these bad calls raised, on a rank of a group or outside of any; and the modules' weights after."""
     module = network(state)
@@ -258,7 +270,7 @@ def refused(lab: Submission, state: list) -> dict:
         "two dtypes in the last unit": lambda: lab.ShardedModel(last_half),
     }
     seen = {name: attempt(lambda call=call: call() and None) for name, call in calls.items()}
-    weights = [values(one.parameters()) for one in (module, chain, last_half)]
+    weights = [whole_parameters(one) for one in (module, chain, last_half)]
     alone = None if dist.is_initialized() else attempt(lambda: lab.ShardedModel(network(state)) and None)
     return {"raised": seen, "weights": weights, "alone": alone}
 

@@ -55,13 +55,14 @@ def expect_step_bytes(observe, draw: Draw, way: str) -> None:
                 )
 
 
-# At most so many times the bytes of all weights, at a moment of a kind; a half of them are the shards.
+# At most so many times the bytes of all weights, at a moment of a kind; a half of them are the shards. A unit has an
+# eighth: gloo's two threads may each hold what they have just sent for a moment longer.
 MOST = {
-    "made": (0.6, "whole weights are freed when the shards have been cut"),
+    "made": (0.8, "whole weights are freed when the shards have been cut"),
     "inside": (1.0, "a layer needs its own unit's weights; those of the units before it are freed again"),
     "between": (0.9, "whole weights are freed after the forward pass, and gathered again for backward"),
     "backward": (1.42, "weights and whole gradients of a unit are freed as soon as its gradients are reduced"),
-    "after": (1.1, "after backward, the shards and their gradients are left"),
+    "after": (1.3, "after backward, the shards and their gradients are left"),
 }  # fmt: skip
 
 

@@ -60,9 +60,11 @@ def test_every_pass_computes_with_the_weights_of_then(observe, draw):
             history = [[one.double() for pair in state for one in pair], *trained(state, steps, Sgd(lr))]
             seen = observe(scenarios.fresh, ranks=2, state=state, steps=steps, lr=lr, reshard=reshard, between=between)
             for rank, one in enumerate(seen):
-                expect(len(one), f"passes on rank {rank}").equals(3 * (len(between) + 1), "every pass runs each layer")
+                expect(len(one), f"passes on rank {rank}").equals(
+                    3 * (2 * len(between) + 1), "every pass runs each layer"
+                )
                 for index, weights in enumerate(one):
-                    step = index // (len(between) + 1)
+                    step = index // (2 * len(between) + 1)
                     expect_weights(
                         weights, history[step], f"in pass {index + 1} on rank {rank}, after {step} steps",
                         "weights that are still gathered from before the step are old: gather afresh in every pass",

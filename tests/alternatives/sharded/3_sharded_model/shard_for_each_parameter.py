@@ -30,7 +30,7 @@ class _Flat(_Flat):
             self.gathered = True
             for parameter, value in zip(self.parameters, self._pieces(self.dtype), strict=True):
                 parameter.untyped_storage().resize_(value.nbytes)
-                parameter.detach().copy_(value)
+                parameter.data.copy_(value)
 
     def free(self):
         self.gathered = False
