@@ -17,6 +17,7 @@ from labkit.course.files import shown
 from labkit.experiments import running
 from labkit.labs.build_amp import training
 from labkit.labs.data_parallel import training as data_parallel
+from labkit.labs.sharded import training as sharded
 
 OWNERS = running.owners()
 SOLUTION = ROOT / "solutions" / "mixed_precision.py"
@@ -31,6 +32,7 @@ QUICK = {
     "speed": {"WIDTHS": (16, 32, 512), "REPEATS": 1, "BATCH": 8, "WORK_OF_A_TURN": 2**16},
     "sensitive": {"ROWS": 4, "COLUMNS": 64, "TERMS": 64},
     "beside-ddp": {"SETTINGS": data_parallel.Settings(steps=1, batch_size=8)},
+    "beside-fsdp2": {"SETTINGS": sharded.Settings(steps=1, batch_size=8)},
     "beside-torch": {"Settings": lambda: training.Settings(steps=10)},
     "bf16-sum": {"ENTRIES": 8},
     "cast-cache": {"USES": (1, 2, 4, 6), "WIDTH": 32},

@@ -14,6 +14,8 @@ import torch.distributed as dist
 
 from labkit.course.errors import LabError
 
+GRACE = 1.0  # seconds: a rank may raise because another one has died, whose end shows a moment later
+
 
 def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
     """What `work(rank)` returns on each of `ranks` processes, which are forked from this one and form a gloo group.
@@ -24,8 +26,20 @@ def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
     Raises LabError, with the name of the rank, if one raises or dies; the others are ended then.
     """
     context = multiprocessing.get_context("fork")
-    waiting: dict[Connection, int] = {}
-    results: list[Any] = [None] * ranks
+    waiting: dict[Any, int] = {}
+    results: dict[int, Any] = {}
+    raised: list[str] = []
+    died: list[str] = []
+
+    def collect(seconds: float | None) -> None:
+        for connection in wait(list(waiting), seconds):
+            rank = waiting.pop(connection)
+            try:
+                results[rank], error = connection.recv()
+                raised.extend([f"rank {rank} raised {error}"] if error else [])
+            except EOFError:
+                died.append(f"rank {rank} died without an answer")
+
     with tempfile.TemporaryDirectory(prefix="labkit-ranks-") as folder:
         processes = []
         try:
@@ -36,16 +50,17 @@ def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
                 processes.append(process)
                 theirs.close()
                 waiting[ours] = rank
-            while waiting:
-                for connection in wait(list(waiting)):
-                    assert isinstance(connection, Connection)
-                    rank = waiting.pop(connection)
-                    results[rank] = _answer(connection, rank)
+            while waiting and not (raised or died):
+                collect(None)
+            if raised and waiting:
+                collect(GRACE)
         finally:
             for process in processes:
                 process.kill()
                 process.join()
-    return results
+    if died or raised:
+        raise LabError([*died, *raised][0])
+    return [results[rank] for rank in range(ranks)]
 
 
 def _be_rank(work: Callable[[int], Any], rank: int, ranks: int, store: str, answers: Connection) -> None:
@@ -59,13 +74,3 @@ def _be_rank(work: Callable[[int], Any], rank: int, ranks: int, store: str, answ
         answer = (None, "".join(traceback.format_exception_only(error)).strip())
     answers.send(answer)
     os._exit(0)  # a process that unwinds further sometimes aborts in the teardown of its group
-
-
-def _answer(connection: Connection, rank: int) -> Any:
-    try:
-        result, error = connection.recv()
-    except EOFError:
-        raise LabError(f"rank {rank} died without an answer") from None
-    if error:
-        raise LabError(f"rank {rank} raised {error}")
-    return result

@@ -123,7 +123,7 @@ def beside_fsdp2(
             _accuracy(plain, test_set),
             ((weights - reference).norm() / reference.norm()).item(),
             seconds,
-            quickest(record(step, count=5)),
+            quickest(record(step, count=3)),
         )
     return runs
 

@@ -46,7 +46,7 @@ def table(data: dict[str, Any]) -> list[list[str]]:
     for name, run in data.items():
         step = run["steps"][0]
         held, most = (f"{step[what] / PARAMETERS:.1f}" for what in ("left", "most"))
-        sent = " + ".join(f"{bytes / PARAMETERS:.1f}" for bytes in step["kinds"].values() if bytes)
+        sent = "+".join(f"{bytes / PARAMETERS:.1f}" for bytes in step["kinds"].values() if bytes)
         apart = f"{run['apart']:.0e}" if name != DDP else ""
         calls, ms = str(step["calls"]), f"{1000 * run['seconds']:.0f}"
         rows.append([name, f"{run['accuracy']:.3f}", apart, held, most, sent, calls, ms])
@@ -58,7 +58,7 @@ def notice(data: dict[str, Any]) -> str:
     ddp, hand, half = (data[way]["steps"][0] for way in (DDP, HAND, HAND_BF16))
     ring = _in_a_ring(hand) / _in_a_ring(ddp)
     return (
-        f"Held is what is left when a step is over, gradients included, and under DDP its buckets. Sent is gathered + "
+        f"Held is what is left when a step is over, gradients included, and under DDP its buckets. Sent is gathered+"
         f"reduced. On {ranks} ranks your ShardedModel (ZeRO 3) sends {hand['sent'] / ddp['sent']:.1f}x DDP's "
         f"{ddp['sent'] / PARAMETERS:.0f} bytes ({ring:.1f}x in ring terms), with bf16 weights "
         f"{half['sent'] / ddp['sent']:.1f}x ({_in_a_ring(half) / _in_a_ring(ddp):.1f}x), and holds "
