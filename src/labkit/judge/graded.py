@@ -99,7 +99,8 @@ class GradedSuite:
             self.in_import(stem)
             with limited(LOADING):
                 module = load_implementation(self.paths[stem], self.overlay, self.labs[stem].builds_on)
-            self.observers[stem] = Observer(module, device, self.servers.get(stem))
+            right = getattr(self.option, "right", False)  # of a judge of many
+            self.observers[stem] = Observer(module, device, self.servers.get(stem), right=right)
 
     def observer_for(self, item: pytest.Item) -> Observes:
         """What runs the scenarios of this test."""

@@ -141,8 +141,9 @@ class _Batch:
         size = max(1, min(most, len(self.jobs) // self.workers))
         count = math.ceil(len(self.jobs) / size)
         hands = [range(len(self.jobs))[start::count] for start in range(count)]
-        with contextlib.suppress(NotStarted):  # which every job then says
-            self.template and self.template.wait()
+        if self.template is not None:
+            with contextlib.suppress(NotStarted):  # which every job then says
+                self.template.wait()
         with tempfile.TemporaryDirectory(prefix="labkit-judge-") as folder:
             scratch = Path(folder)
 

@@ -60,8 +60,7 @@ class Sandbox:
         self.lab, self.path, self.overlay = lab, path, overlay
         self.level, self.device, self.limit = level, device, limit
         self.temporary = TemporaryDirectory(prefix="labkit-sandbox-", ignore_cleanup_errors=True)
-        self.own = Template(lab) if template is None else None
-        self.template = template or self.own
+        self.template, self.owns_it = template or Template(lab), template is None
         uid, self.holder = some_uid()
         self.box = Box(level, Path(self.temporary.name), uid, self.template.code)
         self.channel: Channel | None = None
@@ -125,8 +124,8 @@ class Sandbox:
         self.temporary.cleanup()
         if self.holder is not None:
             self.holder.close()
-        if self.own is not None:
-            self.own.close()
+        if self.owns_it:
+            self.template.close()
 
     def _asked(self, request: Json, shape: Shape, seconds: float) -> Answer:
         """The answer, of another server where this one asks for that, or has been stopped. Raises _Over if a new one
@@ -179,16 +178,16 @@ class Sandbox:
         if self.channel is not None:
             return self.channel
         try:
-            self.channel = self.template.server()
-            self.channel.send(json.dumps(self._order()).encode())
-            said = self.channel.receive(time.monotonic() + START + LATE)
+            channel = self.channel = self.template.server()
+            channel.send(json.dumps(self._order()).encode())
+            said = channel.receive(time.monotonic() + START + LATE)
         except (NotStarted, LabError) as error:
-            said = str(error).encode()
+            raise _broken(str(error).encode()) from None
         except (Closed, Torn):
             said = b"it ended"
         if said or said is None:
             raise _broken(said or b"no answer")
-        return self.channel
+        return channel
 
     def _order(self) -> Json:
         """What the server is told, which knows the same names."""
