@@ -40,6 +40,7 @@ QUICK = {
     "lost-layers": {"BATCH": 256, "POWERS": (0, 12, 40)},
     "running-statistics": {"STEPS": {0.1: 10, 0.01: 10}},
     "windows": {"EPOCHS": 2},
+    "in-range": {"SEEDS": 1, "STEPS": 16, "BATCH": 8},
     "causal-mask": {"STEPS": 4, "MEASURED": 2, "TEST": 8},
     "seeds": {"SEEDS": 2, "EPOCHS": 1, "DTYPES": {"fp32": torch.float32, "bf16": torch.bfloat16}},
     "step-time": {"REPEATS": 1, "ROWS": 2, "BATCH": 2, "SIDE": 8},
