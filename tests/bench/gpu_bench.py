@@ -136,19 +136,40 @@ def result_table(result: Result) -> Table:
     table = Table("Format", box=box.MARKDOWN)
     for heading in ("ms", "Speed", f"{result.unit}/s", "GiB", "of fp32", "TFLOP/s", "share"):
         table.add_column(heading, justify="right")
-    base = result.rows[0]
-    for row in result.rows:
-        table.add_row(
-            row.format,
-            f"{row.seconds * 1e3:.1f}",
-            f"{base.seconds / row.seconds:.2f}x",
-            f"{row.per_second:,.0f}",
-            f"{row.peak_bytes / 2**30:.1f}",
-            f"{row.peak_bytes / base.peak_bytes:.0%}",
-            f"{row.flops_per_second / 1e12:.3g}",
-            f"{row.share:.0%}",
-        )
+    for row in result_rows(asdict(result)):
+        table.add_row(*row)
     return table
+
+
+def result_rows(result: dict[str, Any]) -> list[list[str]]:
+    """The cells of a workload's rows; `result` as in the data."""
+    base = result["rows"][0]
+    return [
+        [
+            row["format"],
+            f"{row['seconds'] * 1e3:.1f}",
+            f"{base['seconds'] / row['seconds']:.2f}x",
+            f"{row['per_second']:,.0f}",
+            f"{row['peak_bytes'] / 2**30:.1f}",
+            f"{row['peak_bytes'] / base['peak_bytes']:.0%}",
+            f"{row['flops_per_second'] / 1e12:.3g}",
+            f"{row['share']:.0%}",
+        ]
+        for row in result["rows"]
+    ]
+
+
+def page_rows(data: dict[str, Any]) -> list[list[str]]:
+    """All of bench-DEVICE.json as one table, headings first: the plain products, then the steps of each workload."""
+    rows = [["what", "ms", "speed", "a second", "GiB", "of fp32", "TFLOP/s", "of a product's"]]
+    size = data["product_size"]
+    for name, rate in data["products"].items():
+        rows.append([f"product of {size} x {size}, {name}", *["-"] * 5, f"{rate / 1e12:.0f}", "-"])
+    for result in data["results"]:
+        for name, *cells in result_rows(result):
+            cells[2] += f" {result['unit']}"
+            rows.append([f"{result['name']}, {name}", *cells])
+    return rows
 
 
 def limits(result: Result) -> list[Measured]:

@@ -36,56 +36,42 @@ suite() { # STEM WORDS...: the graded suite on its solution
 }
 
 job() { # NAME LIMIT WORDS...: a training of Lab 07, what it writes in a folder of its own
-    local name=$1 limit=$2
+    local name=$1 limit=$2 more=()
     shift 2
     mkdir -p "$work/$name"
+    [[ $name == *bert && ${BERT:-} ]] && more=(--pretrained "$BERT")
     stage "$name" "$limit" "$python" -m labkit run lab07 --impl solutions \
-        "$@" --device "$device" --downloads "$downloads" --out "$work/$name"
-}
-
-bench() { # PART LIMIT
-    stage "$1" "$2" "$python" -m bench.bench --device "$device" --part "$1"
-    cp runs/{bench,ladder,roofline}-"$device".* "$work/" 2>/dev/null
+        "$@" "${more[@]}" --device "$device" --downloads "$downloads" --out "$work/$name"
 }
 
 export python device
 export -f suite
-versions='import sys, torch, torch.utils.collect_env as e; print(sys.version, torch.__config__.show(), e.get_pretty_env_info())'
 
-for part in "${@:-versions correct roofline ladder limits compare sandbox}"; do
+for part in "${@:-suites bench compare step-time alone parity}"; do
     # shellcheck disable=SC2086 # the default is several words
     for one in $part; do
         case $one in
-        versions)
-            stage nvidia-smi 20 nvidia-smi
-            stage versions 60 "$python" -c "$versions"
-            ;;
-        correct) # nothing is timed: all at once
+        suites) # nothing is timed: all at once
             for stem in mixed_precision build_amp capstones; do
                 stage "suite-$stem" 160 bash -c "suite $stem --json '$work/suite-$stem.json'" &
             done
-            job words-bf16 160 words --dtype fp32 --dtype bf16 --seeds 3 &
-            job words-fp16 160 words --dtype fp32 --dtype fp16 --seeds 3 &
-            TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 job words-tf32 160 words --dtype fp32 --seeds 3 &
-            job images 160 images --seeds 4 &
-            NVIDIA_TF32_OVERRIDE=0 job images-ieee 160 images --dtype fp32 --seeds 4 &
-            job bert 160 bert --seeds 4 ${BERT:+--pretrained "$BERT"} &
-            TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 job bert-tf32 160 bert --dtype fp32 --seeds 4 ${BERT:+--pretrained "$BERT"} &
             wait
             ;;
-        roofline) bench roofline 90 ;;
-        ladder) bench ladder 240 ;;
-        limits) bench limits 140 ;;
-        compare) stage compare 75 "$python" -m labkit run lab04 --impl solutions --compare --device "$device" ;;
-        sandbox)
-            for stem in mixed_precision build_amp capstones; do
-                stage "sandboxed-$stem" 100 bash -c "suite $stem --isolation limits --json '$work/sandboxed-$stem.json'" &
+        bench)
+            for which in limits roofline ladder; do
+                stage "bench-$which" 240 "$python" -m bench.bench --device "$device" --part "$which"
             done
-            stage tests 60 "$python" -m pytest -q -p no:cacheprovider tests/course/test_gpu_bench.py &
-            stage audit 30 "$python" -m labkit run lab04 --impl solutions --audit --device "$device" &
-            stage train 60 "$python" -m labkit run lab04 --impl solutions --dtype fp16 --device "$device" &
+            cp runs/{bench,ladder,roofline}-"$device".json "$work/"
+            ;;
+        compare) stage compare 75 "$python" -m labkit run lab04 --impl solutions --compare --device "$device" ;;
+        step-time) stage step-time 90 "$python" -m labkit experiment step-time --out "$work" ;;
+        alone) # timed: one after the other
+            for name in words images bert; do job "alone-$name" 120 "$name" --seeds 1; done
+            ;;
+        parity)
+            for dtype in bf16 fp16; do job "parity-words-$dtype" 400 words --dtype fp32 --dtype "$dtype" --seeds 8 & done
+            for name in images bert; do job "parity-$name" 400 "$name" --seeds 10 & done
             wait
-            stage doctor 60 "$python" -m labkit doctor
             ;;
         *) echo "there is no part $one" ;;
         esac

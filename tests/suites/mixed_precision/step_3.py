@@ -109,7 +109,7 @@ def test_step_computes_in_the_dtype(observe, draw):
 
 def expect_loss_in_float32(observe, draw, function: str) -> None:
     state = drawn_state(draw)
-    why = "the criterion belongs under autocast too, which takes it to float32: a half loss has three digits"
+    why = "the criterion belongs under autocast too, which takes MSELoss to float32: a half loss has three digits"
     for dtype in draw.shuffled(HALVES * 2):
         # Not cross entropy: on CUDA autocast leaves its log-softmax in the dtype of the logits.
         batch = [draw.normal(6, 8), draw.normal(6, 3).to(dtype)]

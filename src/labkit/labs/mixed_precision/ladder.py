@@ -132,12 +132,23 @@ class Step:
 
 
 def climb(
-    workload: Workload, optimizer: str, size: int, device: str, repeats: int, say: Callable[[str], None] = print
+    workload: Workload,
+    optimizer: str,
+    size: int,
+    device: str,
+    repeats: int,
+    say: Callable[[str], None] = print,
+    compiled: bool = True,
 ) -> Ladder:
-    """Measures each rung, one after the other. A change that cannot be had here is left out of those above it."""
+    """Measures each rung, one after the other. A change that cannot be had here is left out of those above it.
+
+    `compiled=False` leaves torch.compile out, which takes minutes on a CPU.
+    """
     rungs: list[Rung] = []
     way = START
     for words, change in changes(workload, device):
+        if "compiled" in change and not compiled:
+            continue
         tried = replace(way, **change)
         rung = _measured(workload, optimizer, tried, words, size, device, repeats)
         say(f"{workload.name}: {words}: " + (f"{rung.seconds * 1e3:.1f} ms" if rung.seconds else rung.why))

@@ -119,3 +119,9 @@ def copies(device: str, size: int, repeats: int) -> dict[str, float]:
 def _copy(source: Tensor, target: Tensor) -> None:
     for _ in range(PRODUCTS):
         target.copy_(source)
+
+
+def with_prefix(number: float) -> str:
+    """Three digits and the prefix of a unit: 7.66e14 is "766 T"."""
+    prefix, size = next((pair for pair in (("P", 1e15), ("T", 1e12), ("G", 1e9)) if number >= pair[1]), ("M", 1e6))
+    return f"{number / size:.3g} {prefix}"

@@ -18,13 +18,6 @@ class Sizes:
     copy: int  # bytes
 
 
-SIZES = {
-    # Copies and thin matrices many times as large as the caches.
-    "cuda": Sizes(8192, 2**27, (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192), 2**30),
-    "cpu": Sizes(1024, 2**22, (4, 8, 16, 32, 64, 128, 256, 512, 1024), 2**28),
-}
-
-
 @dataclass(frozen=True)
 class Point:
     """A training step of a model: its operations, the bytes that its operators move, and its seconds."""
@@ -36,11 +29,6 @@ class Point:
     flops: int
     bytes_moved: int
     seconds: float
-
-    @property
-    def intensity(self) -> float:
-        """Operations for each byte."""
-        return self.flops / self.bytes_moved
 
 
 @dataclass(frozen=True)
