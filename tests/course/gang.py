@@ -74,7 +74,13 @@ def _context() -> ForkServerContext:
     try:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(
-            ["gang", "labkit.labs.mixed_precision.sharded_checkpoint", "torch._dynamo", "torch.distributed.fsdp"]
+            [
+                "gang",
+                "labkit.labs.data_parallel.commands",
+                "labkit.labs.mixed_precision.sharded_checkpoint",
+                "torch._dynamo",
+                "torch.distributed.fsdp",
+            ]
         )
         process = context.Process(target=time.sleep, args=(0,))
         process.start()
