@@ -6,6 +6,7 @@ the first of them has run, and `sandbox`, on the other side, has deadlines of it
 
 import functools
 import json
+import marshal
 import os
 import random
 import signal
@@ -19,7 +20,7 @@ from types import ModuleType
 import numpy
 import torch
 
-from labkit.course import confine
+from labkit.course import confine, loading
 from labkit.course.errors import LabError
 from labkit.course.processes import end_children
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed, joined
@@ -38,7 +39,7 @@ class ConfinedWork(RankWork):
     """What a worker or a rank does: before it loads the submission, it confines itself further than its server is.
 
     `loading` and `most`: the seconds that the import and any test may take. `others`: the processes that its user has
-    otherwise.
+    otherwise. `code`: what `_compile` has made of its files.
     """
 
     landlock: bool
@@ -46,9 +47,12 @@ class ConfinedWork(RankWork):
     most: float
     others: int = 0
     network: bool = False
+    code: bytes = b""
 
     def load(self) -> ModuleType:
         _confined(self)
+        if self.code:
+            loading.BEFORE |= marshal.loads(self.code)
         return super().load()
 
 
@@ -117,6 +121,8 @@ class Server:
             self.worker = None
 
     def _ask_worker(self, key: bytes, job: Json, seconds: float, seed: int) -> None:
+        if job is None:  # it is only loaded, as all are at first
+            self.work = replace(self.work, code=self._compiled())
         worker = self.worker = self.worker or _Worker(self.work, self.folders[0], self.channel, seed)
         answer = worker.ask([job, seconds])
         self.channel.send(key)
@@ -124,6 +130,22 @@ class Server:
         self.channel.send(worker.printed())
         if worker.ended:
             self._end_worker()
+
+    def _compiled(self) -> bytes:
+        """The code of the submission, from a process that only compiles it, and is confined as workers are;
+        b"" if it cannot be compiled, or not soon: workers then say why.
+        """
+        ours, theirs = Channel.pair()
+        setting = Setting(bound=signal.SIGKILL, close=(self.channel.fileno(), ours.fileno()))
+        child = Child.fork(functools.partial(_compile, theirs, self.work), setting)
+        theirs.close()
+        try:
+            return ours.receive(time.monotonic() + GRACE) or b""
+        except (Closed, Torn):
+            return b""
+        finally:
+            child.kill()
+            ours.close()
 
     def _ask_ranks(self, key: bytes, job: Json, seconds: float) -> None:
         assert self.ranks is not None, "they are ready"
@@ -193,6 +215,13 @@ class _Worker:
         self.child.kill()
         self.ended = True
         return answer.dump()
+
+
+def _compile(channel: Channel, work: ConfinedWork) -> None:
+    _confined(work)
+    files = [work.path, *filter(None, [work.overlay]), *(work.path.with_name(f"{stem}.py") for stem in work.builds_on)]
+    with suppress(LabError):
+        channel.send(marshal.dumps({str(file): loading.compiled(file) for file in files}))
 
 
 def _work(channel: Channel, work: ConfinedWork, seed: int) -> None:
