@@ -89,8 +89,8 @@ def notice(data: dict[str, Any]) -> str:
         for name in names
     ]
     said = [
-        f"in {name} it has {_intensity(steps[name]):.0f} FLOP per byte, so {_bound(data, steps[name])} is its bound; it "
-        f"reaches {_rate(steps[name]) / _roof(data, steps[name]):.0%} of the roof, an MFU of "
+        f"in {name} it has {_intensity(steps[name]):.0f} FLOP per byte, so {_bound(data, steps[name])} is its bound; "
+        f"it reaches {_rate(steps[name]) / _roof(data, steps[name]):.0%} of the roof, an MFU of "
         f"{_rate(steps[name]) / data['products'][name]:.0%}"
         for name in names
     ]
