@@ -39,9 +39,7 @@ def test_alt_text_says_what_is_seen(shown: tuple) -> None:
 def test_what_a_page_notes_is_what_was_measured(path) -> None:
     text = path.read_text("utf-8")
     fresh = pages.brought_up_to_date(text, pages.measured(), pages.benchmarks())
-    assert fresh == text, (
-        "`python -m labkit figures --only-pages` fixes it"
-    )
+    assert fresh == text, "`python -m labkit figures --only-pages` fixes it"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -272,8 +272,10 @@ def meaning(device: str, native: dict[str, bool]) -> list[str]:
         elif name in native:
             said.append(f"{dtype}: emulated, slower than float32; train small networks in it, judge it by its numbers.")
     if "tf32" in native:
-        said.append("tf32: PyTorch multiplies matrices without it and convolutions with it; compare float16 with both, as the "
-            "reading says under Speed.")
+        said.append(
+            "tf32: PyTorch multiplies matrices without it and convolutions with it; compare float16 with both, as the "
+            "reading says under Speed."
+        )
     if "fp8" in native:
         said.append("fp8: this course stops at 16 bits; the reading names what comes below, under Tools.")
     return said
