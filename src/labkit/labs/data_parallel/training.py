@@ -100,7 +100,7 @@ def beside_ddp(lab: ModuleType, settings: Settings, after_step: Callable[[], obj
         seconds = (time.perf_counter() - start) / settings.steps
         weights = _weights(model)
         runs[way] = Run(
-            _accuracy(model.module, test_set),
+            _accuracy(model.get_submodule("module"), test_set),
             ((weights - _weights(whole.model)).norm() / weights.norm()).item(),
             _drift(weights),
             seconds,

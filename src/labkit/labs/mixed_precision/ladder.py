@@ -1,6 +1,7 @@
 """The ladder of a training step: from float32 upwards, each rung makes one change more, and keeps those before."""
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -191,7 +192,8 @@ class Timed:
 def timed_step(workload: Workload, optimizer: str, way: Way, size: int, device: str, repeats: int) -> Timed:
     """Makes a step and measures it, with nothing of earlier ones in the device's memory."""
     gc.collect()
-    torch.compiler.reset()
+    if "torch._dynamo" in sys.modules:  # it takes seconds to import, and has compiled nothing before
+        torch.compiler.reset()
     if device == "cuda":
         torch.cuda.empty_cache()
     step = Step(workload, optimizer, way, size, device)

@@ -88,12 +88,13 @@ def notice(data: dict[str, Any]) -> str:
         f"{with_prefix(_bandwidth(data, name))}B/s, which meet at {_ridge(data, name):.0f} FLOP per byte"
         for name in names
     ]
-    said = [
-        f"in {name} it has {_intensity(steps[name]):.0f} FLOP per byte, so {_bound(data, steps[name])} is its bound; "
-        f"it reaches {_rate(steps[name]) / _roof(data, steps[name]):.0%} of the roof, an MFU of "
-        f"{_rate(steps[name]) / data['products'][name]:.0%}"
-        for name in names
-    ]
+    said = []
+    for name in names:
+        rate, point = _rate(steps[name]), steps[name]
+        said.append(
+            f"in {name} it has {_intensity(point):.0f} FLOP per byte, so {_bound(data, point)} is its bound; it reaches "
+            f"{rate / _roof(data, point):.0%} of the roof, an MFU of {rate / data['products'][name]:.0%}"
+        )
     ridge, step = "; ".join(ridges), "; ".join(said)
     return f"{ridge[0].upper()}{ridge[1:]}. A step of {last}: {step}."
 
