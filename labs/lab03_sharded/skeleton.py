@@ -149,7 +149,7 @@ class ShardedModel(nn.Module):
     Training: `optimizer = AdamW(model.shards())`, then forward, backward, `optimizer.step()`, `optimizer.zero_grad()`
     as usual. It trains like one process on the batches of all ranks together. All ranks run the same units in the same
     order, and a parameter gets a gradient on all ranks or on none. A unit may run several times in a forward pass, or
-    again in the backward pass (`torch.utils.checkpoint` with `use_reentrant=False`).
+    again in its backward pass (`torch.utils.checkpoint` with `use_reentrant=False`, with or without an early stop).
 
     Sources: https://arxiv.org/abs/1910.02054, section 5.3 (P_os+g+p); https://arxiv.org/abs/2304.11277
     """

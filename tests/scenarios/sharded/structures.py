@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from scenarios.sharded.common import Layer
 
@@ -61,8 +61,14 @@ class Structure(nn.Module):
             x = x * self.scale
         for index in self.order:
             chain = self.chains[index]
-            x = checkpoint(chain, x, use_reentrant=False) if self.recompute else chain(x)
+            x = self._recomputed(chain, x) if self.recompute else chain(x)
         return x
+
+    @staticmethod
+    def _recomputed(chain: nn.Module, x: Tensor) -> Tensor:
+        """Without the early stop, the second forward pass goes to the end of the chain too, past its hooks."""
+        with set_checkpoint_early_stop(False):
+            return checkpoint(chain, x, use_reentrant=False)
 
     def seen(self, count: int) -> list[Tensor | None]:
         """The values that were used in the latest forward pass, in the order of `tensors`; None: it was not."""

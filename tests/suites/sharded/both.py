@@ -1,5 +1,7 @@
 """What is asked alike of the sharded model that is written by hand and of FSDP2."""
 
+import itertools
+
 import torch
 
 from labkit.judge.draw import Draw
@@ -28,8 +30,8 @@ def expect_start(observe, draw: Draw, way: str) -> None:
 
 def expect_step_bytes(observe, draw: Draw, way: str) -> None:
     half, full = torch.bfloat16, torch.float32
-    policies = [(None, full), (half, full), (half, half), (full, half)]
-    for (param_dtype, reduce_dtype), reshard in [(policy, keep) for policy in policies for keep in (True, False)]:
+    policies = [(None, full, True), (half, full, False), (half, half, True), (full, half, False)]
+    for param_dtype, reduce_dtype, reshard in policies:
         sizes = drawn_sizes(draw)
         state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, 2)
         options = {"param_dtype": param_dtype, "reduce_dtype": reduce_dtype, "reshard": reshard}
@@ -66,23 +68,21 @@ MOST = {
 }  # fmt: skip
 
 
-def expect_alive(observe, draw: Draw, way: str, moment: str, container: str, named: bool = False) -> None:
+def expect_alive(observe, draw: Draw, way: str, kinds: tuple[str, ...], container: str, named: bool = False) -> None:
+    """At the moments of these kinds no more is alive than `MOST` says."""
     width = WIDTH + draw.integer(0, 4)
-    state = drawn_state(draw, [width] * (LAYERS + 1))
-    x = draw.normal(1, width)
-    seen = observe(
-        scenarios.alive, ranks=2, way=way, state=state, x=x, container=container, named=named
-    )  # fmt: skip
+    state, x = drawn_state(draw, [width] * (LAYERS + 1)), draw.normal(1, width)
+    seen = observe(scenarios.alive, ranks=2, way=way, state=state, x=x, container=container, named=named)
     whole = sum(tensor.nbytes for pair in state for tensor in pair)
-    most, why = MOST[moment]
-    least = 0.5 if moment != "after" else 1.0
-    for rank, moments in enumerate(seen):
-        sizes = [size for name, size in moments if name == moment]
-        count = LAYERS if moment == "inside" else (2 if named else LAYERS) if moment == "backward" else 1
-        expect(len(sizes), f"moments {moment!r} on rank {rank}").equals(count, "every layer runs once in each pass")
+    for rank, kind in itertools.product(range(2), kinds):
+        most, why = MOST[kind]
+        sizes = [size for name, size in seen[rank] if name == kind]
+        count = {"inside": LAYERS, "backward": 2 if named else LAYERS}.get(kind, 1)
+        expect(len(sizes), f"moments {kind!r} on rank {rank}").equals(count, "every layer runs once in each pass")
         for index, size in enumerate(sizes):
-            what = f"bytes alive on rank {rank}, {moment!r}{f' layer {index}' * (count > 1)}, of {whole} of all weights"
+            what = f"bytes alive on rank {rank}, {kind}{f' layer {index}' * (count > 1)}, of {whole} of all weights"
             expect(size, what).less_than(most * whole, why)
+            least = 1.0 if kind == "after" else 0.5
             expect(size, what).more_than(least * whole - 1, "the shards of this rank are alive all the time")
 
 

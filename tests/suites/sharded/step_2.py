@@ -8,7 +8,7 @@ from labkit.judge.expect import Tolerance, expect
 from references.sharded.common import AdamW, Sgd, drawn_sizes, drawn_state, drawn_steps, gradients_of
 from references.sharded.step_2 import drawn_gradients, drawn_parameters, stepped
 from scenarios.sharded import step_2 as scenarios
-from suites.sharded.common import ADAM, FLOAT32, bytes_sent, expect_training, expect_value_error
+from suites.sharded.common import ADAM, EXACT, FLOAT32, bytes_sent, expect_training, expect_value_error
 
 BFLOAT16 = Tolerance("rounded once, to bfloat16", ulps=0.51)
 
@@ -92,18 +92,19 @@ def test_small_updates_of_bfloat16_add_up(observe, draw):
 
 def test_gradients_are_averaged_in_float32(observe, draw):
     """A small bfloat16 gradient on one rank is not lost beside a large one on the other."""
-    tensors = [one.to(torch.bfloat16) for one in drawn_parameters(draw)]
-    large = [one.float().sign() * 256 for one in tensors]
+    large = [one.sign() * 256 for one in drawn_parameters(draw)]
     small = [torch.ones_like(one) for one in large]
+    # bfloat16 has these numbers, and those half a unit beside a small one: nothing is rounded but the sum.
+    start = [one / 2 + draw.integers(*one.shape, low=1, high=60) for one in large]
     ranks = [[one.to(torch.bfloat16) for one in gradients] for gradients in draw.shuffled([large, small])]
     seen = observe(
-        scenarios.stepped, ranks=2, tensors=[torch.zeros_like(one) for one in tensors], steps=[[*ranks]],
+        scenarios.stepped, ranks=2, tensors=[one.to(torch.bfloat16) for one in start], steps=[ranks],
         optimizer="sgd", settings={"lr": 1.0},
     )  # fmt: skip
-    history = [[-(one.double() + 1) / 2 for one in large]]  # -128.5 and 127.5, which bfloat16 has
+    history = [[one.double() - (other.double() + 1) / 2 for one, other in zip(start, large, strict=True)]]
     expect_parameters(
         seen, history, "256 + 1 is 256 in bfloat16: cast the gradients to float32 before they are sent",
-        BFLOAT16, torch.bfloat16,
+        EXACT, torch.bfloat16,
     )  # fmt: skip
 
 

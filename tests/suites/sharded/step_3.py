@@ -132,24 +132,22 @@ def test_a_step_gathers_twice_and_scatters_once(observe, draw):
 def test_whole_weights_live_one_unit_at_a_time(observe, draw):
     """Inside a layer this rank holds its shards and little more: one unit's weights, never the model's."""
     for container in draw.shuffled(["list", "dict", "list in dict"]):
-        expect_alive(observe, draw, "sharded", "inside", container)
+        expect_alive(observe, draw, "sharded", ("inside",), container)
 
 
 def test_between_the_passes_only_shards_live(observe, draw):
     """After construction, and between forward and backward, no whole weights are left; after backward no gradients."""
-    expect_alive(observe, draw, "sharded", "made", "list")
-    expect_alive(observe, draw, "sharded", "between", "list")
-    expect_alive(observe, draw, "sharded", "after", "list")
+    expect_alive(observe, draw, "sharded", ("made", "between", "after"), "list")
 
 
 def test_whole_gradients_do_not_pile_up(observe, draw):
     """Each unit's gradients are reduced and freed in the backward pass, before the next units have theirs."""
-    expect_alive(observe, draw, "sharded", "backward", "list")
+    expect_alive(observe, draw, "sharded", ("backward",), "list")
 
 
 def test_named_units_are_gathered_one_by_one(observe, draw):
     """Units that are named, deep in the model, are those that are gathered, one at a time."""
-    expect_alive(observe, draw, "sharded", "inside", "list", named=True)
+    expect_alive(observe, draw, "sharded", ("inside",), "list", named=True)
 
 
 def test_gradients_are_reduced_in_reduce_dtype(observe, draw):

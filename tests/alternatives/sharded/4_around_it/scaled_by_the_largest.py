@@ -15,7 +15,7 @@ def clip_grad_norm(shards, max_norm):
     dist.all_reduce(largest, op=dist.ReduceOp.MAX)
     dist.all_reduce(bad)
     unit = float(largest) or 1.0
-    total = torch.tensor(sum(float((one / unit).square().sum()) for one in gradients))
+    total = torch.tensor(sum(float((one / unit).square().sum()) for one in gradients), dtype=torch.float64)
     dist.all_reduce(total)
     norm = math.nan if bad else total.sqrt().item() * unit
     if max_norm < norm < math.inf:
