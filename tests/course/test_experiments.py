@@ -17,8 +17,8 @@ from labkit.course.files import shown
 from labkit.experiments import running
 from labkit.labs.build_amp import training
 from labkit.labs.data_parallel import training as data_parallel
-from labkit.labs.sharded import training as sharded
 from labkit.labs.mixed_precision.roofline import Sizes
+from labkit.labs.sharded import training as sharded
 
 OWNERS = running.owners()
 SOLUTION = ROOT / "solutions" / "mixed_precision.py"

@@ -92,8 +92,8 @@ def notice(data: dict[str, Any]) -> str:
     for name in names:
         rate, point = _rate(steps[name]), steps[name]
         said.append(
-            f"in {name} it has {_intensity(point):.0f} FLOP per byte, so {_bound(data, point)} is its bound; it reaches "
-            f"{rate / _roof(data, point):.0%} of the roof, an MFU of {rate / data['products'][name]:.0%}"
+            f"in {name} it has {_intensity(point):.0f} FLOP per byte, so {_bound(data, point)} is its bound; it "
+            f"reaches {rate / _roof(data, point):.0%} of the roof, an MFU of {rate / data['products'][name]:.0%}"
         )
     ridge, step = "; ".join(ridges), "; ".join(said)
     return f"{ridge[0].upper()}{ridge[1:]}. A step of {last}: {step}."
