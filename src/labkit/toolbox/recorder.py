@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
@@ -156,8 +157,8 @@ class _Recorder(StorageCounter):
         result = super().__torch_dispatch__(func, types, args, kwargs)
         self._step.operations.append((start, self._elapsed()))
         self._step.held.append((self._elapsed(), self.alive_bytes()))
-        if func.namespace == "c10d" and (size := _whole(args)):
-            self._follow(Call(func._schema.name.removeprefix("c10d::").strip("_"), size, start), result)
+        if func.namespace == "c10d" and func is not torch.ops.c10d.barrier.default:  # that one has bytes of its own
+            self._follow(Call(func._schema.name.removeprefix("c10d::").strip("_"), _whole(args), start), result)
         return result
 
     def _follow(self, call: Call, result: Any) -> None:
