@@ -76,8 +76,8 @@ def _context() -> ForkServerContext:
         context.set_forkserver_preload(
             [
                 "gang",
+                "labkit.labs.data_parallel.commands",
                 "labkit.labs.mixed_precision.sharded_checkpoint",
-                "labkit.experiments.timeline",
                 "torch._dynamo",
                 "torch.distributed.fsdp",
             ]

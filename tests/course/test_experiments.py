@@ -95,7 +95,7 @@ def test_one_name_in_two_labs_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_an_unknown_name_lists_all() -> None:
-    with pytest.raises(LabError, match="there is no experiment 'speeed'; there is accumulate, audit, bits, "):
+    with pytest.raises(LabError, match=r"there is no experiment 'speeed'; there is .*accumulate, audit, bits, "):
         running.module("speeed")
 
 

@@ -1,5 +1,6 @@
 """Step 3, overlap: networks and batches, and what one process computes of them."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -12,7 +13,7 @@ from labkit.judge.draw import Draw
 def drawn_network(draw: Draw, layers: int) -> tuple[list[int], list[Tensor]]:
     """The sizes of Linear layers, from 4 to 3 numbers, and their parameters."""
     sizes = [4, *(draw.integer(5, 9) for _ in range(layers - 1)), 3]
-    shapes = [shape for size, after in zip(sizes, sizes[1:], strict=False) for shape in ((after, size), (after,))]
+    shapes = [shape for size, after in itertools.pairwise(sizes) for shape in ((after, size), (after,))]
     return sizes, [draw.normal(*shape, scale=0.5) for shape in shapes]
 
 

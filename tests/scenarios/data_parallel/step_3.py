@@ -1,5 +1,6 @@
 """Step 3, overlap: what the graded suite makes the code under test do, on every rank."""
 
+import itertools
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from labkit.observe import Flag, Submission, attempt, traffic
 from scenarios.data_parallel.common import Holder, gradients, places, tensors, weights
 
-PATIENCE = 5.0  # seconds that a late rank waits for the other one to finish its layers
+PATIENCE = 8.0  # seconds that a late rank waits for the other one to finish its layers
 
 
 def wrap(lab: Submission, module: nn.Module, cap: int | None = None, dtype: torch.dtype | None = None) -> nn.Module:
@@ -104,8 +105,8 @@ def pass_through(lab: Submission, weight: Tensor, inputs: list, scale: float, ex
 
 def network(sizes: list, state: list) -> nn.Sequential:
     """Linear layers and Tanh by turns, with the parameters `state`."""
-    layers = [[nn.Linear(size, after), nn.Tanh()] for size, after in zip(sizes, sizes[1:], strict=False)]
-    model = nn.Sequential(*sum(layers, []))
+    layers = [layer for size, after in itertools.pairwise(sizes) for layer in (nn.Linear(size, after), nn.Tanh())]
+    model = nn.Sequential(*layers)
     with torch.no_grad():
         for parameter, value in zip(model.parameters(), state, strict=True):
             parameter.copy_(value)

@@ -46,7 +46,7 @@ def test_bucket_is_filled_up_to_the_cap(observe, draw):
     """A bucket of exactly cap_bytes is allowed, one of a byte more is not; bytes depend on the dtype."""
     cases = []
     for dtype in DTYPES:
-        shapes = [(draw.integer(2, 9), draw.integer(2, 9)) for _ in range(6)] + [()]  # a scalar
+        shapes = [(draw.integer(2, 9), draw.integer(2, 9)) for _ in range(14)] + [()]  # a scalar
         dtypes = [dtype] * len(shapes)
         last = sum(sizes(shapes, dtypes)[-3:])
         cases += [{"shapes": shapes, "dtypes": dtypes, "cap": cap} for cap in draw.shuffled((last, last - 1, last + 1))]
@@ -56,10 +56,10 @@ def test_bucket_is_filled_up_to_the_cap(observe, draw):
 def test_large_parameter_has_a_bucket_for_itself(observe, draw):
     """A parameter above the cap is alone in its bucket, and the next one begins a new one, however small."""
     cases = []
-    for place in (0, draw.integer(1, 4), 5):
-        shapes = [(draw.integer(1, 3), draw.integer(1, 3)) for _ in range(6)]
+    for place in (0, draw.integer(1, 10), 11):
+        shapes = [(draw.integer(1, 5), draw.integer(1, 5)) for _ in range(12)]
         shapes[place] = (draw.integer(20, 40), 3)
-        cases.append({"shapes": shapes, "dtypes": [torch.float32] * 6, "cap": draw.integer(80, 200)})
+        cases.append({"shapes": shapes, "dtypes": [torch.float32] * 12, "cap": draw.integer(100, 200)})
     cases.append({"shapes": [(draw.integer(2, 9),) for _ in range(4)], "dtypes": [torch.float32] * 4, "cap": 1})
     expect_buckets(observe, cases, "what does not fit into any bucket is sent alone, and nothing joins it")
 

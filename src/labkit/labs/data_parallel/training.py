@@ -100,7 +100,7 @@ def beside_ddp(lab: ModuleType, settings: Settings, after_step: Callable[[], obj
         seconds = (time.perf_counter() - start) / settings.steps
         weights = _weights(model)
         runs[way] = Run(
-            _accuracy(model.module, test_set),
+            _accuracy(model.get_submodule("module"), test_set),
             ((weights - _weights(whole.model)).norm() / weights.norm()).item(),
             _drift(weights),
             seconds,
@@ -124,7 +124,7 @@ def shard(lab: ModuleType, data: TensorDataset, settings: Settings, rank: int, r
             yield data[order[start : start + size]]
 
 
-def recorded_steps(model: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer, count: int = 5) -> list[Step]:
+def recorded_steps(model: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer, count: int = 10) -> list[Step]:
     """Plain steps, recorded."""
     images, labels = batch
 

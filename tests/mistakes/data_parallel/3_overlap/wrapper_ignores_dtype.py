@@ -1,4 +1,4 @@
-"""gradients are sent in their own dtype, whatever `dtype` says."""
+"""the wrapper takes a dtype, and sends gradients in their own."""
 
 
 class DataParallel(DataParallel):
