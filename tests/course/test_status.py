@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from small_course import BOTH_STEPS, MANIFEST, ONE_STEP, STUBS, Course, small_course
 
 from labkit.course import manifest
@@ -36,6 +37,16 @@ def test_before_anything_is_written_it_says_where_to_begin(course: Course) -> No
     assert "Next: step 1, write double in src/tiny.py (1 todo)" in ran.out
     assert "Read docs/07_tiny.md#doubling, then: make watch-lab07" in ran.out
     assert "make hint-lab07 STEP=1" in ran.out
+
+
+def test_the_course_begins_with_its_first_lab_unless_another_was_begun(course: Course) -> None:
+    labs = [structs.replace(course.lab, number=number, first=number == 4) for number in (2, 4, 6)]
+    fresh = [status.Standing(lab, records_of(course, "todo")) for lab in labs]
+    assert status._current(fresh) == fresh[1]
+    begun = replace(fresh[2], records=records_of(course, "failed"))
+    assert status._current([*fresh[:2], begun]) == begun
+    done = replace(fresh[1], records=records_of(course))
+    assert status._current([fresh[0], done, fresh[2]]) == fresh[0]
 
 
 def test_changed_file_is_tested_once(course: Course) -> None:
