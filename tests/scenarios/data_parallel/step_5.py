@@ -34,7 +34,8 @@ def passes(
 ) -> list:
     """Backward passes whose gradients on this rank are `steps[step][rank]`; gradients and calls after each.
 
-    `pairs`: ranks 0 and 1, and ranks 2 and 3, form a group each, which DDP gets. A `compress` of None is left out; `cap_bytes` become `bucket_cap_mb`.
+    `pairs`: ranks 0 and 1, and ranks 2 and 3, form a group each, which DDP gets. `cap_bytes` become `bucket_cap_mb`.
+    A `compress` of None is left out.
     """
     rank = dist.get_rank()
     given: dict[str, Any] = dict(options or {}) | ({} if compress is None else {"compress": compress})

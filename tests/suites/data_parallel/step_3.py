@@ -141,7 +141,7 @@ def test_every_backward_begins_afresh(observe, draw):
 
 
 def test_buffers_follow_rank_0(observe, draw):
-    """A training forward pass after one like it finds rank 0's buffers; inside no_sync each rank goes on with its own."""
+    """Training forward passes find rank 0's buffers; inside no_sync each rank goes on with its own."""
     weight, totals, counts = draw.normal(4), [draw.normal(4) for _ in RANKS], [draw.integers(1, high=99) for _ in RANKS]
     synced = [True, True, False, False, True, True]  # what the first pass after a change finds is left open
     inputs = [[draw.normal(4) for _ in RANKS] for _ in synced]
