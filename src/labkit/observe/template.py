@@ -8,6 +8,7 @@ import json
 import select
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -54,7 +55,8 @@ class Template:
             return
         if not select.select([self.orders], [], [], 2 * SPAWN)[0]:
             raise NotStarted("no answer")
-        self.said = self.orders.recv(8).decode()
+        with suppress(ConnectionResetError):  # it ended before it had read its order
+            self.said = self.orders.recv(8).decode()
         if not self.said:
             raise NotStarted((self.errors.read_text(errors="replace").strip().splitlines() or ["it ended"])[-1])
 
