@@ -19,7 +19,8 @@ from typing import Any
 from commandline import ROOT, SOLUTION, Finished
 from torch.distributed import TCPStore
 
-import labkit.labs.mixed_precision.commands
+from labkit.course import manifest
+from labkit.course.kits import kit
 from labkit.course.loading import load_implementation
 from labkit.toolbox import distributed
 
@@ -73,7 +74,14 @@ def _context() -> ForkServerContext:
     try:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(
-            ["gang", "labkit.labs.mixed_precision.sharded_checkpoint", "torch._dynamo", "torch.distributed.fsdp"]
+            [
+                "gang",
+                "labkit.experiments.timeline",
+                "labkit.labs.data_parallel.commands",
+                "labkit.labs.mixed_precision.sharded_checkpoint",
+                "torch._dynamo",
+                "torch.distributed.fsdp",
+            ]
         )
         process = context.Process(target=time.sleep, args=(0,))
         process.start()
@@ -110,4 +118,6 @@ def _rank(rank: int, size: int, port: int, folder: str, work: Callable[..., None
 def _command_line(file: Path, args: list[str], timeout: float | None) -> None:
     if timeout:
         distributed.TIMEOUT = type(distributed.TIMEOUT)(seconds=timeout)
-    labkit.labs.mixed_precision.commands.main(load_implementation(file), args)
+    commands = kit(manifest.find(file.stem), "commands")
+    assert commands, f"{file.name} has no command line"
+    commands.main(load_implementation(file), args)

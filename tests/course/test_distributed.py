@@ -128,7 +128,9 @@ def test_a_rank_that_hangs_is_one_line_after_the_time_out(lab_file) -> None:
         "        return time.sleep(100) if dist.get_rank() == 1 else super().train_step(*args)"
     )
     finished = torchrun(2, file=file, timeout=2)
-    assert refused(finished).startswith("rank 0: waited 2 s for another rank: it hangs, or takes another way")
+    line = refused(finished)
+    assert line.startswith("rank 0: waited 2 s for another rank: it hangs, or takes another way")
+    assert line.endswith("; no word from rank 1\n")
 
 
 def test_a_busy_port_is_one_line_before_anything_starts() -> None:

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from gang import torchrun
 from graded_runs import grade
 from msgspec import structs
 from page_checks import Block, load
@@ -65,6 +66,10 @@ def run(lab: Lab, command: str, author: str, folder: Path) -> str:
             name, _, value = word.partition("=")
             options += [f"--{name.lower()}", value]
         printed = grade(*options, suite=lab.paths.suite).out
+    elif program == "torchrun":
+        assert words[0] == "--nproc-per-node=2" and words[1] == f"src/{lab.stem}.py"
+        ran = torchrun(2, *words[2:], file=file)
+        printed = ran.out + ran.err
     else:
         assert (program, words[0]) == ("python", f"src/{lab.stem}.py")
         ran = python(file, *words[1:])

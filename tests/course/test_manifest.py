@@ -114,6 +114,7 @@ WRONG = {
         "steps[2].builds_on_steps names step 2: name steps before 2, or remove it",
     ),
     "no ranks": ("minutes = 10", "minutes = 10\nranks = 0", "steps[2].ranks must be at least 1: for example ranks = 2"),
+    "ranks of a test alone": ("points = 3", "points = 3\nranks = 4", "behaviours[2].ranks: step 2 has no ranks: add"),
     "no seconds": ("minutes = 10", "minutes = 10\nseconds = 0", "steps[2].seconds must be above 0: for example"),
     "seconds without end": ("points = 3", "points = 3\nseconds = inf", "behaviours[2].seconds must be at most 3600"),
     "no number of seconds": ("points = 3", "points = 3\nseconds = nan", "behaviours[2].seconds must be above 0"),
@@ -202,6 +203,15 @@ def test_seconds_are_those_of_behaviour_step_or_course(tmp_path: Path) -> None:
     (tmp_path / "lab07_tiny" / "lab.toml").write_text(text)
     lab = manifest.load(tmp_path / "lab07_tiny" / "lab.toml")
     assert [lab.seconds_for(one) for one in lab.behaviours] == [50, 2.5]
+
+
+def test_ranks_are_those_of_behaviour_or_step(tmp_path: Path) -> None:
+    text = RIGHT.replace("minutes = 10", "minutes = 10\nranks = 2")
+    lab = manifest.load(written(tmp_path, text))
+    assert [lab.ranks_for(one) for one in lab.behaviours] == [1, 2]
+    (tmp_path / "lab07_tiny" / "lab.toml").write_text(text.replace("points = 3", "points = 3\nranks = 4"))
+    lab = manifest.load(tmp_path / "lab07_tiny" / "lab.toml")
+    assert [lab.ranks_for(one) for one in lab.behaviours] == [1, 4]
 
 
 # Several labs ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What a scenario brings back from the code under test: values, exceptions as values, and nothing that acts."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
-from labkit.observe import Submission, attempt, traffic
+from labkit.observe import Flag, Submission, attempt, traffic
 from labkit.observe.answer import Answer, Ending, joined
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.local import NoValue, Observer, Recorder, Replay, observe_with
@@ -267,7 +268,10 @@ def test_a_name_that_a_scenario_lacks_is_an_error_of_the_suite(observe: Callable
 
         return no_such_module
 
-    assert ended(observe, scenario).says == "NameError in the scenario scenario: name 'no_such_name' is not defined"
+    says = ended(observe, scenario).says
+    assert re.fullmatch(
+        r".*test_observe\.py, line \d+: NameError in the scenario scenario: name 'no_such_name' is .*", says
+    )
     assert ended(observe, imports).ending == Ending.MACHINERY
     assert raised(observe, lambda lab: lab.attribute_of_none()).type == "MissingName"
 
@@ -324,6 +328,19 @@ def test_replay_gives_back_what_was_recorded(observer: Observer) -> None:
 
 
 # Traffic ----------------------------------------------------------------------------------------------------------
+
+
+def test_flag_is_down_until_it_is_set(tmp_path: Path) -> None:
+    """And down again where the next test makes one of the same name."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        for _ in range(2):
+            flag = Flag("one name")
+            assert not flag.wait(0.05)
+            flag.set()
+            assert flag.wait(0.05)
+    finally:
+        dist.destroy_process_group()
 
 
 def test_calls_on_a_group_are_recorded_in_order(tmp_path: Path) -> None:

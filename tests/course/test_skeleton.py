@@ -183,6 +183,25 @@ def test_private_function_may_be_asked_for(tmp_path: Path) -> None:
     assert 'NotImplementedError("Step 3: _checked")' in skeleton_of(SOLUTION, tiny(tmp_path, _checked="check it"))
 
 
+def test_private_class_goes_unless_what_stays_uses_it(tmp_path: Path) -> None:
+    solution = SOLUTION + textwrap.dedent("""
+
+        class _Inner:
+            def size(self):
+                return 1
+
+
+        class _Shared:
+            size = 1
+
+
+        shared = _Shared()
+        """)
+    skeleton = skeleton_of(solution, tiny(tmp_path))
+    assert "_Inner" not in skeleton
+    assert "class _Shared" in skeleton
+
+
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     """The tiny lab in a repository of its own, its skeleton and its file in src/ already made."""

@@ -79,6 +79,8 @@ def _behaviour_problems(lab: Lab) -> Iterator[str]:
             yield f"behaviours[{index}].id: {behaviour.id} is there twice; rename or remove one of the two"
         if behaviour.step not in numbers:
             yield f"behaviours[{index}].step: {behaviour.id} names step {behaviour.step}; there is 1 to {len(numbers)}"
+        elif behaviour.ranks is not None and lab.step(behaviour.step).ranks == 1:
+            yield f"behaviours[{index}].ranks: step {behaviour.step} has no ranks: add ranks = 2 to it, or remove it"
         seen.add(behaviour.id)
     for number in sorted(numbers - {behaviour.step for behaviour in lab.behaviours}):
         yield f"behaviours: step {number} has none; add a [[behaviours]] with step = {number}"

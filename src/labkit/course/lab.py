@@ -21,10 +21,12 @@ BETWEEN_RANKS = 10.0  # seconds that a test with ranks has beyond those of one r
 Text = Annotated[str, Meta(pattern=r"\S")]
 Count = Annotated[int, Meta(ge=1, le=9999)]
 Limit = Annotated[float, Meta(gt=0, le=3600)]
+Ranks = Annotated[int, Meta(ge=1, le=16)]
 
 
 class Behaviour(Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that the lab asks for. `id` is the name of its graded test, `seconds` a limit of its own.
+    """One thing that the lab asks for. `id` is the name of its graded test, `seconds` a limit of its own, `ranks` a
+    number of processes of its own, in a step that has ranks.
 
     `hidden`: the test is an instructor's own, of which nothing is shown but its name.
     """
@@ -35,6 +37,7 @@ class Behaviour(Struct, frozen=True, forbid_unknown_fields=True):
     why: Text
     read: Text
     seconds: Limit | None = None
+    ranks: Ranks | None = None
     hidden: bool = False
 
 
@@ -52,7 +55,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     read: Text
     todo: Annotated[dict[str, Text], Meta(min_length=1)]
     hints: Annotated[tuple[Text, ...], Meta(min_length=HINTS, max_length=HINTS)]
-    ranks: Annotated[int, Meta(ge=1, le=16)] = 1
+    ranks: Ranks = 1
     group: Literal["joined", "bare"] = "joined"
     seconds: Limit | None = None
     needs: tuple[Text, ...] = ()
@@ -63,7 +66,7 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
     """A lab as its manifest describes it. `stem` names its file in every directory of the repository.
 
     `needs` are names of packages as pip knows them; `builds_on` the stems of labs whose files this one may import;
-    `data` files and folders below the lab's own.
+    `data` files and folders below the lab's own; `first`: the course begins with this lab, whatever its number.
     """
 
     number: Annotated[int, Meta(ge=0, le=99)]
@@ -77,6 +80,7 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
     needs: tuple[Text, ...] = ()
     builds_on: tuple[Text, ...] = ()
     data: tuple[Text, ...] = ()
+    first: bool = False
 
     @property
     def paths(self) -> Paths:
@@ -110,6 +114,10 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
     def missing(self, step: int) -> tuple[str, ...]:
         """The packages that this step, or the whole lab, needs and that are not installed."""
         return tuple(name for name in dict.fromkeys(self.needs + self.step(step).needs) if not _installed(name))
+
+    def ranks_for(self, behaviour: Behaviour) -> int:
+        """How many processes the behaviour's test may run on at once."""
+        return behaviour.ranks or self.step(behaviour.step).ranks
 
     def own_seconds(self, behaviour: Behaviour) -> float | None:
         """The limit that the manifest sets for the behaviour's test, if it does."""

@@ -1,7 +1,7 @@
 """Makes a lab's skeleton from its solution: signatures and docstrings stay, bodies become a TODO line and an exception.
 
-What only the solution needs goes: private functions and methods, decorators other than property and staticmethod, and
-imports that nothing uses any more.
+What only the solution needs goes: private functions, methods and classes, decorators other than property and
+staticmethod, and imports that nothing uses any more.
 """
 
 from typing import TypeVar
@@ -29,6 +29,8 @@ def skeleton_of(source: str, lab: Lab) -> str:
     missing = {name for step in lab.steps for name in step.todo} - stubs.made
     if missing:
         raise LabError(f"{lab.paths.manifest}: steps: the solution has no {', '.join(sorted(missing))}")
+    public = module.visit(_PrivateClasses(used=set()))
+    module = module.visit(_PrivateClasses(_names(public)))
     module = module.visit(_Imports(_names(module)))
     docstring, first, *rest = module.body  # the first import may be gone, the blank line above it stays
     first = first.with_changes(leading_lines=original.body[1].leading_lines)
@@ -109,6 +111,19 @@ def _names(module: cst.Module) -> set[str]:
     strings = {cst.ensure_type(one, cst.SimpleString).evaluated_value for one in m.findall(rest, m.SimpleString())}
     names = {cst.ensure_type(one, cst.Name).value for one in m.findall(rest, m.Name())}
     return names | {text for text in strings if isinstance(text, str)}
+
+
+class _PrivateClasses(cst.CSTTransformer):
+    """Drops private classes that are not in `used`."""
+
+    def __init__(self, used: set[str]) -> None:
+        self.used = used
+
+    def leave_ClassDef(
+        self, original_node: cst.ClassDef, updated_node: cst.ClassDef
+    ) -> cst.ClassDef | cst.RemovalSentinel:
+        name = original_node.name.value
+        return cst.RemoveFromParent() if _is_private(name) and name not in self.used else updated_node
 
 
 class _Imports(cst.CSTTransformer):

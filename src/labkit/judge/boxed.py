@@ -71,7 +71,7 @@ class Boxes:
         limit, seconds = lab.limit_of(behaviour), lab.seconds_for(behaviour)
         if self.hanging and lab.own_seconds(behaviour) is None:
             limit, seconds = min(limit, LATER), min(seconds, LATER)
-        return Sandboxed(sandbox, test, limit, seconds, Shape(step.ranks, step.group))
+        return Sandboxed(sandbox, test, limit, seconds, Shape(lab.ranks_for(behaviour), step.group))
 
     def take(self, record: Record) -> None:
         if record.state == State.TIMEOUT:

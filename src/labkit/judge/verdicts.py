@@ -12,12 +12,14 @@ from labkit.judge.expect import Unexpected
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.local import MissingName, NoValue
+from labkit.observe.rank_group import OTHER_SIZE
 from labkit.observe.values import Raised
 
 FORM = "what came back does not match the docstring: check names, types and order"
 LOOP = "look for an endless loop"
 SLOW = "all tests together were too slow: look for what takes long, or prints much, in every call"
 DEADLOCK = "an endless loop, or ranks that wait for each other: each makes the same calls on the group, in one order"
+DISAGREE = "ranks do not make the same calls: another order, a tensor that one leaves out, or models that differ?"
 ENDINGS = {  # of an answer without a value and without an exception: state, what was expected, the likely cause
     Ending.TIMEOUT: (State.TIMEOUT, "an answer", LOOP),
     Ending.MEMORY: (
@@ -77,6 +79,8 @@ def of_answer(base: Record, lab: Lab, behaviour: Behaviour, answer: Answer) -> R
     state, expected, why = ENDINGS[answer.ending]
     if answer.says.startswith((NOT_RUN, OVER)):
         why = SLOW if answer.says.startswith(OVER) else ""
+    elif OTHER_SIZE in answer.says:
+        why = DISAGREE
     elif state == State.TIMEOUT and lab.step(behaviour.step).ranks > 1:
         why = DEADLOCK
     got = f"{answer.says}{f', {answer.where}' if answer.where else ''}"

@@ -4,11 +4,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from labkit.observe.collectives import Call, traffic
+    from labkit.observe.collectives import Call, Flag, traffic
     from labkit.observe.local import Submission, attempt
+    from labkit.observe.memory import LiveBytes, live_bytes
 
-__all__ = ["Call", "Submission", "attempt", "traffic"]
-_MODULES = {"Submission": "local", "attempt": "local", "Call": "collectives", "traffic": "collectives"}
+__all__ = ["Call", "Flag", "LiveBytes", "Submission", "attempt", "live_bytes", "traffic"]
+_MODULES = {
+    "Submission": "local",
+    "attempt": "local",
+    "Call": "collectives",
+    "Flag": "collectives",
+    "traffic": "collectives",
+    "LiveBytes": "memory",
+    "live_bytes": "memory",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -177,7 +177,7 @@ def run_forked(
     apart = apart and min(workers, count) > 1
     outputs = [scratch / f"output-{index}" for index in range(count)]
     running: dict[int, tuple[Child, float, int | None]] = {}  # its deadline, and its core
-    gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
+    gc.freeze()  # no garbage collector need walk through all of torch, a child's or ours: half a second a run of pytest
     try:
         while waiting or running:
             while waiting and len(running) < workers:
@@ -198,7 +198,6 @@ def run_forked(
                 yield index, text
             time.sleep(0.01)
     finally:
-        gc.unfreeze()
         for child, *_ in running.values():
             child.kill()
 
@@ -240,6 +239,8 @@ def _be_the_child(job: Job, setting: Setting, parent: int) -> None:
             hidden = setting.stack.with_suffix(".new")  # seen only once the signal no longer ends this process
             stack = open(hidden, "w")  # noqa: SIM115  (as long as the process)
             faulthandler.register(setting.signal, file=stack, all_threads=False)
+            if setting.output is not None:
+                faulthandler.enable(stack)  # else pytest's, which is inherited, writes a crash to the terminal
             hidden.rename(setting.stack)
         code = job() or 0
     except BaseException:

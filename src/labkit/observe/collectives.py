@@ -1,11 +1,14 @@
-"""What a scenario's ranks send each other: the collective calls in their order, with dtype and bytes."""
+"""What a scenario's ranks send each other: collective calls in their order, with dtype and bytes; what came first."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
+from torch.distributed import distributed_c10d
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -49,8 +52,33 @@ def _bytes(tensors: list[Tensor]) -> int:
 def traffic() -> Iterator[list[Call]]:
     """Records the calls that this rank makes on its groups inside the block: `with traffic() as calls: ...`.
 
-    DDP adds an int32 broadcast of its own to the first, and a barrier has no bytes of its own.
+    DDP adds an int32 broadcast of its own to the first, and a barrier has no bytes of its own. The block may add events
+    of its own to the list, to see what came before which call.
     """
     calls: list[Call] = []
     with _Listener(calls):
         yield calls
+
+
+class Flag:
+    """A sign from one rank to another beside the group's calls: it tells what came first without a clock.
+
+    All ranks make it, with the same name; it is down then.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._store, self._key = distributed_c10d._get_default_store(), f"labkit/{name}"
+        if dist.get_rank() == 0:
+            self._store.delete_key(self._key)
+        dist.barrier()
+
+    def set(self) -> None:
+        self._store.set(self._key, "up")
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is up before so many seconds have passed."""
+        try:
+            self._store.wait([self._key], timedelta(seconds=seconds))
+        except RuntimeError:
+            return False
+        return True

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from labkit.course.loading import line_in_stack
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, how_it_ended, line_text
@@ -21,6 +22,7 @@ from labkit.observe.values import NotAValue
 GRACE = 2.0  # seconds that the others have when one rank has ended otherwise: they may wait for it
 START = 60.0  # seconds in which ranks must have formed a group
 ABORTED = "ended by SIGABRT"
+OTHER_SIZE = "gloo ends a rank whose tensor has another size than the other ranks' in the same call"
 LOOPBACK = (
     "ranks need the loopback network (127.0.0.1), which is down here: bring it up (ip link set lo up), "
     "or run the tests where it is"
@@ -148,8 +150,9 @@ class RankGroup:
             return Answer(ending=Ending.CRASHED, says=says)
         how = how_it_ended(child.code)
         if how == ABORTED:
-            how += ": gloo ends a rank whose tensor has another size than the other ranks' in the same call"
-        return Answer(ending=Ending.CRASHED, says=f"rank {rank} died without an answer, {how}")
+            how += f": {OTHER_SIZE}"
+        where = "" if self.path is None else line_text(self.path, line_in_stack(self.path, child.stack))
+        return Answer(ending=Ending.CRASHED, says=f"rank {rank} died without an answer, {how}", where=where)
 
     def _where(self, rank: int, path: Path) -> str:
         return line_text(path, self.children[rank].where(path))

@@ -101,8 +101,7 @@ def _job(name: str, replies: Mapping[str, Json], path: Path, tests: tuple[str, .
 
 def _of_every_rank(lab: Lab, test: str, reply: object, junk: object) -> object:
     """Junk in place of a reply; one that came from several ranks stays a list with the reply of each."""
-    step = next(behaviour.step for behaviour in lab.behaviours if behaviour.id == test)
-    ranks = lab.step(step).ranks
+    ranks = next(lab.ranks_for(behaviour) for behaviour in lab.behaviours if behaviour.id == test)
     return [junk] * ranks if ranks > 1 and isinstance(reply, list) and len(reply) == ranks else junk
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import textwrap
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import click
+from rich.console import Console
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
@@ -122,6 +124,12 @@ def _describe(error: Exception, lab: LabFile) -> str:
 
 def _path(module: ModuleType) -> Path:
     return Path(str(module.__file__)).resolve()
+
+
+def say(text: str, console: Console) -> None:
+    """Prints a paragraph in lines that fit a terminal; a newline at its end leaves an empty line."""
+    end = "\n" if text.endswith("\n") else ""
+    console.print(textwrap.fill(text, 78) + end)
 
 
 def _one_line(message: str) -> str:

@@ -22,6 +22,7 @@ TIMEOUT = timedelta(seconds=60)  # for one wait for the other ranks
 GRACE = 5.0  # seconds: torchrun ends the other ranks within a fraction of one once the first has failed
 
 _FAILED = "labkit/failed"  # the store's key for the rank that failed first
+_WAITED = "labkit/waited"  # and, with a rank's number, for one that has waited for another in vain
 
 
 class Ranks:
@@ -91,7 +92,7 @@ class Ranks:
         """
         if code:
             if lost_another:
-                self._wait_for_a_reason()
+                line += self._silent_ranks()
             if self._failed_first():
                 _tell_torchrun(line, code)
             else:
@@ -111,15 +112,20 @@ class Ranks:
         except Exception:  # the rank that held the store has gone before
             return False
 
-    def _wait_for_a_reason(self) -> None:
+    def _silent_ranks(self) -> str:
+        """Gives the others GRACE to speak first; then which of them have not noticed anything either."""
         if self._store is None:
-            return
+            return ""
         end = time.monotonic() + GRACE
         try:
+            self._store.set(f"{_WAITED}/{self.rank}", "")
             while time.monotonic() < end and not self._store.check([_FAILED]):
                 time.sleep(0.05)
+            silent = [str(rank) for rank in range(self.size) if not self._store.check([f"{_WAITED}/{rank}"])]
         except Exception:  # as above: the store has gone
             time.sleep(max(0.0, end - time.monotonic()))
+            return ""
+        return f"; no word from rank {', '.join(silent)}" if silent else ""
 
 
 def of_torchrun() -> Ranks | None:
@@ -135,6 +141,17 @@ def check_gpus(ranks: int) -> None:
             f"--device cuda: {ranks} ranks on this machine and {gpus} GPU{'' if gpus == 1 else 's'}, each rank needs "
             f"its own; give torchrun --nproc_per_node={gpus or 1}{'' if gpus else ' and leave --device out'}"
         )
+
+
+def check_batch(batch_size: int, ranks: int, samples: int) -> None:
+    """Raises LabError unless each rank gets as many samples of a batch as the others, and the data set has a batch."""
+    option = f"--batch-size {batch_size}"
+    if batch_size > samples:
+        raise LabError(f"{option}: there are {samples} samples to train on")
+    if batch_size < ranks:
+        raise LabError(f"{option}: {ranks} ranks need a sample each; give {ranks} or more")
+    if batch_size % ranks:
+        raise LabError(f"{option}: {ranks} ranks share a batch evenly; give a multiple of {ranks}")
 
 
 def lost_another(error: BaseException) -> str | None:

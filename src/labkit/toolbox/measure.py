@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, UntypedStorage
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
@@ -79,6 +79,7 @@ class StorageCounter(TorchDispatchMode):
         self._now = 0
         self._saved_now = 0
         self._made_here: dict[int, bool] = {}
+        self._storages: dict[int, weakref.ref[UntypedStorage]] = {}
         self._saved: dict[int, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -97,6 +98,7 @@ class StorageCounter(TorchDispatchMode):
                 continue
             size = storage.nbytes()
             self._made_here[id(storage)] = made_here
+            self._storages[id(storage)] = weakref.ref(storage)
             weakref.finalize(storage, self._forget, id(storage), size).atexit = False
             self._now += size
             # A storage from before the step was alive at every earlier moment too, so it lifts the peak by its size.
@@ -104,10 +106,14 @@ class StorageCounter(TorchDispatchMode):
             self.appeared(id(storage), size, made_here)
 
     def _forget(self, key: int, size: int) -> None:
-        del self._made_here[key]
+        del self._made_here[key], self._storages[key]
         self._now -= size
         self._saved_now -= self._saved.pop(key, 0)
         self.vanished(key)
+
+    def alive_bytes(self) -> int:
+        """Bytes of all storages that have appeared and are there, in their sizes of now: `resize_(0)` frees one."""
+        return sum(storage.nbytes() for one in self._storages.values() if (storage := one()) is not None)
 
     def appeared(self, key: int, size: int, made_here: bool) -> None:
         """A storage of `size` bytes was read or made for the first time; `made_here` tells which."""

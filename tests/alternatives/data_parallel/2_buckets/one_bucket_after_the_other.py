@@ -1,0 +1,13 @@
+"""each bucket is waited for before the next one is sent, and gradients are replaced."""
+
+
+def average_in_buckets(model, cap_bytes, dtype=None):
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    buckets = make_buckets(trained, cap_bytes)
+    for bucket in buckets:
+        some = [trained[index] for index in bucket]
+        flat = torch.cat([_gradient(one).reshape(-1) for one in some])
+        sent = (flat.float() / dist.get_world_size()).to(dtype or flat.dtype)
+        dist.all_reduce(sent)
+        for one, part in zip(some, sent.to(flat.dtype).split([one.numel() for one in some]), strict=True):
+            one.grad = part.clone().view(one.shape)

@@ -1,0 +1,13 @@
+"""averages in float64 what was reduced in reduce_dtype."""
+
+
+class _Flat(_Flat):
+    def reduce(self):
+        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self.parameters]
+        for parameter in self.parameters:
+            parameter.grad = None
+        whole = flatten(gradients, self.ranks).to(self.reduce_dtype)
+        part = whole.new_empty(len(whole) // self.ranks)
+        reduce_scatter(part, whole)
+        mean = (part.double() / self.ranks).float()
+        self.shard.grad = mean if self.shard.grad is None else self.shard.grad + mean

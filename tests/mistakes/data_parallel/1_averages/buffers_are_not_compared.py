@@ -1,0 +1,12 @@
+"""only parameters are compared: a buffer of another size ends in a crash of gloo."""
+
+
+def broadcast_model(model, source=0):
+    tensors = [*model.parameters(), *model.buffers()]
+    ranks = [None] * dist.get_world_size()
+    dist.all_gather_object(ranks, [str((t.shape, t.dtype, t.requires_grad)) for t in model.parameters()])
+    for rank, one in enumerate(ranks):
+        if one != ranks[source]:
+            raise ValueError(f"rank {rank} differs from rank {source}")
+    for tensor in tensors:
+        dist.broadcast(tensor.detach(), source)

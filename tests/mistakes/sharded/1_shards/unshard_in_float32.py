@@ -1,0 +1,9 @@
+"""the tensor is float32, whatever the shards' dtype."""
+
+
+def unshard(shards, shape):
+    numel = math.prod(shape)
+    size = math.ceil(numel / max(len(shards), 1))
+    if not shards or any(one.shape != (size,) for one in shards):
+        raise ValueError(f"a tensor of shape {tuple(shape)} needs shards of {size} elements each")
+    return torch.cat(list(shards))[:numel].reshape(tuple(shape)).float()

@@ -1,0 +1,13 @@
+"""a single shard comes back as a view of itself."""
+
+
+def unshard(shards, shape):
+    numel = math.prod(shape)
+    size = math.ceil(numel / max(len(shards), 1))
+    if not shards or any(one.shape != (size,) for one in shards):
+        raise ValueError(f"a tensor of shape {tuple(shape)} needs shards of {size} elements each")
+    return (
+        shards[0][:numel].view(tuple(shape))
+        if len(shards) == 1
+        else torch.cat(list(shards))[:numel].reshape(tuple(shape))
+    )

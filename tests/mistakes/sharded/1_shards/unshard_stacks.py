@@ -1,0 +1,9 @@
+"""the shards are stacked as columns, so that their elements alternate."""
+
+
+def unshard(shards, shape):
+    numel = math.prod(shape)
+    size = math.ceil(numel / max(len(shards), 1))
+    if not shards or any(one.shape != (size,) for one in shards):
+        raise ValueError(f"a tensor of shape {tuple(shape)} needs shards of {size} elements each")
+    return torch.stack(list(shards), dim=1).reshape(-1)[:numel].reshape(tuple(shape))

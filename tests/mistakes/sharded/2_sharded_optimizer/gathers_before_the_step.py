@@ -1,0 +1,12 @@
+"""the weights are gathered before the optimizer steps them, so that every rank is one step behind."""
+
+
+class ShardedOptimizer(ShardedOptimizer):
+    @torch.no_grad()
+    def step(self):
+        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self._parameters]
+        self._master.grad = _mean_of_shard(flatten(gradients, self._ranks).float(), self._ranks)
+        whole = _gathered(self._master.to(self._dtype), self._ranks)
+        self._optimizer.step()
+        for parameter, value in zip(self._parameters, _views(whole, self._parameters), strict=True):
+            parameter.copy_(value)

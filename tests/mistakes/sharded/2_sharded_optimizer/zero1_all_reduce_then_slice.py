@@ -1,0 +1,19 @@
+"""all ranks get the whole average by an all-reduce and use their part of it."""
+
+
+def _mean_of_shard(whole, ranks):
+    whole = whole.clone()
+    dist.all_reduce(whole)
+    return shard(whole / ranks, dist.get_rank(), ranks)
+
+
+class ShardedOptimizer(ShardedOptimizer):
+    @torch.no_grad()
+    def step(self):
+        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self._parameters]
+        self._master.grad = _mean_of_shard(flatten(gradients, self._ranks).float(), self._ranks)
+        self._optimizer.step()
+        self._master.grad = None
+        whole = _gathered(self._master.to(self._dtype), self._ranks)
+        for parameter, value in zip(self._parameters, _views(whole, self._parameters), strict=True):
+            parameter.copy_(value)

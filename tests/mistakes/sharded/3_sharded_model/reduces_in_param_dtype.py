@@ -1,0 +1,12 @@
+"""the gradients are sent in the dtype in which they were computed, whatever reduce_dtype says."""
+
+
+class _Flat(_Flat):
+    def reduce(self):
+        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in self.parameters]
+        for parameter in self.parameters:
+            parameter.grad = None
+        whole = flatten(gradients, self.ranks).to(self.reduce_dtype)
+        whole = flatten(gradients, self.ranks)
+        mean = _mean_of_shard(whole, self.ranks).float()
+        self.shard.grad = mean if self.shard.grad is None else self.shard.grad + mean

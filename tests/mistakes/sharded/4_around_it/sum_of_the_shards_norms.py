@@ -1,0 +1,17 @@
+"""the norms of the shards are added up, and squared for the sum over ranks."""
+
+
+@torch.no_grad()
+def clip_grad_norm(shards, max_norm):
+    _rank_and_ranks()
+    if not max_norm >= 0.0:
+        raise ValueError(f"max_norm must be at least 0, not {max_norm}")
+    shards = list(shards)
+    gradients = [one.grad for one in shards if one.grad is not None]
+    total = sum((gradient.double().norm() for gradient in gradients), torch.zeros((), dtype=torch.float64)) ** 2
+    dist.all_reduce(total)
+    norm = total.sqrt().item()
+    if max_norm < norm < math.inf:
+        for gradient in gradients:
+            gradient.mul_(max_norm / norm)
+    return norm

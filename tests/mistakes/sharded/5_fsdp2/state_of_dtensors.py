@@ -1,0 +1,5 @@
+"""the state holds DTensors."""
+
+
+def full_state(model):
+    return dict(model.state_dict())

@@ -1,0 +1,45 @@
+"""Step 2, buckets: what the graded suite makes the code under test do."""
+
+import torch
+import torch.distributed as dist
+
+from labkit.observe import Submission, attempt, traffic
+from labkit.observe.values import Raised
+from scenarios.data_parallel.common import Holder, give_gradients, gradients, weights
+
+
+def buckets(lab: Submission, cases: list) -> list:
+    """`make_buckets` of each case: parameters of these shapes and dtypes, and a cap; or what it raised."""
+    seen = []
+    for case in cases:
+        pairs = zip(case["shapes"], case["dtypes"], strict=True)
+        parameters = [torch.nn.Parameter(torch.zeros(shape, dtype=dtype)) for shape, dtype in pairs]
+        seen.append(attempt(lambda case=case, given=parameters: lab.make_buckets(given, case["cap"])))
+    return seen
+
+
+def average(lab: Submission, cases: list) -> list:
+    """For each case: gradients and calls of each `average_in_buckets`, with `steps[step][rank]` as they were."""
+    seen = []
+    for case in cases:
+        model = Holder(case["values"], case.get("frozen", ()), case.get("tied", ()))
+        dtype = {"dtype": case["dtype"]} if "dtype" in case else {}
+        after = []
+        for step in case["steps"]:
+            give_gradients(model, step[dist.get_rank()])
+            with traffic() as calls:
+                lab.average_in_buckets(model, case["cap"], **dtype)
+            after.append({"gradients": gradients(model), "calls": calls})
+        seen.append(after)
+    return seen
+
+
+def refused(lab: Submission, values: list, own: list, caps: list) -> list:
+    """`average_in_buckets` with each cap, in a process without a group: whether it raised, and what it left."""
+    seen = []
+    for cap in caps:
+        model = Holder(values)
+        give_gradients(model, own)
+        raised = attempt(lambda model=model, cap=cap: lab.average_in_buckets(model, cap))
+        seen.append({"raised": isinstance(raised, Raised), "gradients": gradients(model), "parameters": weights(model)})
+    return seen

@@ -1,0 +1,82 @@
+"""Step 5, torch's DDP: what the graded suite makes the code under test do, on every rank."""
+
+from typing import Any
+
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from labkit.observe import Flag, Submission, traffic
+from scenarios.data_parallel.common import Holder, gradients, weights
+from scenarios.data_parallel.step_3 import PATIENCE, backward_noting, network
+
+
+def wrapped(lab: Submission, values: list, buffers: list, compress: bool | None) -> dict:
+    """What the wrapped module of each rank is, from `values[rank]` and `buffers[rank]`; None leaves compress out."""
+    rank = dist.get_rank()
+    module = Holder(values[rank], buffers=buffers[rank])
+    model = lab.wrap_ddp(module, **({} if compress is None else {"compress": compress}))
+    return {
+        "is torch's": isinstance(model, DistributedDataParallel),
+        "inside": model.module is module,
+        "parameters": weights(module),
+        "buffers": [buffer.clone() for buffer in module.buffers()],
+    }
+
+
+def passes(
+    lab: Submission,
+    values: list,
+    steps: list,
+    compress: bool | None,
+    options: dict | None = None,
+    pairs: bool = False,
+    cap_bytes: int | None = None,
+) -> list:
+    """Backward passes whose gradients on this rank are `steps[step][rank]`; gradients and calls after each.
+
+    `pairs`: ranks 0 and 1, and ranks 2 and 3, form a group each, which DDP gets. `cap_bytes` become `bucket_cap_mb`.
+    A `compress` of None is left out.
+    """
+    rank = dist.get_rank()
+    given: dict[str, Any] = dict(options or {}) | ({} if compress is None else {"compress": compress})
+    groups = [dist.new_group([first, first + 1]) for first in (0, 2)] if pairs else []
+    if pairs:
+        given["process_group"] = groups[rank // 2]
+    if cap_bytes is not None:
+        given["bucket_cap_mb"] = cap_bytes / 2**20
+    module = Holder(values)
+    model = lab.wrap_ddp(module, **given)
+    seen = []
+    for coefficients in steps:
+        model.zero_grad()
+        with traffic() as calls:
+            model(coefficients[rank]).backward()
+        seen.append({"gradients": gradients(module), "calls": calls})
+    for group in groups:
+        dist.barrier()
+        if rank in dist.get_process_group_ranks(group):
+            dist.destroy_process_group(group)
+    return seen
+
+
+def late(lab: Submission, sizes: list, state: list, inputs: list, cap_bytes: int, late_rank: int) -> dict:
+    """A compressed backward pass, the third, in which one rank waits until another one is through all of its layers.
+
+    `through`: whether that one came through before the late one's patience was over. And this rank's gradients.
+    """
+    rank, module = dist.get_rank(), network(sizes, state)
+    model = lab.wrap_ddp(module, compress=True, bucket_cap_mb=cap_bytes / 2**20)
+    for _ in range(2):  # DDP makes its buckets in the first, and again in the second
+        model(inputs[rank]).sum().backward()
+    model.zero_grad()
+    flag = Flag("through all layers")
+    through: list[bool] = []
+
+    def note(layer: int) -> None:
+        if rank == late_rank and layer == len(sizes) - 2:
+            through.append(flag.wait(PATIENCE))
+        elif rank == (late_rank + 1) % dist.get_world_size() and layer == -1:
+            flag.set()
+
+    backward_noting(model, module, inputs[rank], note)
+    return {"through": through, "gradients": gradients(module)}

@@ -1,0 +1,102 @@
+"""Scenarios of step 2 of Lab 03, a sharded optimizer: what the suite makes the code under test do."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from labkit.observe import Submission, attempt, traffic
+from scenarios.sharded.common import OPTIMIZERS, network, own, squared_error, values
+
+
+def parameters_of(tensors: list) -> list[nn.Parameter]:
+    return [nn.Parameter(tensor.clone()) for tensor in tensors]
+
+
+def stepped(
+    lab: Submission,
+    tensors: list,
+    steps: list,
+    optimizer: str,
+    settings: dict,
+    frozen: list | None = None,
+) -> dict:
+    """A sharded optimizer over parameters of these values, from a generator, which get the gradients
+    `steps[step][rank]`; None is none. `frozen` says which of them are.
+
+    Comes back: the parameters after each step; the calls of each step; the gradients that `zero_grad` leaves; whether
+    the parameters are still the same objects, as views of them that were made before show.
+    """
+    parameters = parameters_of(tensors)
+    for parameter, is_frozen in zip(parameters, frozen or (), strict=bool(frozen)):
+        parameter.requires_grad_(not is_frozen)
+    optimizing = lab.ShardedOptimizer((one for one in parameters), OPTIMIZERS[optimizer], **settings)
+    seen: dict[str, list] = {"parameters": [], "calls": [], "left": []}
+    for gradients in steps:
+        for parameter, gradient in zip(parameters, own(gradients), strict=True):
+            parameter.grad = None if gradient is None else gradient.clone()
+        with traffic() as calls:
+            optimizing.step()
+        seen["calls"].append(list(calls))
+        optimizing.zero_grad()
+        seen["parameters"].append(values(parameters))
+        seen["left"].append([0.0 if one.grad is None else one.grad.abs().sum().item() for one in parameters])
+    return seen
+
+
+def held(lab: Submission, state: list, steps: list, settings: dict) -> dict:
+    """What the `state_dict` of AdamW holds on this rank after training: by name, the tensors of all shards in one."""
+    model = network(state)
+    optimizing = lab.ShardedOptimizer(model.parameters(), torch.optim.AdamW, **settings)
+    for ranks in steps:
+        for x, y in own(ranks):
+            squared_error(model(x), y).backward()
+        optimizing.step()
+        optimizing.zero_grad()
+    found: dict[str, list[Tensor]] = {}
+    for entry in optimizing.state_dict()["state"].values():
+        for name, value in entry.items():
+            if name != "step":
+                found.setdefault(name, []).append(value.detach().reshape(-1))
+    return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+class Counted(torch.optim.SGD):
+    """SGD that keeps track of the elements it was made for, and of how often it was made."""
+
+    made: ClassVar[list[list[Any]]] = []
+
+    def __init__(self, params: Any, **settings: Any) -> None:
+        super().__init__(params, **settings)
+        owned = [one for group in self.param_groups for one in group["params"]]
+        self.made.append([sum(one.numel() for one in owned), sorted({str(one.dtype) for one in owned})])
+
+
+def owned(lab: Submission, tensors: list) -> list:
+    """For each optimizer that was made on this rank: how many elements it has, and their dtypes."""
+    Counted.made = []
+    lab.ShardedOptimizer(parameters_of(tensors), Counted, lr=0.1)
+    return Counted.made
+
+
+def step_of_one(lab: Submission, tensor: Tensor) -> Tensor:
+    (parameter,) = parameters_of([tensor])
+    optimizing = lab.ShardedOptimizer([parameter], torch.optim.SGD, lr=1.0)
+    parameter.grad = torch.ones_like(tensor)
+    optimizing.step()
+    return parameter.detach()
+
+
+def refused(lab: Submission, tensor: Tensor) -> dict:
+    """What each of these bad calls raised, on a rank of a group or outside of any; and where a good one steps to."""
+    mixed = [tensor, tensor.to(torch.bfloat16)]
+    calls: dict[str, Callable[[], object]] = {
+        "nothing trains": lambda: (
+            lab.ShardedOptimizer([nn.Parameter(tensor.clone(), requires_grad=False)], torch.optim.SGD, lr=0.1) and None
+        ),
+        "no parameters": lambda: lab.ShardedOptimizer([], torch.optim.SGD, lr=0.1) and None,
+        "two dtypes": lambda: lab.ShardedOptimizer(parameters_of(mixed), torch.optim.SGD, lr=0.1) and None,
+        "good": lambda: step_of_one(lab, tensor),
+    }
+    return {name: attempt(call) for name, call in calls.items()}

@@ -1,0 +1,229 @@
+"""Step 1, averages: one behaviour a test, judged by the values that the ranks brought back."""
+
+import torch
+
+from labkit.judge.expect import Tolerance, expect, expect_error
+from references.data_parallel.common import EXACT, drawn, drawn_positive, drawn_shapes, expect_gradients, means
+from scenarios.data_parallel import step_1 as scenarios
+
+RANKS = (0, 1)
+FLOAT64 = Tolerance("float64 rounding of two sums and a division", rtol=1e-14)
+BFLOAT16_SUM = Tolerance("one bfloat16 sum of halves that are exact", ulps=1.0)
+
+
+def broadcast_cases(draw):
+    """Models of float32 and bfloat16 parameters, with buffers of several kinds; from the default, from 0 and from 1."""
+    for source in draw.shuffled((None, 0, 1)):
+        shapes = drawn_shapes(draw, 4)
+        values = [[*drawn(draw, shapes[:2]), *drawn(draw, shapes[2:], torch.bfloat16)] for _ in RANKS]
+        buffers = [
+            [
+                draw.normal(draw_size := 3),
+                draw.integers(draw_size, low=2**25, high=2**26),
+                draw.integers(5, high=2).bool(),
+                draw.normal(2, 2, dtype=torch.bfloat16),
+                draw.integers(1, high=9)[0],
+            ]
+            for _ in RANKS
+        ]
+        yield {"values": values, "buffers": buffers, "frozen": [draw.integer(0, 3)], "tied": [draw.integer(0, 3)]} | {
+            "source": source
+        }
+
+
+def test_broadcast_gives_all_ranks_the_source(observe, draw):
+    """All parameters of all ranks become those of the source, rank 0 by default; frozen ones too, of any dtype."""
+    for case in broadcast_cases(draw):
+        source = case["source"] or 0
+        seen = observe(scenarios.broadcast, ranks=2, **case)
+        for rank in RANKS:
+            expect(seen[rank]["parameters"], f"parameters of rank {rank}, source {source}").equals(
+                case["values"][source],
+                "every parameter is sent, those that do not train too",
+                bits=True,
+            )
+
+
+def test_broadcast_gives_buffers_too(observe, draw):
+    """All buffers become those of the source: integers, bools and those that are not saved too."""
+    for case in broadcast_cases(draw):
+        source = case["source"] or 0
+        seen = observe(scenarios.broadcast, ranks=2, **case)
+        for rank in RANKS:
+            expect(seen[rank]["buffers"], f"buffers of rank {rank}, source {source}").equals(
+                case["buffers"][source], "model.buffers() has all of them, model.state_dict() not", bits=True
+            )
+
+
+def test_broadcast_keeps_the_objects(observe, draw):
+    """Parameters and buffers stay the same objects in the same memory, and train as before."""
+    for case in broadcast_cases(draw):
+        seen = observe(scenarios.broadcast, ranks=2, **case)
+        for rank in RANKS:
+            one = seen[rank]
+            expect(one["same places"], f"rank {rank}: same objects and memory").equals(True, "send in place")
+            trained = [index not in case["frozen"] for index in range(4)]
+            expect(one["trained"], f"rank {rank}: requires_grad").equals(trained, "what trained before trains after")
+            expect(one["parameters"], f"parameters of rank {rank}").equals(
+                case["values"][case["source"] or 0], "the values are the source's, in the old memory"
+            )
+
+
+def test_models_that_differ_are_refused(observe, draw):
+    """Models that differ in number, shape, dtype or what trains: a ValueError on every rank, which names the other."""
+    shapes = drawn_shapes(draw, 3)
+    values = drawn(draw, shapes)
+    others = {
+        "another shape": {"values": [*values[:2], draw.normal(shapes[2][0] + 1, *shapes[2][1:])]},
+        "as many numbers in another shape": {"values": [*values[:2], values[2].T.contiguous()[None]]},
+        "another dtype": {"values": [values[0].bfloat16(), *values[1:]]},
+        "one parameter more": {"values": [*values, draw.normal(2)]},
+        "one parameter less": {"values": values[:2]},
+        "another parameter frozen": {"values": values, "frozen": [1]},
+        "another buffer": {"values": values, "buffers": [draw.normal(3)]},
+    }
+    for odd, source in draw.shuffled([(0, 0), (1, 0), (1, 1)]):
+        names = draw.shuffled(list(others))
+        kinds = [{"values": values, "buffers": [draw.normal(2)] if name == "another buffer" else []} for name in names]
+        cases = [
+            [others[name] if rank == odd else kind for rank in RANKS] for name, kind in zip(names, kinds, strict=True)
+        ]
+        seen = observe(scenarios.broadcast_of_models_that_differ, ranks=2, cases=cases, source=source)
+        for rank in RANKS:
+            for name, case, one in zip(names, cases, seen[rank], strict=True):
+                what = f"rank {odd} has {name}, source {source}; on rank {rank}"
+                why = "compare before anything is sent; every rank knows of every other, and raises"
+                expect_error(one["raised"], what, "ValueError", why)
+                expect(
+                    f"rank {1 - source}" in one["raised"].message, f"{what}: the message names rank {1 - source}"
+                ).equals(True, "say which rank differs from the source")
+                own = [*case[rank]["values"], *case[rank].get("buffers", [])]
+                expect(one["left"], f"{what}: parameters and buffers").equals(own, "nothing has changed")
+
+
+def expect_averages(observe, cases: list[dict], why: str, tolerance: Tolerance | None = None) -> None:
+    seen = observe(scenarios.average, ranks=2, cases=cases)
+    for rank in RANKS:
+        for number, case in enumerate(cases):
+            for step, of_ranks in enumerate(case["steps"]):
+                expect_gradients(
+                    seen[rank][number][step], means(of_ranks), case["values"], f"rank {rank}, step {step}", why,
+                    **({} if tolerance is None else {"tolerance": tolerance}),
+                )  # fmt: skip
+
+
+def test_gradients_become_their_mean(observe, draw):
+    """Every gradient becomes the mean over both ranks, on both ranks, in its own dtype; parameters stay."""
+    shapes = drawn_shapes(draw, 5)
+    for dtype, tolerance in ((torch.float32, None), (torch.bfloat16, BFLOAT16_SUM)):
+        steps = [[drawn_positive(draw, shapes, dtype) for _ in RANKS] for _ in range(2)]
+        cases = [{"values": drawn(draw, shapes, dtype), "steps": steps}]
+        expect_averages(observe, cases, "the sum over the ranks divided by their number, of parameter.grad", tolerance)
+    mixed = [drawn(draw, shapes[:2]) + drawn_positive(draw, shapes[2:], torch.bfloat16) for _ in range(3)]
+    why = "parameters of several dtypes are averaged each in its own"
+    expect_averages(observe, [{"values": mixed[0], "steps": [mixed[1:]]}], why, BFLOAT16_SUM_OR_FLOAT32)
+
+
+BFLOAT16_SUM_OR_FLOAT32 = Tolerance("one sum of halves that are exact", ulps=1.0, atol=2e-6)
+
+
+def test_gradient_of_one_rank_counts_everywhere(observe, draw):
+    """A gradient that only one rank has is halved on both: the other one counts as zeros; in every step."""
+    shapes = drawn_shapes(draw, 4)
+    first, second = draw.integer(0, 3), draw.integer(0, 3)
+    steps = []
+    for absent in ([first, None], [first, None], [None, second], [(first + 1) % 4, first], [None, None]):
+        of_ranks = [drawn(draw, shapes) for _ in RANKS]
+        for rank, index in enumerate(absent):
+            if index is not None:
+                of_ranks[rank][index] = None
+        steps.append(of_ranks)
+    why = "a parameter without a gradient counts as zeros on its rank, and gets the mean like all others"
+    expect_averages(observe, [{"values": drawn(draw, shapes), "steps": steps}], why)
+
+
+def test_frozen_and_idle_gradients_stay(observe, draw):
+    """A frozen parameter keeps what it has, None or an old gradient; one that no rank used gets None or zeros."""
+    shapes = drawn_shapes(draw, 5)
+    frozen, old, idle = draw.shuffled(range(5))[:3]
+    of_ranks = [drawn(draw, shapes) for _ in RANKS]
+    for gradients in of_ranks:
+        gradients[frozen] = gradients[idle] = None
+    case = {"values": drawn(draw, shapes), "steps": [of_ranks], "frozen": [frozen, old]}
+    seen = observe(scenarios.average, ranks=2, cases=[case])
+    for rank in RANKS:
+        (gradients,) = seen[rank][0]
+        expected = means(of_ranks)
+        expected[old] = of_ranks[rank][old]  # stays
+        why = "the mean over both ranks; an old gradient of a frozen parameter is left alone"
+        expect_gradients(gradients, expected, case["values"], f"rank {rank}", why, frozen=[frozen])
+
+
+def test_tied_weights_are_averaged_once(observe, draw):
+    """A parameter that two layers share has one gradient, which is averaged once."""
+    shapes = drawn_shapes(draw, 4)
+    tied = draw.shuffled(range(4))[:2]
+    steps = [[drawn(draw, shapes) for _ in RANKS] for _ in range(2)]
+    case = {"values": drawn(draw, shapes), "steps": steps, "tied": tied}
+    expect_averages(observe, [case], "model.parameters() gives each parameter once, however many modules have it")
+
+
+def test_half_gradients_do_not_overflow(observe, draw):
+    """float16 gradients whose sum would be inf have their finite mean."""
+    shapes = drawn_shapes(draw, 3)
+    large = [[draw.away_from_zero(*shape, low=36000, high=60000).abs().half() for shape in shapes] for _ in RANKS]
+    case = {"values": drawn(draw, shapes, torch.float16), "steps": [large]}
+    why = "divide by the number of ranks before the sum, or sum in a wider dtype"
+    expect_averages(observe, [case], why, Tolerance("a float16 sum of halves", ulps=1.0))
+
+
+def test_mean_counts_every_sample(observe, draw):
+    """The mean is the sum of both totals over the sum of both counts, on both ranks; a rank may count 0."""
+    counts = [[draw.integer(1, 9), draw.integer(10, 99), 0], [draw.integer(20, 50), 0, draw.integer(1, 9)]]
+    totals = [[draw.number(-50, 50) for _ in counts[0]] for _ in RANKS]
+    seen = observe(scenarios.means, ranks=2, totals=totals, counts=counts)
+    for rank in RANKS:
+        for case in range(3):
+            mean = (totals[0][case] + totals[1][case]) / (counts[0][case] + counts[1][case])
+            expect(seen[rank][case], f"mean on rank {rank}").close_to(
+                mean, FLOAT64, "add up totals and counts over the ranks first, divide once; a mean of means is another"
+            )
+
+
+def test_mean_is_exact_for_large_counts(observe, draw):
+    """Counts beyond 2**24 and totals of many digits are added up exactly."""
+    counts = [[2**24 + 1 + 2 * draw.integer(0, 999), 2**40 + 1] for _ in RANKS]
+    totals = [[draw.number(1e9, 2e9), draw.number(1e15, 2e15)] for _ in RANKS]
+    seen = observe(scenarios.means, ranks=2, totals=totals, counts=counts)
+    for rank in RANKS:
+        for case in range(2):
+            mean = (totals[0][case] + totals[1][case]) / (counts[0][case] + counts[1][case])
+            expect(seen[rank][case], f"mean on rank {rank}").close_to(mean, FLOAT64, "send and add up float64")
+
+
+def test_mean_over_nothing_is_refused(observe, draw):
+    """A count of 0 on all ranks is a ValueError on all of them, and the next mean is right."""
+    totals, counts = [[0.0, draw.number(1, 9), 0.0] for _ in RANKS], [[0, draw.integer(1, 9), 0] for _ in RANKS]
+    seen = observe(scenarios.means, ranks=2, totals=totals, counts=counts)
+    for rank in RANKS:
+        for case in (0, 2):
+            expect_error(seen[rank][case], f"no counts, on rank {rank}", "ValueError", "look at the sum of the counts")
+        mean = (totals[0][1] + totals[1][1]) / (counts[0][1] + counts[1][1])
+        expect(seen[rank][1], f"mean on rank {rank}").close_to(mean, FLOAT64, "the ranks go on with the next call")
+
+
+def test_one_process_needs_a_group_too(observe, draw):
+    """Without a group every function raises and changes nothing; in a group of one everything stays as it is."""
+    shapes = drawn_shapes(draw, 3)
+    values, own, total, count = drawn(draw, shapes), drawn(draw, shapes), draw.number(1, 9), draw.integer(2, 9)
+    seen = observe(scenarios.one_process, values=values, own=own, total=total, count=count)
+    why = "torch.distributed raises without a group: let it pass through"
+    functions = ["broadcast_model", "average_gradients", "mean_over_ranks"]
+    expect(seen["without"]["raised"], "functions that raise without a group").equals(functions, why)
+    why = "a group of one has itself alone to average over"
+    expect(seen["alone"]["raised"], "functions that raise in a group of one").equals([], why)
+    expect(seen["alone"]["mean"], "the mean in a group of one").close_to(total / count, FLOAT64, why)
+    for where, one in seen.items():
+        expect(one["parameters"], f"{where}: parameters").equals(values, "they stay")
+        for index, gradient in enumerate(own):
+            expect(one["gradients"][index], f"{where}: gradient {index}").close_to(gradient, EXACT, "it stays")
