@@ -8,6 +8,7 @@ import pytest
 import torch
 from graded_runs import grade
 from page_checks import ROOT
+from small_course import small_course
 
 from labkit.course import manifest
 from labkit.course.records import Record, State
@@ -18,6 +19,8 @@ from labkit.observe.answer import Answer, Ending
 from labkit.observe.isolation import Level, strongest, what_works
 from labkit.observe.rank_group import Shape
 from labkit.observe.sandbox import Sandbox
+from labkit.observe.template import Template
+from labkit.observe.values import encode
 
 STEM = "mixed_precision"
 LEVELS = [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP]
@@ -124,6 +127,44 @@ def test_time_without_an_answer_counts(tmp_path: Path) -> None:
         assert sandbox.answering + sandbox.loading >= 0.5
     finally:
         sandbox.close()
+
+
+TELLS = """
+import os
+import pathlib
+import subprocess
+
+def double(x):
+    pathlib.Path(os.environ["HOME"], "mine").touch()
+    pathlib.Path("/dev/shm", f"labkit-{os.getuid()}").touch()
+    subprocess.Popen(["/bin/sleep", "600"], start_new_session=True)
+    return x
+
+def halve(x):
+    return [os.listdir(os.environ["HOME"]), os.environ["HOME"] == os.environ["TMPDIR"] == os.getcwd()]
+"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_boxes_of_one_template_share_nothing_but_what_is_imported(tmp_path: Path, level: Level) -> None:
+    if reason := what_works()[level]:
+        pytest.skip(f"--isolation {level} does not work here: {reason}")
+    lab = small_course(tmp_path).lab
+    (tmp_path / "src" / "tiny.py").write_text(TELLS)
+
+    def asked(sandbox: Sandbox, test: str, scenario: str) -> Answer:
+        return sandbox.run(test, ["scenarios.tiny", scenario, encode({"x": 1})], Shape(1), 30.0)
+
+    with Template(lab) as template:
+        one, other = (Sandbox(lab, tmp_path / "src" / "tiny.py", level, template=template) for _ in range(2))
+        assert asked(one, "a", "doubled").value == 1
+        files, at_home = asked(other, "a", "halved").value
+        assert "mine" not in files and at_home
+        assert one.box.uid is None or one.box.uid != other.box.uid
+        one.close()
+        assert asked(other, "b", "halved").ending == Ending.RETURNED
+        other.close()
+        assert template.process.poll() is None
 
 
 def test_after_a_test_without_an_answer_the_others_have_less_time(tmp_path: Path) -> None:

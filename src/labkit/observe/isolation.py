@@ -102,13 +102,7 @@ class Box:
             return self._in_namespaces()
         if self.uid is not None:
             os.chown(self.folder / "home", self.uid, self.uid)
-        seen = (
-            *_python(),
-            str(self.code),
-            str(self.submission),
-            *SYSTEM,
-            "/sys",
-        )  # gloo looks for what hardware there is
+        seen = (*_python(), str(self.code), str(self.submission), *SYSTEM, "/sys")  # the last is gloo's
         readable = tuple(filter(os.path.exists, seen))
         return Confinement((str(self.home),), self.uid, self.level == Level.LANDLOCK, readable, reads=True)
 

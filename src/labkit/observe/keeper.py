@@ -52,7 +52,7 @@ class Order:
 
 def serve(number: int) -> None:
     """Imports all that workers need, says "ready", and forks a server for each channel that comes."""
-    orders = socket.socket(fileno=number)
+    orders, environment = socket.socket(fileno=number), dict(os.environ)
     end_with(os.getppid())
     confine.hide(True)
     wanted = parse(orders.recv(2**20))
@@ -64,11 +64,11 @@ def serve(number: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what keeps a box
     orders.send(b"ready")
     while descriptors := socket.recv_fds(orders, 8, 1)[1]:
-        Child.fork(functools.partial(_keep, descriptors[0]), Setting(close=(number,)))
+        Child.fork(functools.partial(_keep, descriptors[0], environment), Setting(close=(number,)))
         os.close(descriptors[0])
 
 
-def _keep(number: int) -> None:
+def _keep(number: int, environment: dict[str, str]) -> None:
     """Keeps the box of one submission, from outside: starts its server, and ends all that is left once that has ended,
     or the judge wants no more of it.
     """
@@ -82,7 +82,7 @@ def _keep(number: int) -> None:
         confinement.join()
     except OSError as error:
         return channel.send(f"its namespaces cannot be joined ({error.strerror})".encode())
-    server = Child.fork(functools.partial(_be_the_server, channel, order), Setting())
+    server = Child.fork(functools.partial(_be_the_server, channel, order, environment), Setting())
     ended = os.pidfd_open(server.pid)
     either = select.poll()
     either.register(ended, select.POLLIN)
@@ -94,10 +94,11 @@ def _keep(number: int) -> None:
     end_children(kept=())
 
 
-def _be_the_server(channel: Channel, order: Order) -> None:
+def _be_the_server(channel: Channel, order: Order, environment: dict[str, str]) -> None:
     """Enters the box, tells "" once ready, or why it isn't, and does requests."""
     home = order.confinement.writable[0]
-    os.environ |= {"HOME": home, "TMPDIR": home}
+    os.environ.clear()  # packages put paths into it, when they are imported
+    os.environ |= environment | {"HOME": home, "TMPDIR": home}
     tempfile.tempdir = None
     silence = os.open(os.devnull, os.O_RDWR)
     for taken in (0, 1, 2):

@@ -47,7 +47,8 @@ class Template:
             )  # fmt: skip
         theirs.close()
         order = {"modules": _modules(paths.scenarios), "ranks": any(step.ranks > 1 for step in lab.steps)}
-        self.orders.send(json.dumps(order).encode())
+        with suppress(OSError):  # it has ended, as `wait` says
+            self.orders.send(json.dumps(order).encode())
 
     def wait(self) -> None:
         """Raises NotStarted."""
@@ -55,7 +56,7 @@ class Template:
             return
         if not select.select([self.orders], [], [], 2 * SPAWN)[0]:
             raise NotStarted("no answer")
-        with suppress(ConnectionResetError):  # it ended before it had read its order
+        with suppress(ConnectionError):  # it ended before it had read its order
             self.said = self.orders.recv(8).decode()
         if not self.said:
             raise NotStarted((self.errors.read_text(errors="replace").strip().splitlines() or ["it ended"])[-1])
