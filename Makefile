@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP_ARGS ?=
 IMPL ?= src
 # How long `make test` takes, measured on two cores of a fresh clone, set-up not included.
-TEST_MINUTES := 10
+TEST_MINUTES := 15
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -43,7 +43,8 @@ FORCE:
 comma := ,
 
 # $(1): what to install. pip's own page of text is kept in a file; the line says what to do.
-install = $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '$(1)' >$(VENV)/pip.log 2>&1 || { echo "make: pip could not install the packages: $$(grep -m 1 -o 'ERROR.*' $(VENV)/pip.log | cut -c 1-200); all that it wrote is in $(VENV)/pip.log; without a network or an index see 'Without a network' in README.md"; exit 1; }
+# pip would write the bytecode of all that PyTorch brings, for a minute. Python writes that of what it imports.
+install = $(PY) -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_ARGS) -c constraints.txt -e '$(1)' >$(VENV)/pip.log 2>&1 || { echo "make: pip could not install the packages: $$(grep -m 1 -o 'ERROR.*' $(VENV)/pip.log | cut -c 1-200); all that it wrote is in $(VENV)/pip.log; without a network or an index see 'Without a network' in README.md"; exit 1; }
 
 $(READY): pyproject.toml constraints.txt $(if $(STALE),FORCE)
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3"; exit 1; }
@@ -52,11 +53,16 @@ $(READY): pyproject.toml constraints.txt $(if $(STALE),FORCE)
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Setting up .venv $(if $(STALE),again$(comma) because this folder or its Python has moved,once): a few minutes, most of it PyTorch"
 	@$(PYTHON) -m venv $(if $(STALE),--clear) $(VENV)
-	@$(call install,.)
+	@$(call install,.$(EXTRA))
+	@PYTHONDONTWRITEBYTECODE= $(PY) -c 'import matplotlib.pyplot, pytest, torch._dynamo, torch.distributed.fsdp'
 	@pwd -P >$@
+	@$(if $(EXTRA),touch $(COURSE))
 
+# Made as a part of this, .venv gets all in one go.
+$(COURSE): EXTRA := [course]
 $(COURSE): $(READY)
-	@$(call install,.[course])
+	@test $@ -nt $(READY) || { $(call install,.$(EXTRA)); }
+	@PYTHONDONTWRITEBYTECODE= $(PY) -c 'import hypothesis, libcst.matchers'
 	@touch $@
 
 $(BENCH): $(COURSE)
@@ -136,7 +142,7 @@ demo-lab%: $(READY) ## what the lab's solution can do
 test: $(COURSE) ## lint, and all tests of the course itself
 	@echo "make test: lint, then the course's own tests; about $(TEST_MINUTES) minutes on two cores"
 	@$(MAKE) --no-print-directory lint
-	@OMP_NUM_THREADS=1 $(PY) -m pytest --quiet -r fEs --durations=10 --numprocesses auto --maxprocesses 4 --dist loadfile
+	@OMP_NUM_THREADS=1 $(PY) -m pytest --quiet -r fEs --durations=10 --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 figures: $(READY) ## measure and draw every figure of the pages here, some minutes
 	@$(PY) -m labkit figures

@@ -225,8 +225,9 @@ class DataParallel(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module gives for these arguments.
 
-        In train mode the buffers of all ranks become those of rank 0 first, unless this runs in `no_sync`. In eval mode
-        that is left open.
+        In train mode the buffers of all ranks become those of rank 0 first, unless this runs in `no_sync`. What happens
+        in eval mode is left open, and in the first pass inside of `no_sync` and after it: torch's DDP goes by the pass
+        before.
         """
         if self.training and self._synchronizes:
             self._forget()  # of a backward pass that an exception has ended

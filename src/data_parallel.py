@@ -153,8 +153,9 @@ class DataParallel(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module gives for these arguments.
 
-        In train mode the buffers of all ranks become those of rank 0 first, unless this runs in `no_sync`. In eval mode
-        that is left open.
+        In train mode the buffers of all ranks become those of rank 0 first, unless this runs in `no_sync`. What happens
+        in eval mode is left open, and in the first pass inside of `no_sync` and after it: torch's DDP goes by the pass
+        before.
         """
         # TODO: in train mode and outside of no_sync send rank 0's buffers; run the module
         raise NotImplementedError("Step 3: DataParallel.forward")

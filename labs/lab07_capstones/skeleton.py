@@ -126,7 +126,8 @@ class Seq2Seq(nn.Module):
             source_tokens: size of the source vocabulary.
             target_tokens: size of the target vocabulary.
             d_model: width of embeddings and layers; any multiple of `heads`, odd ones too.
-            heads: of each attention; each sees its own part of the width, d_model / heads.
+            heads: of each of the three attentions: of the encoder, of the decoder, and from decoder to encoder. Each
+                head sees its own part of the width, d_model / heads.
             layers: of the encoder, and of the decoder.
             feedforward: width between the two linear layers that follow the attention in each layer.
             max_length: the longest sequence that it can take, source or target.

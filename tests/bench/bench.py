@@ -26,18 +26,31 @@ from labkit.toolbox.models import SmallTransformer
 TURNS = 60  # timed turns of each step; medians
 
 
+PARTS = ("limits", "ladder", "roofline")
+
+
 @click.command()
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="cuda: sizes that fill a GPU.  [cpu]")
-def main(device: str) -> None:
-    """Measure the limits of speed and memory that the course sets itself."""
-    if device == "cuda":
-        from rich.console import Console
+@click.option("--part", type=click.Choice(PARTS), multiple=True, help="Of cuda only this one; may be repeated.")
+def main(device: str, part: tuple[str, ...]) -> None:
+    """Measure the limits of speed and memory that the course sets itself; on a GPU also steps of models of real size.
 
-        from bench.gpu_bench import run_gpu_bench
-
-        run_gpu_bench(Console(highlight=False))
-    else:
+    On a CPU `labkit experiment ladder` and `labkit experiment roofline` measure these, with small models.
+    """
+    if device == "cpu":
+        if part:
+            raise click.UsageError("--part is for --device cuda")
         run_bench(click.echo)
+        return
+    from rich.console import Console
+
+    from bench import gpu_bench, real_steps
+
+    if "limits" in (part or PARTS):
+        gpu_bench.run_gpu_bench(Console(highlight=False))
+    for name, run in {"ladder": real_steps.run_ladder, "roofline": real_steps.run_roofline}.items():
+        if name in (part or PARTS):
+            click.echo(f"Written: {run(click.echo)}")
 
 
 def run_bench(say: Callable[[str], None] = print) -> None:

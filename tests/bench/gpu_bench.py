@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.gpu_steps import Result, has_fp8, measure_what_fits, plain_products
+from bench.gpu_steps import Result, measure, measure_what_fits
 from bench.gpu_workloads import Filling, mlp, transformer
 from bench.limits import Measured
 from labkit.course import manifest
@@ -21,6 +22,7 @@ from labkit.course.files import check_writable, make_folder, write_json, write_w
 from labkit.course.loading import load_implementation
 from labkit.course.manifest import ROOT
 from labkit.experiments.style import FORMATS, saved, themed
+from labkit.labs.mixed_precision.rates import has_fp8, plain_products, with_fp8
 from labkit.labs.mixed_precision.training import check_device
 from labkit.toolbox.measure import hardware
 
@@ -68,7 +70,7 @@ def run_gpu_bench(
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     lab = load_implementation(manifest.find("mixed_precision").paths.solution)
-    products = plain_products(device, product_size, repeats)
+    products = plain_products(with_fp8(device), device, product_size, repeats)
     say(f"A plain product of {product_size} x {product_size} matrices")
     console.print(products_table(products), highlight=False)
     say(
@@ -78,7 +80,8 @@ def run_gpu_bench(
     )
     results = []
     for workload in workloads:
-        result = measure_what_fits(lab, workload, device, products, repeats, say)
+        measured = partial(measure, lab, workload, device=device, products=products, repeats=repeats)
+        result = measure_what_fits(workload, device, measured, say)
         say(f"\n{title(result)}")
         console.print(result_table(result), highlight=False)
         for row in result.rows:
@@ -133,19 +136,40 @@ def result_table(result: Result) -> Table:
     table = Table("Format", box=box.MARKDOWN)
     for heading in ("ms", "Speed", f"{result.unit}/s", "GiB", "of fp32", "TFLOP/s", "share"):
         table.add_column(heading, justify="right")
-    base = result.rows[0]
-    for row in result.rows:
-        table.add_row(
-            row.format,
-            f"{row.seconds * 1e3:.1f}",
-            f"{base.seconds / row.seconds:.2f}x",
-            f"{row.per_second:,.0f}",
-            f"{row.peak_bytes / 2**30:.1f}",
-            f"{row.peak_bytes / base.peak_bytes:.0%}",
-            f"{row.flops_per_second / 1e12:.3g}",
-            f"{row.share:.0%}",
-        )
+    for row in result_rows(asdict(result)):
+        table.add_row(*row)
     return table
+
+
+def result_rows(result: dict[str, Any]) -> list[list[str]]:
+    """The cells of a workload's rows; `result` as in the data."""
+    base = result["rows"][0]
+    return [
+        [
+            row["format"],
+            f"{row['seconds'] * 1e3:.1f}",
+            f"{base['seconds'] / row['seconds']:.2f}x",
+            f"{row['per_second']:,.0f}",
+            f"{row['peak_bytes'] / 2**30:.1f}",
+            f"{row['peak_bytes'] / base['peak_bytes']:.0%}",
+            f"{row['flops_per_second'] / 1e12:.3g}",
+            f"{row['share']:.0%}",
+        ]
+        for row in result["rows"]
+    ]
+
+
+def page_rows(data: dict[str, Any]) -> list[list[str]]:
+    """All of bench-DEVICE.json as one table, headings first: the plain products, then the steps of each workload."""
+    rows = [["what", "ms", "speed", "a second", "GiB", "of fp32", "TFLOP/s", "of a product's"]]
+    size = data["product_size"]
+    for name, rate in data["products"].items():
+        rows.append([f"product of {size} x {size}, {name}", *["-"] * 5, f"{rate / 1e12:.0f}", "-"])
+    for result in data["results"]:
+        for name, *cells in result_rows(result):
+            cells[2] += f" {result['unit']}"
+            rows.append([f"{result['name']}, {name}", *cells])
+    return rows
 
 
 def limits(result: Result) -> list[Measured]:

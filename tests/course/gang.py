@@ -76,6 +76,7 @@ def _context() -> ForkServerContext:
         context.set_forkserver_preload(
             [
                 "gang",
+                "labkit.experiments.timeline",
                 "labkit.labs.data_parallel.commands",
                 "labkit.labs.mixed_precision.sharded_checkpoint",
                 "torch._dynamo",

@@ -41,12 +41,12 @@ def _behaviour(step: int, title: str, test: str) -> str:
 
 
 TINY = {
-    "labs/lab01_tiny/lab.toml": MANIFEST.format(number=1, title="Tiny", stem="tiny", goal="Double a tensor.")
+    "labs/lab91_tiny/lab.toml": MANIFEST.format(number=91, title="Tiny", stem="tiny", goal="Double a tensor.")
     + _step(1, "Doubling", "double")
     + _behaviour(1, "Doubling", "test_double_is_twice"),
-    "docs/01_tiny.md": "# Tiny\n\n## Doubling\n\nTwice x is x + x.\n",
+    "docs/91_tiny.md": "# Tiny\n\n## Doubling\n\nTwice x is x + x.\n",
     "solutions/tiny.py": '''\
-"""Lab 01: tiny."""
+"""Lab 91: tiny."""
 
 from torch import Tensor
 
@@ -60,7 +60,7 @@ def _sum(x: Tensor, y: Tensor) -> Tensor:
     return x + y
 ''',
     "tests/scenarios/tiny.py": '''\
-"""What the suite of Lab 01 makes the code under test do."""
+"""What the suite of Lab 91 makes the code under test do."""
 
 from torch import Tensor
 
@@ -72,10 +72,10 @@ def doubled(lab: Submission, x: Tensor) -> Tensor:
     return lab.double(x)
 ''',
     "tests/test_tiny.py": '''\
-"""The graded suite of Lab 01."""
+"""The graded suite of Lab 91."""
 
 from labkit.judge.expect import Tolerance, expect
-from scenarios import tiny as lab01
+from scenarios import tiny as lab91
 
 EXACT = Tolerance("doubling moves the exponent only", atol=0.0)
 
@@ -83,7 +83,7 @@ EXACT = Tolerance("doubling moves the exponent only", atol=0.0)
 def test_double_is_twice(observe, draw):
     """double(x) is x + x."""
     x = draw.normal(10)
-    seen = observe(lab01.doubled, x=x)
+    seen = observe(lab91.doubled, x=x)
     expect(seen, "double(x)").close_to(2 * x, EXACT, why="add x to itself")
 ''',
     "tests/mistakes/tiny/1_doubling/squares.py": (
@@ -95,14 +95,14 @@ def test_double_is_twice(observe, draw):
 }
 
 GREETING = {
-    "labs/lab02_greeting/lab.toml": MANIFEST.format(number=2, title="Greeting", stem="greeting", goal="Meet.")
+    "labs/lab92_greeting/lab.toml": MANIFEST.format(number=92, title="Greeting", stem="greeting", goal="Meet.")
     + _step(1, "Meeting", "meet", 'ranks = 2\ngroup = "bare"')
     + _step(2, "Adding", "total", 'ranks = 2\ngroup = "bare"')
     + _behaviour(1, "Meeting", "test_everybody_is_there")
     + _behaviour(2, "Adding", "test_total_is_of_all_ranks"),
-    "docs/02_greeting.md": "# Greeting\n\n## Meeting\n\nRanks meet.\n\n## Adding\n\nRanks add.\n",
+    "docs/92_greeting.md": "# Greeting\n\n## Meeting\n\nRanks meet.\n\n## Adding\n\nRanks add.\n",
     "solutions/greeting.py": '''\
-"""Lab 02: greeting."""
+"""Lab 92: greeting."""
 
 import torch.distributed as dist
 from torch import Tensor
@@ -120,7 +120,7 @@ def total(x: Tensor) -> Tensor:
     return x
 ''',
     "tests/scenarios/greeting.py": '''\
-"""What the suite of Lab 02 makes the code under test do."""
+"""What the suite of Lab 92 makes the code under test do."""
 
 import torch.distributed as dist
 from torch import Tensor
@@ -146,10 +146,10 @@ def summed(lab: Submission, x: Tensor) -> Tensor:
         dist.destroy_process_group()
 ''',
     "tests/test_greeting.py": '''\
-"""The graded suite of Lab 02."""
+"""The graded suite of Lab 92."""
 
 from labkit.judge.expect import Tolerance, expect
-from scenarios import greeting as lab02
+from scenarios import greeting as lab92
 
 ROUNDED = Tolerance("two float32 products and a sum, each rounded once", rtol=1e-6)
 
@@ -157,14 +157,14 @@ ROUNDED = Tolerance("two float32 products and a sum, each rounded once", rtol=1e
 def test_everybody_is_there(observe, draw):
     """meet() forms a group of all ranks."""
     x = draw.normal(10)
-    for rank in observe(lab02.met, ranks=2, x=x):
+    for rank in observe(lab92.met, ranks=2, x=x):
         expect(rank, "meet()").close_to(2 * x, ROUNDED, why="init_process_group takes the size from the environment")
 
 
 def test_total_is_of_all_ranks(observe, draw):
     """total(x) is the sum of every rank's x."""
     x = draw.normal(10)
-    for rank in observe(lab02.summed, ranks=2, x=x):
+    for rank in observe(lab92.summed, ranks=2, x=x):
         expect(rank, "total(x)").close_to(3 * x, ROUNDED, why="all_reduce adds the tensors of all ranks")
 ''',
     "tests/mistakes/greeting/1_meeting/counts_one.py": (
@@ -186,16 +186,16 @@ def test_total_is_of_all_ranks(observe, draw):
 }
 
 COUNTING = {
-    "labs/lab03_counting/lab.toml": 'builds_on = ["tiny"]\ndata = ["data/words.txt"]\n'
-    + MANIFEST.format(number=3, title="Counting", stem="counting", goal="Count letters.")
+    "labs/lab93_counting/lab.toml": 'builds_on = ["tiny"]\ndata = ["data/words.txt"]\n'
+    + MANIFEST.format(number=93, title="Counting", stem="counting", goal="Count letters.")
     + _step(1, "Counting", "weigh")
     + _step(2, "Plotting", "plot", 'needs = ["no-such-package"]')
     + _behaviour(1, "Counting", "test_words_are_weighed")
     + _behaviour(2, "Plotting", "test_plot_has_every_word"),
-    "labs/lab03_counting/data/words.txt": "one three fifteen\n",
-    "docs/03_counting.md": "# Counting\n\n## Counting\n\nCount.\n\n## Plotting\n\nPlot.\n",
+    "labs/lab93_counting/data/words.txt": "one three fifteen\n",
+    "docs/93_counting.md": "# Counting\n\n## Counting\n\nCount.\n\n## Plotting\n\nPlot.\n",
     "solutions/counting.py": '''\
-"""Lab 03: counting."""
+"""Lab 93: counting."""
 
 from pathlib import Path
 
@@ -214,7 +214,7 @@ def plot(lengths: Tensor) -> Tensor:
     return lengths
 ''',
     "tests/scenarios/counting.py": '''\
-"""What the suite of Lab 03 makes the code under test do."""
+"""What the suite of Lab 93 makes the code under test do."""
 
 from torch import Tensor
 
@@ -231,16 +231,16 @@ def plotted(lab: Submission, lengths: Tensor) -> Tensor:
     return lab.plot(lengths)
 ''',
     "tests/test_counting.py": '''\
-"""The graded suite of Lab 03."""
+"""The graded suite of Lab 93."""
 
 from pathlib import Path
 
 import torch
 
 from labkit.judge.expect import Tolerance, expect
-from scenarios import counting as lab03
+from scenarios import counting as lab93
 
-WORDS = Path(__file__).parents[1] / "labs" / "lab03_counting" / "data" / "words.txt"
+WORDS = Path(__file__).parents[1] / "labs" / "lab93_counting" / "data" / "words.txt"
 ROUNDED = Tolerance("one float32 product", rtol=1e-6)
 
 
@@ -248,7 +248,7 @@ def test_words_are_weighed(observe, draw):
     """weigh counts the letters of each word twice."""
     weights = draw.normal(3)
     lengths = torch.tensor([len(word) for word in WORDS.read_text().split()])
-    seen = observe(lab03.weighed, path=str(WORDS), weights=weights)
+    seen = observe(lab93.weighed, path=str(WORDS), weights=weights)
     expect(seen, "weigh(path, weights)").close_to(2 * lengths * weights, ROUNDED, why="double each length")
 
 
@@ -257,7 +257,7 @@ def test_plot_has_every_word(observe, draw):
     import no_such_package  # noqa: F401
 
     lengths = draw.normal(10)
-    expect(observe(lab03.plotted, lengths=lengths), "plot(lengths)").close_to(lengths, ROUNDED, why="one bar a word")
+    expect(observe(lab93.plotted, lengths=lengths), "plot(lengths)").close_to(lengths, ROUNDED, why="one bar a word")
 ''',
     "tests/mistakes/counting/1_counting/once.py": (
         '"""counts every letter once."""\n\n\ndef weigh(path, weights):\n'

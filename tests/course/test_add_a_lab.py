@@ -20,7 +20,7 @@ from labkit.author.check_lab import TESTS
 # Each test starts several processes, which import torch.
 pytestmark = pytest.mark.timeout(600)
 PYTEST = ("-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider")
-NEW = ("lab01", "lab02", "lab03")
+NEW = ("lab91", "lab92", "lab93")
 # The proof and what the handout of Lab 04 shows take long, and are looked at elsewhere; of some files only the tests
 # that are there for each lab look at the labs.
 CHECKED = [f"tests/course/test_{name}.py" for name in (*TESTS, "makefile", "layers", "experiments")]
@@ -38,7 +38,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     made = python(copy, "-m", "labkit", "skeletons").out
-    for folder, stem in (("lab01_tiny", "tiny"), ("lab02_greeting", "greeting"), ("lab03_counting", "counting")):
+    for folder, stem in (("lab91_tiny", "tiny"), ("lab92_greeting", "greeting"), ("lab93_counting", "counting")):
         for name in (f"labs/{folder}/skeleton.py", f"src/{stem}.py", f"labs/{folder}/README.md"):
             assert f"{name}: written" in made, made
     return copy
@@ -56,7 +56,7 @@ def test_solutions_get_every_point_that_can_be_had(copy: Path) -> None:
     """What needs a package that is missing is skipped, in words, and stops no other lab."""
     suites = [f"tests/test_{stem}.py" for stem in ("tiny", "greeting", "counting")]
     said = python(copy, *PYTEST, *suites, "--impl", "solutions").out
-    for title in ("Lab 01: Tiny", "Lab 02: Greeting", "Lab 03: Counting"):
+    for title in ("Lab 91: Tiny", "Lab 92: Greeting", "Lab 93: Counting"):
         assert title in said
     assert "no-such-package" in said
     assert "failed" not in said
@@ -66,7 +66,7 @@ def test_stub_gets_none_and_the_first_thing_to_do_is_shown(copy: Path) -> None:
     said = python(copy, *PYTEST, "tests/test_tiny.py", code=1).out
     assert "  0 of   3  1 todo" in said
     assert "Next: step 1, write double in src/tiny.py" in said
-    assert "Read docs/01_tiny.md#doubling, then: make test-lab01 STEP=1" in said
+    assert "Read docs/91_tiny.md#doubling, then: make test-lab91 STEP=1" in said
 
 
 def test_mistake_is_caught(copy: Path) -> None:
@@ -79,16 +79,16 @@ def test_mistake_is_caught(copy: Path) -> None:
 def test_status_and_doctor_know_them(copy: Path) -> None:
     said = python(copy, "-m", "labkit", "status").out
     labs = [line for line in said.splitlines() if line.startswith("Lab ")][:3]
-    assert [line.partition("  ")[0] for line in labs] == ["Lab 01: Tiny", "Lab 02: Greeting", "Lab 03: Counting"]
-    assert said.count("Next") == 1 and "Next, in lab01: step 1, write double in src/tiny.py" in said
+    assert [line.partition("  ")[0] for line in labs] == ["Lab 91: Tiny", "Lab 92: Greeting", "Lab 93: Counting"]
+    assert said.count("Next") == 1 and "Next, in lab91: step 1, write double in src/tiny.py" in said
     assert "skipped, no points lost: .venv/bin/python -m pip install no-such-package" in said
-    assert "lab03         needs no-such-package" in python(copy, "-m", "labkit", "doctor").out
+    assert "lab93         needs no-such-package" in python(copy, "-m", "labkit", "doctor").out
 
 
 def test_lab_without_a_command_line_says_so(copy: Path) -> None:
     for command in ("run", "demo"):
-        said = python(copy, "-m", "labkit", command, "lab01", code=1).err
-        assert said.count("\n") == 1 and "make test-lab01 tests it" in said
+        said = python(copy, "-m", "labkit", command, "lab91", code=1).err
+        assert said.count("\n") == 1 and "make test-lab91 tests it" in said
 
 
 def test_checks_of_the_course_take_them_up(copy: Path) -> None:

@@ -281,12 +281,12 @@ needs_transformers = pytest.mark.skipif(
 )
 
 
-def saved_bert(folder: Path) -> Path:
+def saved_bert(folder: Path, dtype: torch.dtype = torch.float32) -> Path:
     import transformers
 
     (folder / "vocab.txt").write_text("\n".join(PIECES))
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    transformers.BertModel(transformers.BertConfig(**SIZES)).save_pretrained(folder)
+    transformers.BertModel(transformers.BertConfig(**SIZES)).to(dtype).save_pretrained(folder)
     return folder
 
 
@@ -297,6 +297,15 @@ def test_a_folder_is_loaded_by_transformers(tmp_path: Path) -> None:
     assert (found.width, found.pad) == (16, 0)
     assert isinstance(dict(found.model.named_modules())[found.embeddings], nn.Embedding)
     assert found.model(torch.tensor([[2, 5, 3, 0]])).shape == (1, 4, 16)
+
+
+@needs_transformers
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_checkpoint_in_16_bits_is_trained_in_float32(dtype: torch.dtype, tmp_path: Path) -> None:
+    """Its config says in which dtype it was saved, and `transformers` loads it so unless it is told otherwise."""
+    folder = saved_bert(tmp_path, dtype)
+    assert str(dtype).removeprefix("torch.") in (folder / "config.json").read_text()
+    assert {one.dtype for one in pretrained.of_transformers(str(folder)).model.parameters()} == {torch.float32}
 
 
 @needs_transformers

@@ -13,8 +13,8 @@ LAB = manifest.find("capstones")
 NAMES = running.names(LAB)
 FIGURES = ROOT / "docs" / "figures"
 # The files of the kit whose functions an experiment calls, beside its own.
-CALLED = {"causal-mask": ("words",), "seeds": ("images",), "step-time": ("words",)}
-LEFT_OUT = {"step-time": {3}}  # it times a step of words, and decodes nothing
+CALLED = {"causal-mask": ("words",), "in-range": ("words",), "seeds": ("images",), "step-time": ("words",)}
+LEFT_OUT = {"in-range": {3}, "step-time": {3}}  # they take steps of words, and decode nothing
 
 
 def test_the_report_has_every_figure_and_asks_for_the_steps_that_it_uses() -> None:
@@ -46,6 +46,15 @@ def test_a_mask_that_is_there_is_no_matter_of_who_says_the_words() -> None:
     said = running.module("causal-mask").notice(data_of("causal-mask"))
     wrong = data_of("causal-mask")["without it"]
     assert f"On its own it spells {wrong['spelt'][-1][1]:.0%}" in said
+
+
+def test_float16_needs_the_norms_more_than_warmup_and_clipping() -> None:
+    data = data_of("in-range")
+    skipped = {name: sum(run["norms"].count(None) for run in runs) for name, runs in data.items()}
+    ends = {name: max(run["scales"][-1] for run in runs) for name, runs in data.items()}
+    others = [name for name in data if name != "without layer norm"]
+    assert all(skipped["without layer norm"] > 1.5 * skipped[name] for name in others)
+    assert all(ends["without layer norm"] < min(run["scales"][-1] for run in data[name]) for name in others)
 
 
 def test_seeds_are_further_apart_than_formats() -> None:

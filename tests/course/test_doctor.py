@@ -146,7 +146,7 @@ def test_every_package_that_a_student_gets_is_looked_for() -> None:
         ({"fp16": True}, "float16: the hardware has it"),
         ({"fp16": False}, "float16: emulated, slower than float32"),
         ({"bf16": True}, "bfloat16: the hardware has it"),
-        ({"tf32": True}, "tf32: PyTorch leaves it off"),
+        ({"tf32": True}, "tf32: PyTorch multiplies matrices without it"),
         ({"fp8": True}, "fp8: this course stops at 16 bits"),
     ],
 )

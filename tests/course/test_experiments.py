@@ -17,6 +17,7 @@ from labkit.course.files import shown
 from labkit.experiments import running
 from labkit.labs.build_amp import training
 from labkit.labs.data_parallel import training as data_parallel
+from labkit.labs.mixed_precision.roofline import Sizes
 from labkit.labs.sharded import training as sharded
 
 OWNERS = running.owners()
@@ -26,9 +27,11 @@ FIGURES = ROOT / "docs" / "figures"
 # What makes a measurement small enough for a test; where nothing stands, it is quick as it is.
 QUICK = {
     "formats": {"STEPS": 10, "BATCH": 64, "FP16_BUDGET": 0.0},
+    "ladder": {"CASES": SMALL_CASES[:1], "PRODUCT": 16, "REPEATS": 1},
     "loss-scale": {"EPOCHS": 2},
     "master-weights": {"STEPS": 40},
     "memory-at-scale": {"CASES": SMALL_CASES},
+    "roofline": {"CASES": SMALL_CASES[:1], "SIZES": Sizes(16, 2**10, (4, 16), 2**12), "REPEATS": 1},
     "speed": {"WIDTHS": (16, 32, 512), "REPEATS": 1, "BATCH": 8, "WORK_OF_A_TURN": 2**16},
     "sensitive": {"ROWS": 4, "COLUMNS": 64, "TERMS": 64},
     "beside-ddp": {"SETTINGS": data_parallel.Settings(steps=1, batch_size=8)},
@@ -40,6 +43,7 @@ QUICK = {
     "lost-layers": {"BATCH": 256, "POWERS": (0, 12, 40)},
     "running-statistics": {"STEPS": {0.1: 10, 0.01: 10}},
     "windows": {"EPOCHS": 2},
+    "in-range": {"SEEDS": 1, "STEPS": 16, "BATCH": 8},
     "causal-mask": {"STEPS": 4, "MEASURED": 2, "TEST": 8},
     "seeds": {"SEEDS": 2, "EPOCHS": 1, "DTYPES": {"fp32": torch.float32, "bf16": torch.bfloat16}},
     "step-time": {"REPEATS": 1, "ROWS": 2, "BATCH": 2, "SIDE": 8},

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from bench.gpu_workloads import Filling, mlp, transformer
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
 from labkit.experiments.style import saved, themed
+from labkit.labs.mixed_precision import rates, work
 from labkit.labs.mixed_precision.steps import Batch
 from labkit.toolbox import measure
 
@@ -90,10 +92,10 @@ def test_operations_are_those_of_the_products() -> None:
     """Forward once and backward twice, except that nothing asks for the gradient of an MLP's inputs."""
     dim, layers, length, vocabulary = 32, 2, 16, 256
     token = layers * (2 * 12 * dim**2 + 2 * 2 * length * dim) + 2 * dim * vocabulary
-    assert gpu_steps.flops_of_a_sample(TRANSFORMER, TRANSFORMER.model(), "cpu") == 3 * length * token
+    assert work.flops_of_a_sample(TRANSFORMER, TRANSFORMER.model(), "cpu") == 3 * length * token
     width, layers, inputs, classes = 64, 3, 32, 10
     first, others = inputs * width, (layers - 1) * width**2 + width * classes
-    assert gpu_steps.flops_of_a_sample(WIDE, WIDE.model(), "cpu") == 2 * (2 * first + 3 * others)
+    assert work.flops_of_a_sample(WIDE, WIDE.model(), "cpu") == 2 * (2 * first + 3 * others)
 
 
 def test_precision_of_float32_products_is_set_and_given_back() -> None:
@@ -126,14 +128,15 @@ def test_formats_are_those_of_the_gpu(
 ) -> None:
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    monkeypatch.setattr(gpu_steps, "check_amp_available", lambda dtype, device: capability >= (8, 0))
-    assert [one.name for one in gpu_steps.formats("cuda")] == names
-    assert gpu_steps.has_fp8("cuda") == fp8
-    assert not gpu_steps.has_fp8("cpu")
+    monkeypatch.setattr(rates, "check_amp_available", lambda dtype, device: capability >= (8, 0))
+    assert [one.name for one in rates.formats("cuda")] == names
+    assert rates.has_fp8("cuda") == fp8
+    assert not rates.has_fp8("cpu")
 
 
 def test_fp8_product_runs() -> None:
-    gpu_steps.multiply_fp8(torch.randn(32, 32).to(torch.float8_e4m3fn))
+    matrix = torch.randn(32, 32).to(torch.float8_e4m3fn)
+    rates.multiply(matrix, matrix, "ieee")
 
 
 # Memory that does not suffice -------------------------------------------------------------------------------------
@@ -141,17 +144,18 @@ def test_fp8_product_runs() -> None:
 
 def test_batch_is_halved_until_it_fits(lab: object) -> None:
     said: list[str] = []
-    products = dict.fromkeys(("fp32", "fp16", "bf16"), 1e9)
+    measured = partial(gpu_steps.measure, lab, device="cpu", products=dict.fromkeys(("fp32", "fp16", "bf16"), 1e9))
     workload = with_memory_for(2, batch_size=8)
-    result = gpu_steps.measure_what_fits(lab, workload, "cpu", products, 1, said.append)
+    one = partial(measured, workload, repeats=1)
+    result = gpu_steps.measure_what_fits(workload, "cpu", lambda size: one(size=size), said.append)
     assert result.batch_size == 2
     assert [re.findall(r"batch of (\d+) .* (\d+) instead", line) for line in said] == [[("8", "4")], [("4", "2")]]
 
 
 def test_no_memory_at_all_is_said(lab: object) -> None:
-    workload = with_memory_for(1, batch_size=2)
+    workload = with_memory_for(0, batch_size=2)
     with pytest.raises(LabError, match="not even a batch of one fits"):
-        gpu_steps.measure_what_fits(lab, workload, "cpu", {}, 1, print)
+        gpu_steps.measure_what_fits(workload, "cpu", lambda size: workload.batch(size, "cpu"), print)
 
 
 # What it says, writes and draws -----------------------------------------------------------------------------------
@@ -224,7 +228,7 @@ def test_rivals_that_are_not_installed_are_said(
 def test_it_runs_on_the_gpu(tmp_path: Path) -> None:
     report = gpu_bench.run_gpu_bench(Console(), tmp_path, "cuda", (TRANSFORMER, WIDE), product_size=64, repeats=2)
     for result in report.results:
-        assert [row.format for row in result.rows] == [one.name for one in gpu_steps.formats("cuda")]
+        assert [row.format for row in result.rows] == [one.name for one in rates.formats("cuda")]
         assert all(row.peak_bytes > row.saved_activation_bytes > 0 for row in result.rows)
-    assert ("fp8" in report.products) == gpu_steps.has_fp8("cuda")
+    assert ("fp8" in report.products) == rates.has_fp8("cuda")
     assert (tmp_path / "bench-cuda.png").exists()

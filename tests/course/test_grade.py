@@ -1,32 +1,19 @@
 """A batch writes each result as it ends, goes on where it was stopped, and grades nothing twice without a reason."""
 
-import csv
-import io
-import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+from graded_class import WEAK, grade, put, rows, without_times
 from small_course import BOTH_STEPS, ONE_STEP, WRONG, Course, small_course
 
-from labkit.course.errors import LabError
-from labkit.course.records import Record, State
-from labkit.grade import batch, commands, outcomes, results
-from labkit.grade.intake import Submission
-from labkit.grade.table import grades_csv
-from labkit.judge.many import Judged
-from labkit.observe.isolation import Level
+from labkit.grade import results
 
-WEAK = ("--isolation", "none", "--accept-weak-isolation")
 # It tells the test which process it is, and where it hangs.
 HANGS = ONE_STEP.replace(
     'raise NotImplementedError("Step 2: halve")',
@@ -55,32 +42,6 @@ def double(x):
 def halve(x):
     raise ValueError(f"{tempfile.mkdtemp()} {object()}")
 """
-
-
-def put(folder: Path, files: dict[str, str | bytes]) -> Path:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return folder
-
-
-def grade(course: Course, given: Path, out: Path, *options: str) -> subprocess.CompletedProcess:
-    return course.labkit("grade", "lab07", str(given), "--out", str(out), *WEAK, *options, TORCH="yes")
-
-
-def rows(out: Path) -> dict[str, dict[str, str]]:
-    with open(out / "grades.csv", newline="", encoding="utf-8") as file:
-        return {row["submission"]: row for row in csv.DictReader(file)}
-
-
-def without_times(out: Path, last: int = 0) -> list[dict]:
-    """The `last` lines of the results, or all of them, by submission, times aside."""
-    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()][-last:]
-    for line in lines:
-        for one in (line, *line["records"]):
-            assert one.pop("seconds") >= 0
-    return sorted(lines, key=lambda line: line["submission"])
 
 
 @pytest.fixture(scope="module")
@@ -226,225 +187,3 @@ def test_a_stopped_and_a_killed_batch_go_on_with_what_is_left(course: Course, tm
     assert "1 graded before, 2 to grade" in grade(course, given, out).out
     assert (out / "results.jsonl").read_bytes().startswith(whole)
     assert {name: row["points"] for name, row in rows(out).items()} == {"a": "7", "b": "3", "c": "0"}
-
-
-FULL = """
-import errno, os, sys
-import labkit.grade.results as results
-
-def write(descriptor, data, write=os.write, calls=[]):
-    calls.append(data)
-    if len(calls) > 1:
-        write(descriptor, data[:10])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return write(descriptor, data)
-
-class Os:
-    write = staticmethod(write)
-    __getattr__ = staticmethod(lambda name: getattr(os, name))
-
-results.os = Os()
-import labkit.__main__ as main
-main.main()
-"""
-
-
-def test_a_full_disk_is_one_line_and_earlier_results_stay(course: Course, tmp_path: Path) -> None:
-    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS, "b.py": ONE_STEP}), tmp_path / "out"
-    ran = course.run("-c", FULL, "grade", "lab07", str(given), "--out", str(out), *WEAK, "--jobs", "1")
-    assert ran.code == 1
-    _, progress, line = ran.err.splitlines()
-    assert progress == "[1/2] a: graded, 7 of 7 points"
-    assert (
-        line
-        == f"labkit: {out}/results.jsonl: cannot be written (No space left on device); the results in it are untouched"
-    )
-    [a] = without_times(out)
-    assert (a["submission"], a["points"]) == ("a", 7)
-
-
-def test_a_full_disk_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    left = lambda folder: SimpleNamespace(free=7_000_000)  # noqa: E731
-    monkeypatch.setattr(shutil, "disk_usage", left)
-    with pytest.raises(LabError, match=r"7 MB are free for temporary files, and 50 are needed; .* TMPDIR"):
-        commands.level_here("none")
-    monkeypatch.undo()
-    assert commands.level_here("none") == Level.NONE
-
-
-def refused(course: Course, given: Path, out: Path, *options: str, code: int = 1) -> str:
-    """The one line of a batch that cannot go on; torch is not imported for it."""
-    lab, *more = options or ("lab07",)
-    ran = course.labkit("grade", lab, str(given), "--out", str(out), *(more or WEAK))
-    assert (ran.code, ran.out) == (code, "")
-    assert ran.err.count("\n") == 1 and "Traceback" not in ran.err
-    return ran.err
-
-
-def test_what_stops_a_batch_is_one_line_and_leaves_the_results(course: Course, tmp_path: Path) -> None:
-    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS}), tmp_path / "out"
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "short").write_text("abc\n")
-    assert "is empty; give the folder in which each student has" in refused(course, tmp_path / "empty", out)
-    assert "is no folder" in refused(course, given / "a.py", out)
-    assert "there is no lab 'lab99'" in refused(course, given, out, "lab99", *WEAK)
-    said = refused(course, given, out, "lab07", "--isolation", "limits", code=2)
-    assert "; --accept-weak-isolation grades all the same" in said
-    assert "--shard 3/2: give K/N" in refused(course, given, out, "lab07", *WEAK, "--shard", "3/2", code=2)
-    assert "lies in the folder of the submissions" in refused(course, given, given / "out")
-    assert "the folder cannot be made" in refused(course, given, tmp_path / "short" / "out")
-    assert not out.exists()
-    out.mkdir()
-    assert "a secret has at least 16" in refused(
-        course, given, out, "lab07", *WEAK, "--secret-file", f"{tmp_path}/short"
-    )
-    assert "the secret cannot be read" in refused(
-        course, given, out, "lab07", *WEAK, "--secret-file", f"{tmp_path}/none"
-    )
-    other = results.Result("k", "a", "lab06", 1, 2, results.Outcome.GRADED)
-    results.append(out, other)
-    assert "holds results of lab06; give each lab a folder of its own" in refused(course, given, out)
-    (out / "results.jsonl").write_text("{}\n" * 2)
-    assert "results.jsonl, line 1: is no result" in refused(course, given, out)
-    assert (out / "results.jsonl").read_text() == "{}\n" * 2
-
-
-def test_the_limit_of_a_run_holds_in_a_sandbox_too(course: Course, tmp_path: Path) -> None:
-    """It is reached before the first test."""
-    given, report = put(tmp_path / "given", {"tiny.py": BOTH_STEPS}), tmp_path / "report.json"
-    options = ("--impl", str(given), "--isolation", "limits", "--run-limit", "0.001", "--json", str(report))
-    assert course.run("-m", "pytest", "-q", "tests/test_tiny.py", *options).code == 1
-    told = [one["got"] for one in json.loads(report.read_text())["records"]]
-    assert [text.partition(",")[0] for text in told] == ["the run has reached its limit of 0.001 s"] * 2
-
-
-@pytest.mark.skipif(results.fcntl is None, reason="this system locks no files")
-def test_two_batches_do_not_write_into_one_folder(course: Course, tmp_path: Path) -> None:
-    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS}), tmp_path / "out"
-    out.mkdir()
-    with results.locked(out):
-        assert "another grading writes there; wait for it" in refused(course, given, out)
-        ran = course.labkit("merge", str(out), "--out", str(out))
-        assert ran.code == 1
-    assert not (out / "results.jsonl").exists()
-
-
-def test_results_go_into_no_folder_of_something_else(course: Course, tmp_path: Path) -> None:
-    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS}), put(tmp_path / "out", {"notes.txt": "x"})
-    assert "is not empty and holds no results; give a new folder" in refused(course, given, out)
-    results.append(tmp_path, results.Result("k", "a", "lab07", 1, 2, results.Outcome.GRADED))
-    ran = course.labkit("merge", str(tmp_path), "--out", str(out))
-    assert ran.code == 1 and "is not empty and holds no results" in ran.err
-    assert [path.name for path in out.iterdir()] == ["notes.txt"]
-
-
-NO_SANDBOX = """
-import labkit.observe.sandbox as sandbox
-sandbox.SERVE = "import nopackage"
-import labkit.__main__ as main
-main.main()
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no sandbox works")
-def test_a_batch_without_a_sandbox_ends_with_one_line(course: Course, tmp_path: Path) -> None:
-    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS, "b.py": ONE_STEP}), tmp_path / "out"
-    options = ("--isolation", "limits", "--accept-weak-isolation", "--jobs", "1")
-    ran = course.run("-c", NO_SANDBOX, "grade", "lab07", str(given), "--out", str(out), *options)
-    assert ran.code == 1
-    assert ran.err.splitlines()[1:] == [
-        "labkit: the sandbox does not start: ModuleNotFoundError: No module named 'nopackage'; "
-        "make doctor tries one; the results so far are kept"
-    ]
-
-
-@pytest.mark.parametrize("name", ["secret", "lock", "results.jsonl"])
-def test_what_a_stopped_batch_has_left_is_no_hindrance(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).touch()
-    commands._make_results_folder(tmp_path)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_one_line(course: Course, tmp_path: Path) -> None:
-    given, out = put(tmp_path / "given", {"a.py": BOTH_STEPS}), tmp_path / "out"
-    out.mkdir(mode=0o500)
-    assert "cannot be written (Permission denied)" in refused(course, given, out)
-
-
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [
-        ("<object object at 0x7f1c2a3b4c5d>", "<object object at 0x...>"),
-        ("/tmp/tmpa1_b2c3d/x", "/tmp/tmp.../x"),
-        ("/var/labkit-judge-a1_b2c3d/labkit-sandbox-a1_b2c3d/home/x",
-         "/var/labkit-judge-.../labkit-sandbox-.../home/x"),
-        ("/scratch/labkit-grade-x/0/tiny.py, line 3", "tiny.py, line 3"),
-        ("bits 0x3f800000", "bits 0x3f800000"),
-        ("name 'tmp_weights' is not defined", "name 'tmp_weights' is not defined"),
-        ("loss = 0.12345678", "loss = 0.12345678"),
-    ],
-)  # fmt: skip
-def test_what_changes_whenever_it_runs_is_not_kept(said: str, kept: str) -> None:
-    judged = outcomes.cleaned(Judged((LOST.but(got=said, printed=said),), said), Path("/scratch/labkit-grade-x/0"))
-    assert (judged.records[0].got, judged.records[0].printed, judged.error) == (kept, kept, kept)
-
-
-ANN = Submission("ann", {"tiny.py": b"x = 1\n"})
-LOST = Record("lab07", "test_double_is_twice", 1, 3, 0.1, "docs", state=State.FAILED)
-HALF = Record("lab07", "test_halve_is_half", 2, 4, 0.1, "docs", state=State.PASSED, earned=4)
-
-
-@pytest.mark.parametrize(
-    ("judged", "outcome", "reason"),
-    [
-        (Judged((LOST, HALF)), "graded", ""),
-        (Judged((LOST, HALF.but(state=State.GRADER_ERROR))), "grader_error", "no verdict on test_halve_is_half"),
-        (Judged((LOST,)), "grader_error", "no verdict on test_halve_is_half"),
-        (Judged((LOST, HALF), isolation="limits"), "grader_error", "it ran in isolation limits, not none"),
-        (Judged(error="tiny.py, line 1: KeyError: 2"), "broken", "tiny.py, line 1: KeyError: 2"),
-        (Judged(error="tiny.py: importing the file did not end within 20 s"), "timeout",
-         "tiny.py: importing the file did not end within 20 s"),
-        (Judged(error="tiny.py, line 1: while True: OutOfTime: no answer within 20 s"), "timeout",
-         "tiny.py, line 1: while True: the import did not end within 20 s"),
-        (Judged(error="isolation: no user is left"), "grader_error", "isolation: no user is left"),
-        (Judged(error="ended at its limit of 9 s", ended=False), "timeout", "ended at its limit of 9 s"),
-        (Judged(error="says who?", ended=False), "grader_error", "the process that graded it ended without verdicts"),
-    ],
-)  # fmt: skip
-def test_what_is_not_the_submissions_fault_is_no_zero(
-    judged: Judged, outcome: str, reason: str, course: Course
-) -> None:
-    state, says = outcomes.outcome(course.lab, Level.NONE, ANN.files, judged)
-    assert (state, says) == (outcome, reason)
-    result = results.Result("key", "ann", "lab07", 3, 7, state, says, records=judged.records)
-    [row] = csv.DictReader(io.StringIO(grades_csv([result])))
-    assert (row["points"] == "") == (outcome == "grader_error")
-
-
-def test_a_grader_error_is_graded_again_and_changes_no_earlier_result(course: Course, tmp_path: Path) -> None:
-    setting = batch.Setting(course.lab, tmp_path, b"s" * 32, Level.NONE)
-    [(key, _)] = batch.pending(setting, [ANN])
-    good = results.Result(key, "ann", "lab07", 4, 7, results.Outcome.GRADED)
-    failed = replace(good, points=0, state=results.Outcome.GRADER_ERROR)
-    for line in (good, failed):
-        results.append(tmp_path, line)
-    assert batch.pending(setting, [ANN]) == [(key, ANN)]
-    results.append(tmp_path, replace(good, points=7))
-    assert batch.pending(setting, [ANN]) == []
-    assert results.read(tmp_path) == [results.Standing(replace(good, points=7), good)]
-
-
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
-def test_no_cell_is_a_formula(name: str) -> None:
-    result = results.Result("k", name, "lab07", 0, 7, results.Outcome.BROKEN, reason=name)
-    [row] = csv.DictReader(io.StringIO(grades_csv([result])))
-    for cell in (row["submission"], row["reason"]):
-        assert cell[0] in "'\\"
-        assert cell.isprintable()
-
-
-def test_the_secret_is_nobody_elses(tmp_path: Path) -> None:
-    first = batch.read_secret(tmp_path, None)
-    assert batch.read_secret(tmp_path, None) == first
-    assert len(first) == 64
-    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0

@@ -69,6 +69,14 @@ def test_points_that_are_nobodys_are_told_and_not_entered() -> None:
     assert dict(merged.left) == {"x_404": NOT_FOUND, "amara": same, "okafor_11": same, "c": "not judged yet"}
 
 
+def test_students_without_a_submission_are_named() -> None:
+    """Not one whose points could not be entered."""
+    results = [result("okafor_11"), result("bela@x.edu", 0, Outcome.GRADER_ERROR), result("x_404")]
+    assert into_canvas(results, CANVAS.encode(), "Lab 04 (123)").absent == ["=cmd()", "Student, Test"]
+    export = "LastName,FirstName,ID,Section,L (1)\n    Points Possible,,,,150\nOkafor,Amara,11,A,\n"
+    assert into_canvas([], export.encode(), "L (1)").absent == ["Okafor, Amara"]
+
+
 def test_a_cell_that_says_more_than_a_number_is_left() -> None:
     """EX is a student who is excused."""
     export = CANVAS.replace("A,9.00,,", "A,9.00,EX,")
@@ -212,13 +220,18 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 def test_commands_write_the_grade_book_and_say_who_is_not_in_it(course: Course) -> None:
     (course.root / "export.csv").write_text(CANVAS.replace("A,9.00,,", "A,9.00,12.5,"), encoding="utf-8")
-    said = [r"- no\none_404: was not found in the grade book", "written: new.csv: 1 entered, 1 not."]
+    stranger = r"- no\none_404: was not found in the grade book"
+    nothing = ": in the grade book, and no submission is theirs"
     replaced = "- okafor_11: had 12.5 points in the grade book, which were replaced"
     ran = course.labkit("canvas", "out", "--export", "export.csv", "--column", "Lab 04 (123)", "--out", "new.csv")
-    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", [replaced, *said])
+    absent = [f"- {name}{nothing}" for name in ("Kovács, Béla", "=cmd()", "Student, Test")]
+    last = "written: new.csv: 1 entered, 1 not; students without a submission: 3."
+    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", [replaced, stranger, *absent, last])
     assert "9.00,100,90.0" in (course.root / "new.csv").read_text(encoding="utf-8")
     ran = course.labkit("moodle", "out", "--worksheet", "worksheet.csv", "--out", "new.csv")
-    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", said)
+    absent = [f"- {name}{nothing}" for name in ("Participant 111, Béla Kovács", "Participant 13, =cmd()")]
+    last = "written: new.csv: 1 entered, 1 not; students without a submission: 2."
+    assert (ran.code, ran.err, ran.out.splitlines()) == (0, "", [stranger, *absent, last])
     assert "Submitted,100,150.00" in (course.root / "new.csv").read_text(encoding="utf-8")
 
 

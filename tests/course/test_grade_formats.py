@@ -144,8 +144,8 @@ def test_gradescope_gets_the_points_of_the_result(name: str) -> None:
 def test_gradescope_tells_what_has_not_run() -> None:
     found = of_gradescope("cut off")
     assert sum(test.max_score for test in found.tests) == LAB.points
-    first = f"{told.NOT_RUN} (grading was cut off)"
-    assert [test.output for test in found.tests[3:]] == [first, *[told.NOT_RUN] * (len(LAB.behaviours) - 4)]
+    first = f"{told.ENDED} (grading was cut off)"
+    assert [test.output for test in found.tests[3:]] == [first, *[told.ENDED] * (len(LAB.behaviours) - 4)]
     assert "grading was cut off" in found.output
 
 
@@ -207,7 +207,7 @@ def test_tests_that_did_not_run_count(name: str) -> None:
     found, ran = of_github(name), sum(one.points for one in EVERY[name].records)
     assert found.max_score == len(found.tests) == LAB.points
     assert [test.status for test in found.tests] == ["pass"] * ran + ["error"] * (LAB.points - ran)
-    assert told.NOT_RUN in found.tests[ran].message
+    assert told.ENDED in found.tests[ran].message
     other = msgspec.json.decode(TEXTS["classroom50", name], type=Classroom50)
     assert other.max_score == sum(test.max_score for test in other.tests) == LAB.points
     assert [test.passed for test in other.tests].count(True) == len(EVERY[name].records)

@@ -153,6 +153,32 @@ def test_what_is_wrong_in_its_code_is_one_line(
     assert "labkit-hidden" not in ran.err and "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"scenarios__py": FOLDER["scenarios.py"].replace("return type(", "return [][type(").replace("__name__", "x]")},
+         "{hidden}/scenarios.py, line 3: AttributeError in the scenario kind_of: type object 'int' has no attribute"),
+        ({"test_tiny__py": FOLDER["test_tiny.py"].replace('equals("int"', 'equals("float"')},
+         "SECRET = 'int', where it expects SECRET = 'float'"),
+    ],
+)  # fmt: skip
+def test_hidden_tests_that_the_solution_fails_are_the_instructors_fault(
+    changes: dict[str, str], says: str, tmp_path: Path
+) -> None:
+    """Nobody is graded by them. What a submission's process says of a scenario would be no proof."""
+    course, hidden, given = small_course(tmp_path / "course"), put(tmp_path / "hidden", **changes), tmp_path / "given"
+    for folder in (course.root / "solutions", given):
+        folder.mkdir()
+        (folder / "tiny.py").write_text(BOTH_STEPS)
+    (given / "tiny.py").rename(given / "ann.py")
+    options = ("--out", str(tmp_path / "out"), "--hidden", str(hidden), "--isolation", "none")
+    ran = course.labkit("grade", "lab07", str(given), *options, "--accept-weak-isolation", "--jobs", "1", TORCH="yes")
+    assert ran.code == 1
+    fails = f"{hidden}/test_tiny.py: test_whole_numbers_stay_whole fails the course's own solution: "
+    assert ran.err.splitlines()[-1].startswith(f"labkit: {fails}{says.format(hidden=hidden)}")
+    assert not (tmp_path / "out" / "results.jsonl").exists()
+
+
 MEAN = """
 
 def fp32_softmax(x, dim=-1):

@@ -13,7 +13,7 @@ from small_course import BOTH_STEPS, ONE_STEP, STUBS, WRONG, small_course
 
 from labkit.course.errors import LabError
 from labkit.course.lab import Lab
-from labkit.grade import intake
+from labkit.grade import intake, reading
 from labkit.grade.intake import Submission, read_folder
 from labkit.grade.results import Outcome, Result
 from labkit.grade.table import grades_csv
@@ -102,7 +102,7 @@ def test_what_canvas_calls_late_is_late(lab: Lab, tmp_path: Path) -> None:
     [
         ({"ann/notes.txt": "x"}, "there is no tiny.py; notes.txt is not part of this lab and was ignored"),
         ({"ann/tiny.py": " \n"}, "tiny.py is empty"),
-        ({"ann/tiny.py": b"#" * (intake.LARGEST + 1)}, "tiny.py has more than 1,000,000 bytes"),
+        ({"ann/tiny.py": b"#" * (reading.LARGEST + 1)}, "tiny.py has more than 1,000,000 bytes"),
         ({"ann.zip": "PK no archive"}, "ann.zip is not a readable zip archive: zip the files again, or"),
         ({"ann/tiny.ipynb": "{}"}, "there is no tiny.py; tiny.ipynb is a notebook: download its code as a .py file"),
         ({"ann.zip": archive({"Tiny.ipynb": "{}"})}, "ann.zip/Tiny.ipynb is a notebook: download its code"),
@@ -113,12 +113,12 @@ def test_what_canvas_calls_late_is_late(lab: Lab, tmp_path: Path) -> None:
         ({"ann.zip": archive({"/etc/tiny.py": GOOD})}, "names a file outside of the archive: /etc/tiny.py"),
         ({"ann.zip": archive({"C:\\tiny.py": GOOD})}, "names a file outside of the archive"),
         ({"ann.zip": archive({"tiny.py": b"\0" * 30_000_000})}, "ann.zip/tiny.py has more than 1,000,000 bytes"),
-        ({"ann.zip": archive({f"{n}": "" for n in range(intake.ENTRIES + 1)})}, "ann.zip has more than 2,000 files"),
+        ({"ann.zip": archive({f"{n}": "" for n in range(reading.ENTRIES + 1)})}, "ann.zip has more than 2,000 files"),
         ({"ann.zip": archive({"tiny.py": GOOD}, zipfile.ZIP_LZMA)}, "tiny.py is compressed in an unusual way"),
         ({"ann.zip": archive({"in.zip": archive({"tiny.py": GOOD})})}, "ann.zip/in.zip is not part of this lab and"),
         ({"ann.tar.gz": "x"}, "ann.tar.gz is not part of this lab and was ignored"),
         ({"ann.py": GOOD, "ann/tiny.py": WRONG}, "two students have this name: ann, ann.py; keep or rename one"),
-        ({f"ann/{n}.txt": "" for n in range(intake.ENTRIES + 1)}, "there is no tiny.py; ann has more than 2,000 files"),
+        ({f"ann/{n}": "" for n in range(reading.ENTRIES + 1)}, "there is no tiny.py; ann has more than 2,000 files"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_taken_is_broken_with_the_reason(files: Files, reason: str, lab: Lab, tmp_path: Path) -> None:
@@ -175,16 +175,46 @@ def test_a_header_that_lies_about_a_size_unpacks_no_more(lab: Lab, tmp_path: Pat
     assert "ann.zip/tiny.py cannot be unpacked (Bad CRC-32" in only(tmp_path, lab).reason
 
 
+def test_no_more_is_unpacked_than_it_takes_to_say_that_it_is_too_much(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two megabytes can hold two gigabytes, which all look like the file that is meant."""
+    read = []
+    monkeypatch.setattr(reading, "_bounded", lambda data, most: read.append(len(data)) or data)
+    many = archive({f"{n}/tiny.py": b"#" * 1000 for n in range(1000)})
+    ann = intake.read_one("ann", [put(tmp_path, {"ann.zip": many}) / "ann.zip"], lab)
+    assert ann.reason == "which tiny.py is meant? There are 1000 of them. Keep one"
+    assert len(read) == 2, "the archive itself, and one file"
+
+
+def test_a_submission_of_many_archives_is_not_opened_to_the_last(lab: Lab, tmp_path: Path) -> None:
+    put(tmp_path, {f"ann/{n:03d}.zip": archive({"notes.txt": ""}) for n in range(reading.ARCHIVES + 1)})
+    put(tmp_path, {"ann/tiny.py": GOOD})
+    told = dict(only(tmp_path, lab).left)
+    assert told[f"{reading.ARCHIVES:03d}.zip"] == "was not opened: it is one of more than 20 archives"
+    assert "000.zip/notes.txt" in told
+
+
+def test_a_long_name_is_shown_in_part(lab: Lab, tmp_path: Path) -> None:
+    name = "/".join(["folder"] * 600) + "/tiny.py"
+    put(tmp_path, {"ann.zip": archive({name: GOOD, name.replace("tiny.py", "a.txt"): "x"})})
+    found = only(tmp_path, lab)
+    assert found.files == {"tiny.py": GOOD}
+    [taken], [(left, _)] = found.taken, found.left
+    assert len(taken) <= intake.LONGEST and taken.startswith("ann.zip/folder") and taken.endswith("folder/tiny.py")
+    assert len(left) <= intake.LONGEST and left.endswith("a.txt")
+
+
 @pytest.mark.parametrize("said", [1, 0xFFFF])
 def test_a_directory_with_too_many_entries_is_not_parsed(
     said: int, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever number its end says: a parser goes by the directory's size, and makes an object for each entry."""
     data = archive({"tiny.py": GOOD})
-    start = data.index(intake.ENTRY)
+    start = data.index(reading.ENTRY)
     size = data.rindex(b"PK\5\6") - start
-    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, said, said, size * (intake.ENTRIES + 1), start, 0)
-    put(tmp_path, {"ann.zip": data[:start] + data[start : start + size] * (intake.ENTRIES + 1) + end})
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, said, said, size * (reading.ENTRIES + 1), start, 0)
+    put(tmp_path, {"ann.zip": data[:start] + data[start : start + size] * (reading.ENTRIES + 1) + end})
     monkeypatch.setattr(zipfile, "ZipFile", lambda *given: pytest.fail("it was parsed"))
     assert "ann.zip has more than 2,000 files" in only(tmp_path, lab).reason
 
@@ -225,8 +255,8 @@ def test_links_and_fifos_are_left_unopened(lab: Lab, tmp_path: Path) -> None:
 @pytest.mark.timeout(20)
 def test_a_fifo_that_takes_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tiny.py")
-    with pytest.raises(intake.Refused, match="no ordinary file"):
-        intake._read(tmp_path / "tiny.py")
+    with pytest.raises(reading.Refused, match="no ordinary file"):
+        reading._read(tmp_path / "tiny.py")
 
 
 def test_a_name_that_is_no_utf8_is_kept_as_text(lab: Lab, tmp_path: Path) -> None:

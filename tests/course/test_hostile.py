@@ -62,7 +62,7 @@ class Judge:
 
     def __call__(self, text: str, seconds: float) -> list[Record]:
         """The record of each test. Raises LabError if the file cannot be imported."""
-        own = self.sandbox.box.folder / "code" / "submission" / "tiny.py"
+        own = self.sandbox.box.folder / "submission" / "tiny.py"
         own.write_text(text.replace("/the/course", str(self.course.root)).replace("12345", str(self.port)))
         self.files += 1
         self.sandbox.load()

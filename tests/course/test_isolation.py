@@ -15,8 +15,15 @@ from page_checks import ROOT
 
 from labkit.course.errors import LabError
 from labkit.judge.boxed import level_for
-from labkit.observe import isolation
-from labkit.observe.isolation import LEAST, Box, Level, level_of, some_uid, strongest, what_works
+from labkit.observe import isolation, users
+from labkit.observe.isolation import LEAST, Box, Level, copy_course, level_of, strongest, what_works
+from labkit.observe.users import some_uid
+
+
+def made(level: Level, folder: Path, uid: int | None) -> Box:
+    """A box with what its processes need to confine themselves."""
+    copy_course(folder / "code", LEAST)
+    return Box(level, folder, uid, folder / "code")
 
 
 def test_levels_are_ordered() -> None:
@@ -46,14 +53,15 @@ def test_a_machine_without_bubblewrap_says_what_to_install(monkeypatch: pytest.M
     assert "apt-get install bubblewrap" in isolation._refusal(Level.BUBBLEWRAP)
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("bwrap"), reason="root alone can join its own namespaces")
 def test_a_level_that_keeps_nothing_away_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe is real: a bubblewrap that only runs its program is found out."""
-    monkeypatch.setattr(isolation, "_bwrap", lambda box: [])
+    lets_all_through = ["bwrap", "--unshare-user", "--unshare-pid", "--as-pid-1", "--dev-bind", "/", "/", "--"]
+    monkeypatch.setattr(isolation, "_bwrap", lambda box: lets_all_through)
     monkeypatch.setattr(isolation, "some_uid", lambda: (None, None))  # another user might not even start Python
-    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/bwrap")
-    monkeypatch.setattr(Box, "code", property(lambda box: box.folder / "code"))
     monkeypatch.setattr(Box, "home", property(lambda box: box.folder / "home"))
-    assert "network" in isolation._refusal(Level.BUBBLEWRAP)
+    said = isolation._refusal(Level.BUBBLEWRAP)
+    assert "isolation.py" in said and "network" in said
 
 
 def test_a_gpu_is_had_at_the_lowest_level_alone() -> None:
@@ -92,11 +100,10 @@ def test_a_box_keeps_no_user_from_the_others(level: Level, monkeypatch: pytest.M
         pytest.skip(f"--isolation {level} does not work here: {reason}")
     (uid, holder), (wanted, before) = some_uid(), some_uid()
     before.close()
-    monkeypatch.setattr(isolation, "OF_A_MOMENT", (wanted,))
+    monkeypatch.setattr(users, "OF_A_MOMENT", (wanted,))
     with TemporaryDirectory(prefix="labkit-box-") as folder:
-        box = Box(level, Path(folder), uid)
-        box.copy(ROOT, LEAST)
-        with box.start(HOLDS, [str(isolation.USERS), str(wanted)]) as process:
+        box = made(level, Path(folder), uid)
+        with box.start(HOLDS, [str(users.USERS), str(wanted)]) as process:
             assert process.stdout.readline() == b"held\n"
             found, after = some_uid()
             assert found == wanted
@@ -104,6 +111,7 @@ def test_a_box_keeps_no_user_from_the_others(level: Level, monkeypatch: pytest.M
                 some_uid()
             after.close()
             process.kill()
+            box.close()
     holder.close()
 
 
@@ -123,15 +131,15 @@ def test_a_box_holds_nothing_of_the_judge(level: Level, monkeypatch: pytest.Monk
     monkeypatch.setenv("LABKIT_SECRET", "of the judge")
     uid, holder = some_uid()
     with TemporaryDirectory(prefix="labkit-box-") as folder:
-        box = Box(level, Path(folder), uid)
-        box.copy(ROOT, LEAST)
+        box = made(level, Path(folder), uid)
         process = box.start(SHOWS)
         said, complaint = process.communicate()
+        box.close()
     assert process.returncode == 0, complaint
     found = json.loads(said)
     assert "of the judge" not in found["environment"].values()
     assert found["uid"] == (os.getuid() if uid is None else uid)
-    below = [Path(path).relative_to(box.home).parts[0] for path in (sys.prefix, sys.base_prefix)
+    below = [Path(path).relative_to(box.home).parts[0] for path in (sys.prefix, sys.base_prefix, box.code)
              if Path(path).is_relative_to(box.home)]  # fmt: skip
     assert set(found["home"]) <= set(below)
     assert set(found["open"]) <= {"0", "1", "2", "3"}  # the last is the folder of them itself
@@ -152,10 +160,12 @@ def test_a_process_of_the_box_ends_with_its_judge(tmp_path: Path) -> None:
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from labkit.observe.isolation import LEAST, ROOT, Box, Level, some_uid
+from labkit.observe.isolation import LEAST, Box, Level, copy_course
+from labkit.observe.users import some_uid
 uid, holder = some_uid()
-box = Box(Level.BUBBLEWRAP, Path({str(tmp_path)!r}), uid)
-box.copy(ROOT, LEAST)
+folder = Path({str(tmp_path)!r})
+copy_course(folder / "code", LEAST)
+box = Box(Level.BUBBLEWRAP, folder, uid, folder / "code")
 process = box.start("import time; print('up', flush=True); time.sleep(600)")
 process.stdout.readline()
 print("up", flush=True)

@@ -247,6 +247,7 @@ def test_venv_of_a_clone_that_was_renamed_is_rebuilt(copy: Path) -> None:
     done = make(moved, "status", f"PYTHON={python}")
     assert done.stdout.splitlines() == [
         "Setting up .venv again, because this folder or its Python has moved: a few minutes, most of it PyTorch",
+        "-c import matplotlib.pyplot, pytest, torch._dynamo, torch.distributed.fsdp",
         "-m labkit status",
     ]
     assert make(moved, "status").stdout.splitlines() == ["-m labkit status"]

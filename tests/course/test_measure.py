@@ -143,7 +143,10 @@ def test_entries_take_turns_warmup_first() -> None:
     assert list(medians) == ["a", "b"]
 
 
-def test_a_median_leaves_out_warmup_and_one_slow_call(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("threads", "clock"), [(1, "thread_time"), (2, "perf_counter")])
+def test_a_median_leaves_out_warmup_and_one_slow_call(
+    threads: int, clock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 0.0
     durations = iter([100.0, 1.0, 50.0, 2.0])
 
@@ -151,7 +154,8 @@ def test_a_median_leaves_out_warmup_and_one_slow_call(monkeypatch: pytest.Monkey
         nonlocal now
         now += next(durations)
 
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(measure.time, clock, lambda: now)
     assert interleaved_medians({"step": step}, repeats=3, warmup=1) == {"step": 2.0}
 
 

@@ -1,13 +1,13 @@
 """The notebook for hosted GPUs runs: here on the CPU, in a copy of the course, without the cells for a network."""
 
 import json
+import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from page_checks import ROOT
-from warm_python import ENVIRONMENT
+from warm_python import ENVIRONMENT, python
 
 NOTEBOOK = ROOT / "docs" / "course.ipynb"
 PARTS = ("conftest.py", "labs", "pyproject.toml", "solutions", "src", "tests")
@@ -25,16 +25,15 @@ def cells() -> list[tuple[set[str], str]]:
 
 
 def run(source: str, names: dict[str, object], folder: Path) -> str:
-    """What a cell prints: its lines of Python as they are, and those that begin with ! as commands of a shell."""
+    """What a cell prints: its lines of Python as they are, and those that begin with !python as commands of a shell."""
     commands = [line for line in source.splitlines() if line.startswith("!")]
     exec("\n".join(line for line in source.splitlines() if line not in commands), names)
     printed = ""
     for command in commands:
-        done = subprocess.run(
-            ["bash", "-c", command[1:].format(**names)], cwd=folder, env=ENVIRONMENT | {"PYTHONPATH": "src"}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        printed += f"{done.stdout}exit code {done.returncode}\n"
+        program, *words = shlex.split(command[1:].format(**names))
+        assert program == "python"
+        done = python(*words, cwd=folder, environment=ENVIRONMENT | {"PYTHONPATH": "src"})
+        printed += f"{done.out}{done.err}exit code {done.code}\n"
     return printed
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from small_course import BOTH_STEPS, MANIFEST, ONE_STEP, STUBS, Course, small_course
 
 from labkit.course import manifest
@@ -36,6 +37,16 @@ def test_before_anything_is_written_it_says_where_to_begin(course: Course) -> No
     assert "Next: step 1, write double in src/tiny.py (1 todo)" in ran.out
     assert "Read docs/07_tiny.md#doubling, then: make watch-lab07" in ran.out
     assert "make hint-lab07 STEP=1" in ran.out
+
+
+def test_the_course_begins_with_its_first_lab_unless_another_was_begun(course: Course) -> None:
+    labs = [structs.replace(course.lab, number=number, first=number == 4) for number in (2, 4, 6)]
+    fresh = [status.Standing(lab, records_of(course, "todo")) for lab in labs]
+    assert status._current(fresh) == fresh[1]
+    begun = replace(fresh[2], records=records_of(course, "failed"))
+    assert status._current([*fresh[:2], begun]) == begun
+    done = replace(fresh[1], records=records_of(course))
+    assert status._current([fresh[0], done, fresh[2]]) == fresh[0]
 
 
 def test_changed_file_is_tested_once(course: Course) -> None:
@@ -161,15 +172,18 @@ def test_timeout_of_a_later_step_hides_no_earlier_one(course: Course) -> None:
     assert status.known(course.lab).whole
 
 
-@pytest.mark.parametrize("written", [STUBS, ONE_STEP], ids=["first test", "after a test that passed"])
 @pytest.mark.parametrize(
-    ("ends", "how"), [("_exit(3)", "exit code 3"), ("kill(os.getpid(), 9)", "SIGKILL"), ("abort()", "SIGABRT")]
+    ("ends", "how", "written"),
+    [
+        pytest.param("_exit(3)", "crashed", STUBS, id="first test"),
+        pytest.param("abort()", "crashed", ONE_STEP, id="after a test that passed"),
+        pytest.param("kill(os.getpid(), 9)", "out of memory", STUBS, id="as the system does where memory is short"),
+    ],
 )
-def test_code_that_ends_python_is_named(course: Course, written: str, ends: str, how: str) -> None:
+def test_code_that_ends_python_is_named(course: Course, ends: str, how: str, written: str) -> None:
     course.file.write_text("import os\n" + re.sub("raise NotImplementedError.*", f"os.{ends}", written))
     said = course.labkit("status", TORCH="yes").out
-    shown = "out of memory" if how == "SIGKILL" else "crashed"  # the system kills where memory is short
-    assert re.search(rf"Next: step \d, fix what test_\w+ shows \(1 {shown}\)", said), said
+    assert re.search(rf"Next: step \d, fix what test_\w+ shows \(1 {how}\)", said), said
 
 
 def test_what_the_machine_lacked_is_not_kept(course: Course) -> None:

@@ -7,6 +7,7 @@ about starting, signals or threads of a process starts a Python of its own.
 import atexit
 import functools
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -58,11 +59,14 @@ def _server() -> subprocess.Popen[str]:
 
 
 def serve() -> None:
-    import pytest  # noqa: F401
+    from _pytest.config import default_plugins
 
     from labkit.observe.ranks import import_for_ranks
 
     import_for_ranks()
+    used = ("click", "markdown_it", "rich.progress", "labkit.judge.graded", "labkit.judge.plugin")
+    for name in (*used, *(f"_pytest.{plugin}" for plugin in default_plugins)):
+        importlib.import_module(name)
     gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
     for line in sys.stdin:
         print(json.dumps(_run(*json.loads(line))), flush=True)

@@ -19,6 +19,7 @@ EXAMPLES = {
     "seconds": "20",
     "hidden": "true",
     "needs": '["deepspeed"]',
+    "first": "true",
     "builds_on": '["mixed_precision"]',
     "builds_on_steps": "[1, 2]",
     "data": '["data/text.txt"]',

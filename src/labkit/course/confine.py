@@ -1,6 +1,6 @@
 """What a process does to itself before it runs a submission: it gives up user, files, network, memory, system calls.
 
-It is called inside of what `labkit.observe.isolation` starts, and imports nothing that costs time there.
+It imports nothing that costs time.
 """
 
 import ctypes
@@ -24,6 +24,8 @@ READ, WRITE_FILE = 0b1101, 0b10  # execute, read file, read dir; write file: <li
 RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}  # how many rights on files a version of Landlock knows
 TCP, SIGNALS_AND_SOCKETS = 0b11, 0b11  # bind and connect, since 4; abstract sockets and signals, since 6
 SIGNALS_SINCE = 6
+# CLONE_NEW* of <linux/sched.h>: mounts, control groups, host name, messages, processes, network; and that of users.
+NAMESPACES, USERS = 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000, 0x10000000
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 MEMORY = 2 * 2**30  # bytes that a process may take besides what it has imported
@@ -33,17 +35,33 @@ UNCOUNTED = "memory that no limit counts"
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a process gives up: its user for `uid`, and with `landlock` all files but `readable` and the folder `home`.
+    """What a process gives up: its user for `uid`, and with `landlock` all files but `readable` and the `writable`
+    folders, of which the first is its home; with `beside`, its namespaces for those of this process.
 
     Root alone can take another user; `uid` is None where this process isn't root. `reads`: the other user may keep
     root's right to read, where it could not read this Python without it.
     """
 
-    home: str
+    writable: tuple[str, ...]
     uid: int | None = None
     landlock: bool = False
     readable: tuple[str, ...] = ()
     reads: bool = False
+    beside: int | None = None
+
+    def join(self) -> None:
+        """Takes the namespaces; of processes, what this process forks from now on.
+
+        Raises:
+            OSError: the system refuses.
+        """
+        if self.beside is None:
+            return
+        process = os.pidfd_open(self.beside)
+        try:
+            _check(_libc().setns(process, NAMESPACES | (USERS if self.uid is None else 0)))
+        finally:
+            os.close(process)
 
     def enter(self) -> None:
         """Confines this process and all that it starts, for good.
@@ -51,16 +69,19 @@ class Confinement:
         Raises:
             OSError: the system refuses.
         """
+        hide(False)  # else the next file is root's
+        with suppress(OSError):  # if memory is short, the system ends what runs a submission first, not the judge
+            Path("/proc/self/oom_score_adj").write_text("1000")
         _prctl(PR_SET_NO_NEW_PRIVS, 1)
         if self.landlock:
             devices = [path for path in DEVICES if os.path.exists(path)]
-            restrict_files(read=[*self.readable, "/proc", *devices], write=[self.home, "/dev/null"])
+            restrict_files(read=[*self.readable, "/proc", *devices], write=[*self.writable, "/dev/null"])
         if self.uid is not None:
             _become(self.uid, self.reads)
+        else:
+            _keep_rights(0)
         restrict_calls()
-        os.chdir(self.home)
-        with suppress(OSError):  # if memory is short, the system ends what runs a submission first, not the judge
-            Path("/proc/self/oom_score_adj").write_text("1000")
+        os.chdir(self.writable[0])
 
 
 def landlock_version() -> int:
@@ -180,6 +201,11 @@ def _become(uid: int, reads: bool) -> None:
         if not reads:
             raise
         rights = 1 << CAP_DAC_READ_SEARCH
+    _keep_rights(rights)
+
+
+def _keep_rights(rights: int) -> None:
+    """Of root's rights only those; in a namespace of users, a process that has joined it has them all."""
     header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
     _check(_libc().capset(header, struct.pack("=6I", rights, rights, 0, 0, 0, 0)))
 

@@ -66,7 +66,7 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
     """A lab as its manifest describes it. `stem` names its file in every directory of the repository.
 
     `needs` are names of packages as pip knows them; `builds_on` the stems of labs whose files this one may import;
-    `data` files and folders below the lab's own.
+    `data` files and folders below the lab's own; `first`: the course begins with this lab, whatever its number.
     """
 
     number: Annotated[int, Meta(ge=0, le=99)]
@@ -80,6 +80,7 @@ class Lab(Struct, frozen=True, forbid_unknown_fields=True):
     needs: tuple[Text, ...] = ()
     builds_on: tuple[Text, ...] = ()
     data: tuple[Text, ...] = ()
+    first: bool = False
 
     @property
     def paths(self) -> Paths:

@@ -13,6 +13,7 @@ from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT, load
 
 LOADING = 20.0  # seconds to import a lab file
+BEFORE: dict[str, CodeType] = {}  # what another process has compiled for this one, by the file's path
 IMPLEMENTATION = "labkit_implementation_"  # how the names of loaded lab files begin
 
 
@@ -90,7 +91,7 @@ def line_in_stack(path: Path, stack: str) -> tuple[int, str] | None:
 
 
 def _execute(path: Path, module: ModuleType) -> None:
-    code = _compiled(path)
+    code = compiled(path)
     try:
         exec(code, module.__dict__)
     except KeyboardInterrupt:
@@ -100,7 +101,10 @@ def _execute(path: Path, module: ModuleType) -> None:
         raise LabError(f"{path}, {where.removesuffix(':')}: {type(error).__name__}: {error}") from None
 
 
-def _compiled(path: Path) -> CodeType:
+def compiled(path: Path) -> CodeType:
+    """The code of a file. Raises LabError; names the line."""
+    if str(path) in BEFORE:
+        return BEFORE[str(path)]
     try:
         source = importlib.util.decode_source(path.read_bytes())  # after its byte order mark or coding, else as UTF-8
         return compile(source, str(path), "exec")

@@ -29,7 +29,7 @@ def experiment(name: str, impl: str, out: Path) -> None:
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "docs" / "figures", help="Folder to write to.")
-@click.option("--only-pages", is_flag=True, help="Measure nothing: put into the pages what docs/figures says.")
+@click.option("--only-pages", is_flag=True, help="Measure nothing: put into the pages what was measured.")
 def figures(out: Path, only_pages: bool) -> None:
     """Rebuild every figure of the pages by the experiments on the reference solutions; takes some minutes."""
     from labkit.experiments import pages

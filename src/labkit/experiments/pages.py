@@ -3,6 +3,9 @@
 In a page, a picture's dark twin and the quotation right after it are made here, and so is what is between BEGIN and
 END, and between `<!-- table of NAME: made by make figures -->` and END. No number that was measured is typed by hand,
 so none can be out of date.
+
+NAME is an experiment, or a benchmark: a JSON file in docs/benchmarks with what another machine measured. That is what
+an experiment shows (`experiment`, `data`), or the rows of a table (`rows`), or what a command printed (`text`).
 """
 
 import json
@@ -16,12 +19,14 @@ from labkit.course.manifest import ROOT
 from labkit.experiments.running import Measured, module, owners
 
 FIGURES = ROOT / "docs" / "figures"
+BENCHMARKS = ROOT / "docs" / "benchmarks"
 BEGIN = "<!-- machine: made by make figures -->"
 END = "<!-- end -->"
 WIDTH = 130  # of the lines of a quotation
 
 PICTURE = re.compile(
-    r"^(?:<picture>.*)?(!\[[^\]\n]*\]\(([^)\n]*figures/([\w-]+))\.png\))(?:</picture>)?\n+(?:>.*\n+)*", re.MULTILINE
+    r"^(?:<picture>.*)?(!\[[^\]\n]*\]\(([^)\n]*(?:figures|benchmarks)/([\w-]+))\.png\))(?:</picture>)?\n+(?:>.*\n+)*",
+    re.MULTILINE,
 )
 TABLE = re.compile(
     rf"^(<!-- table of ([\w-]+): made by make figures -->).*?^{re.escape(END)}", re.DOTALL | re.MULTILINE
@@ -39,8 +44,14 @@ def measured(figures: Path = FIGURES) -> dict[str, Measured]:
     return {name: json.loads((figures / f"{name}.json").read_text("utf-8")) for name in owners()}
 
 
-def brought_up_to_date(text: str, found: dict[str, Measured]) -> str:
-    """The page `text` with the notices, tables and machine of `found`; other pictures than theirs stay as they are."""
+def benchmarks(folder: Path = BENCHMARKS) -> dict[str, Measured]:
+    """What each JSON file in `folder` holds, by its name."""
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))}
+
+
+def brought_up_to_date(text: str, figures: dict[str, Measured], elsewhere: dict[str, Measured]) -> str:
+    """The page `text` with the notices and tables of both, and the machine of `figures`; other pictures stay."""
+    found = figures | elsewhere
 
     def with_notice(match: re.Match[str]) -> str:
         picture, path, name = match.groups()
@@ -51,7 +62,7 @@ def brought_up_to_date(text: str, found: dict[str, Measured]) -> str:
 
     text = PICTURE.sub(with_notice, text)
     text = TABLE.sub(lambda match: f"{match[1]}\n{table(found[match[2]])}\n{END}", text)
-    return MACHINE.sub(lambda _: f"{BEGIN}\n{machine(found)}\n{END}", text)
+    return MACHINE.sub(lambda _: f"{BEGIN}\n{machine(figures)}\n{END}", text)
 
 
 def quotation(one: Measured) -> str:
@@ -62,12 +73,16 @@ def quotation(one: Measured) -> str:
 
 
 def table(one: Measured) -> str:
-    """The table of `one` in Markdown, and when and with which versions it was measured."""
-    headings, *rows = module(one["experiment"]).table(one["data"])
-    lines = [headings, ["---", *("--:" for _ in headings[1:])], *rows]
+    """The table of `one` in Markdown, or what it printed, and when, on what and with which versions it was measured."""
+    if "text" in one:
+        lines = ["```text", *one["text"], "```"]
+    else:
+        headings, *rows = one["rows"] if "rows" in one else module(one["experiment"]).table(one["data"])
+        lines = [f"| {' | '.join(line)} |" for line in (headings, ["---", *("--:" for _ in headings[1:])], *rows)]
     hardware = one["machine"]
-    when = f"Measured on {one['date']} with PyTorch {hardware['torch']}, Python {hardware['python']}."
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", when])
+    on = f" on {hardware['gpu']}, {hardware['cpu']} with {hardware['cores']} cores," if hardware["gpu"] else ""
+    versions = f"PyTorch {hardware['torch']}, Python {hardware['python']}"
+    return "\n".join([*lines, "", f"Measured on {one['date']}{on} with {versions}."])
 
 
 def machine(found: dict[str, Measured]) -> str:
@@ -84,11 +99,11 @@ def _sentence(hardware: dict[str, Any]) -> str:
 
 
 def write_pages() -> list[str]:
-    """Brings every page up to date with docs/figures; says what was written. Raises LabError."""
-    found, said = measured(), []
+    """Brings every page up to date with what was measured; says what was written. Raises LabError."""
+    figures, elsewhere, said = measured(), benchmarks(), []
     for path in pages():
         old = path.read_text(encoding="utf-8")
-        new = brought_up_to_date(old, found)
+        new = brought_up_to_date(old, figures, elsewhere)
         if new != old:
             write_whole(path, new.encode())
             said.append(f"written: {path.relative_to(ROOT)}")

@@ -109,14 +109,24 @@ def run(name: str, file: Path, folder: Path, console: Console) -> None:
     Raises:
         LabError: the lab file cannot be loaded, or `folder` cannot be written.
     """
-    data, light, dark = paths = [folder / f"{name}{end}" for end in (".json", ".png", "-dark.png")]
     make_folder(folder, "--out")
-    for path in paths:
+    for path in files(folder, name):
         check_writable(path, "--out")
     with console.status(f"measuring: {name}, up to a minute"):
         measured = measure(name, file)
     show(measured, console)
+    write(measured, folder, name)
+    console.print(f"Picture: {folder / name}.png, data: {name}.json ({measured['seconds']} s)", markup=False)
+
+
+def files(folder: Path, name: str) -> list[Path]:
+    """Where data and pictures go."""
+    return [folder / f"{name}{end}" for end in (".json", ".png", "-dark.png")]
+
+
+def write(measured: Measured, folder: Path, name: str) -> None:
+    """Writes the data and the picture, in light and in dark."""
+    data, light, dark = files(folder, name)
     write_json(data, measured)
     write_whole(light, picture(measured))
     write_whole(dark, picture(measured, dark=True))
-    console.print(f"Picture: {light}, data: {data.name} ({measured['seconds']} s)", markup=False)

@@ -12,7 +12,9 @@ from labkit.toolbox.plots import BLUE, GREEN, VERMILION
 
 # More of Okabe and Ito's colours than `plots` needs, and a grey that shows on white and on black.
 GREY, ORANGE, SKY, PURPLE = "#8c8c8c", "#E69F00", "#56B4E9", "#CC79A7"
-FORMATS = {"fp32": GREY, "tf32": PURPLE, "bf16": BLUE, "fp16": GREEN, "fp16, no scaling": VERMILION}
+FORMATS = {
+    "fp32": GREY, "tf32": PURPLE, "bf16": BLUE, "fp16": GREEN, "fp16, no scaling": VERMILION, "fp8": SKY,
+}  # fmt: skip
 
 _DARK: dict[Any, Any] = {
     "figure.facecolor": "#16181d", "axes.facecolor": "#16181d", "savefig.facecolor": "#16181d",

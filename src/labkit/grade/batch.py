@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.course.errors import LabError
+from labkit.course.garbage import none_collected
 from labkit.course.manifest import Lab
 from labkit.course.records import Record
 from labkit.grade import outcomes, results
@@ -40,13 +41,16 @@ Told = Callable[[Result], None]
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same for all submissions of a batch. `level` is that of isolation."""
+    """What is the same for all submissions of a batch. `level` is that of isolation; `solution`, if it is given, has to
+    pass the hidden tests.
+    """
 
     lab: Lab
     out: Path
     secret: bytes
     level: Level
     workers: int | None = None
+    solution: Path | None = None
 
     def key_of(self, submission: Submission, suite: str) -> str:
         """The same as long as grading it again would give the same; `suite` is what `digest_of` gives."""
@@ -144,19 +148,26 @@ def _judge(setting: Setting, waiting: Sequence[Keyed], take: Told, known: Told |
     whole = [(key, submission) for key, submission in waiting if not submission.reason]
     if not whole:
         return
-    from labkit.judge.many import Job, judge_many
+    with none_collected():
+        from labkit.judge.many import Job, judge_many
 
     lab = setting.lab
+    hidden = tuple(one.id for one in lab.behaviours if one.hidden)
+    trial = []
+    if hidden and setting.solution is not None and setting.solution.exists():
+        trial = [Job({"impl": str(setting.solution.parent), "isolation": Level.NONE, "right": True}, hidden)]
     with _copies([submission for _, submission in whole]) as folders:
 
         def judged(index: int, verdicts: "Judged") -> None:
-            key, submission = whole[index]
-            verdicts = outcomes.cleaned(verdicts, folders[index])
+            if index < len(trial):
+                return outcomes.check_hidden(lab, verdicts)
+            key, submission = whole[index - len(trial)]
+            verdicts = outcomes.cleaned(verdicts, folders[index - len(trial)])
             state, reason = outcomes.outcome(lab, setting.level, submission.files, verdicts)
             take(_result(setting, key, submission, state, reason, verdicts.records, verdicts.seconds))
 
         def so_far(index: int, verdicts: "Judged") -> None:
-            key, submission = whole[index]
+            key, submission = whole[index]  # nobody who asks tries the solution
             verdicts = outcomes.cleaned(verdicts, folders[index])
             known and known(_result(setting, key, submission, Outcome.TIMEOUT, CUT_OFF, verdicts.records))
 
@@ -164,7 +175,13 @@ def _judge(setting: Setting, waiting: Sequence[Keyed], take: Told, known: Told |
         jobs = [Job(setting.options_of(one, folder), tests) for (_, one), folder in zip(whole, folders, strict=True)]
         limit = RUN_LIMIT + sum(lab.own_seconds(one) or 0.0 for one in lab.behaviours) + MARGIN
         judge_many(
-            lab, jobs, judged, workers=setting.workers, limit=limit, so_far=so_far if known else None, apart=True
+            lab,
+            trial + jobs,
+            judged,
+            workers=setting.workers,
+            limit=limit,
+            so_far=so_far if known else None,
+            apart=True,
         )
 
 

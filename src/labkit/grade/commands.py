@@ -74,7 +74,7 @@ def grade(
     _make_results_folder(out)
     check_writable(out / "grades.csv", "--out")
     with results.locked(out), with_hidden(found, hidden) as graded:
-        setting = batch.Setting(graded, out, batch.read_secret(out, secret_file), level, jobs)
+        setting = batch.Setting(graded, out, batch.read_secret(out, secret_file), level, jobs, found.paths.solution)
         waiting = batch.pending(setting, taken)
         for _, submission in waiting:
             screen.say(f"- {_taken(submission)}")  # the dash: names are no commands to a runner

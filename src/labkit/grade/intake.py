@@ -1,45 +1,31 @@
 """Takes submissions in: a folder with a folder, a `.py` or a `.zip` for each student, as Moodle and Canvas export them.
 
-Nothing is unpacked, run or compiled, and no link is followed: of every submission the lab's own files are read, whole
-and bounded, and all else is left where it is. A submission without them is kept, with the reason.
+Of every submission the lab's own files are read, whole and bounded, and all else is left where it is. A submission
+without them is kept, with the reason.
 """
 
 import hashlib
-import io
-import itertools
 import os
 import re
 import stat
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from labkit.course.errors import LabError
-from labkit.course.files import open_ordinary
 from labkit.course.manifest import Lab
 from labkit.course.screen import visible
+from labkit.grade.reading import UNASKED, Found, Refused, is_junk, look_at, text_of
 
-LARGEST = 1_000_000  # bytes of a lab file
-ARCHIVE = 20_000_000  # bytes of an archive
-ENTRIES = 2000  # files and folders that are looked at in a folder, or in an archive
-ENTRY = b"PK\1\2"  # begins every entry of an archive's directory
-UNASKED = "is not part of this lab and was ignored"
 UNUSED = "was not used: another version was graded"
 WHICH = "which "  # begins the reason where two files may be meant
-NOTEBOOK = "is a notebook: download its code as a .py file, and hand that in"
-SHOWN = 30  # of what was left, by name
+SHOWN, LONGEST = 30, 100  # of what was left, by name; and characters of a name
+SAME = 10  # files that may have the same claim, and are compared
 
 MOODLE = re.compile(r"(?P<who>.+_\d+)_assignsubmission_[a-z]+_?(?P<name>.*)", re.DOTALL)
 CANVAS = re.compile(
     r"(?P<who>[^_]+)(?P<late>_late)?(?P<number>_\d+)_(?P<upload>\d+)_(?P<name>.+)", re.DOTALL | re.IGNORECASE
 )
-# What systems, editors and browsers leave; names that begin with a dot too.
-JUNK = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "venv", "node_modules", "site-packages"}
-
-
-class Refused(Exception):
-    """Why a file or an archive is not looked into."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +49,6 @@ class Submission:
         return hashlib.sha256(repr((content, self.reason)).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A Python file of a submission. `path` is shown; `upload` orders what Canvas has of one student."""
-
-    path: str
-    name: str
-    depth: int
-    read: Callable[[], bytes]
-    upload: int = 0
-
-
 def read_folder(folder: Path, lab: Lab) -> list[Submission]:
     """Every submission in the folder, by name.
 
@@ -83,7 +58,7 @@ def read_folder(folder: Path, lab: Lab) -> list[Submission]:
     if not folder.is_dir():
         raise LabError(f"{folder}: is no folder; give the one in which each student has a folder, a .py or a .zip")
     try:
-        names = sorted(name for name in os.listdir(folder) if not _junk(name))
+        names = sorted(name for name in os.listdir(folder) if not is_junk(name))
     except OSError as error:
         raise LabError(f"{folder}: cannot be read ({error.strerror})") from None
     if not names:
@@ -121,17 +96,17 @@ def _is_a_class(folder: Path, why: str = "") -> str:
 
 def _exported(name: str) -> bool:
     """Whether Moodle or Canvas gives such a name."""
-    return bool(MOODLE.fullmatch(_text(name)) or CANVAS.fullmatch(_text(name)))
+    return bool(MOODLE.fullmatch(text_of(name)) or CANVAS.fullmatch(text_of(name)))
 
 
 def _late(name: str) -> bool:
-    export = CANVAS.fullmatch(_text(name))
-    return export is not None and export["late"] is not None and not MOODLE.fullmatch(_text(name))
+    export = CANVAS.fullmatch(text_of(name))
+    return export is not None and export["late"] is not None and not MOODLE.fullmatch(text_of(name))
 
 
 def _whose(path: Path) -> str:
     """The id of a submission: a student's name, with the number that Moodle or Canvas adds."""
-    name = _text(path.name)
+    name = text_of(path.name)
     if export := MOODLE.fullmatch(name):
         return export["who"]
     if export := CANVAS.fullmatch(name):
@@ -143,11 +118,11 @@ def _whose(path: Path) -> str:
 def read_one(who: str, paths: list[Path], lab: Lab) -> Submission:
     """The submission that lies at the paths, several of which are uploads of one student."""
     if len(paths) > 1 and not all(_exported(path.name) for path in paths):
-        names = ", ".join(visible(_text(path.name)) for path in paths)
+        names = ", ".join(visible(text_of(path.name)) for path in paths)
         return Submission(who, reason=f"two students have this name: {names}; keep or rename one")
     left: dict[str, str] = {}
-    found = [one for path in paths for one in _look_at(path, lab, left)]
-    chosen: dict[str, tuple[_Found, bytes]] = {}
+    found = [one for path in paths for one in _found_at(path, lab, left)]
+    chosen: dict[str, tuple[Found, bytes]] = {}
     if not found and not left:
         return Submission(who, reason=f"it holds no file: hand in {lab.stem}.py")
     try:
@@ -160,71 +135,16 @@ def read_one(who: str, paths: list[Path], lab: Lab) -> Submission:
     others = {one.path: UNUSED if any(_order(one, stem) for stem in stems) else UNASKED
               for one in found if one.path not in taken}  # fmt: skip
     files = {name: data for name, (_, data) in chosen.items()}
-    return Submission(who, files, tuple(sorted(taken)), _shortened(others | left))
+    return Submission(who, files, tuple(map(_named, sorted(taken))), _shortened(others | left))
 
 
-def _look_at(top: Path, lab: Lab, left: dict[str, str]) -> Iterator[_Found]:
-    """The Python files at `top` and below; `left` is told of all else."""
-    export = MOODLE.fullmatch(_text(top.name)) or CANVAS.fullmatch(_text(top.name))
+def _found_at(top: Path, lab: Lab, left: dict[str, str]) -> Iterator[Found]:
+    export = MOODLE.fullmatch(text_of(top.name)) or CANVAS.fullmatch(text_of(top.name))
     given = export["name"] if export else f"{lab.stem}.py"  # a file that has the student's name is the lab's
-    upload = int(export.groupdict().get("upload", 0)) if export else 0
-    waiting = [(top, "", 0)]
-    for looked in itertools.count(1):
-        if not waiting:
-            return
-        if looked > ENTRIES:
-            left[_text(top.name)] = f"has more than {ENTRIES:,} files"
-            return
-        path, shown, depth = waiting.pop(0)
-        name = _text(path.name)
-        try:
-            mode = path.lstat().st_mode
-            if stat.S_ISDIR(mode):
-                inside = sorted(one for one in os.listdir(path) if not _junk(one))[: ENTRIES + 1]
-                waiting += [(path / one, f"{shown}/{_text(one)}".lstrip("/"), depth + 1) for one in inside]
-            elif not stat.S_ISREG(mode):
-                left[shown or name] = "is a link" if stat.S_ISLNK(mode) else "is no ordinary file"
-            elif name.casefold().endswith(".py"):
-                read = _reader(path)
-                yield _Found(shown or name, name if depth else given, max(depth - 1, 0), read, upload)
-            elif name.casefold().endswith(".zip"):
-                yield from _in_archive(_read(path, ARCHIVE), shown or name, max(depth - 1, 0), upload, left)
-            else:
-                left[shown or name] = _unasked(name)
-        except Refused as refused:
-            left[shown or name] = str(refused)
-        except OSError as error:
-            left[shown or name] = f"cannot be read: {error.strerror}"
+    return look_at(top, given, int(export.groupdict().get("upload", 0)) if export else 0, left)
 
 
-def _in_archive(data: bytes, shown: str, depth: int, upload: int, left: dict[str, str]) -> Iterator[_Found]:
-    """The Python files of an archive. Raises Refused."""
-    if data.count(ENTRY) > ENTRIES:  # before it is parsed: what its end says of their number may be a lie
-        raise Refused(f"has more than {ENTRIES:,} files")
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-        entries = archive.infolist()
-    except Exception as error:  # whatever its bytes do to the parser
-        says = "is not a readable zip archive: zip the files again, or hand in the .py file itself"
-        raise Refused(f"{says} ({error})") from None
-    for entry in entries:
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or re.match("[a-zA-Z]:", entry.filename):
-            raise Refused(f"names a file outside of the archive: {visible(entry.filename[:80])}")
-    for entry in entries:
-        path = PurePosixPath(_text(entry.filename.replace("\\", "/")))
-        if entry.is_dir() or any(map(_junk, path.parts)):
-            continue
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            left[f"{shown}/{path}"] = "is a link"
-        elif path.suffix.casefold() == ".py":
-            read = _unzipper(archive, entry)
-            yield _Found(f"{shown}/{path}", path.name, depth + len(path.parts) - 1, read, upload)
-        else:
-            left[f"{shown}/{path}"] = _unasked(path.name)
-
-
-def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
+def _choose(found: list[Found], stem: str, lab: Lab) -> tuple[Found, bytes]:
     """The file that is meant, and what it holds: the last upload, the best name, the one that lies highest.
 
     The only Python file may have any name. Raises Refused if there is none, or more than one, or it cannot be read.
@@ -233,29 +153,31 @@ def _choose(found: list[_Found], stem: str, lab: Lab) -> tuple[_Found, bytes]:
     if not fits and stem == lab.stem and len(found) == 1 and not any(_order(found[0], one) for one in lab.builds_on):
         fits = [((), found[0])]
     if not fits:
-        names = ", ".join(visible(one.path) for one in found[:3]) + (", ..." if found[3:] else "")
+        names = ", ".join(_named(one.path) for one in found[:3]) + (", ..." if found[3:] else "")
         raise Refused(
             f"there is no {stem}.py" + (f", only {names}: rename the right file to {stem}.py" if found else "")
         )
     first = min(order for order, _ in fits)
     best, *others = [one for order, one in fits if order == first]
     data = _content(best)
+    if len(others) > SAME:
+        raise Refused(f"{WHICH}{stem}.py is meant? There are {len(others) + 1} of them. Keep one")
     for other in others:
         if _content(other) != data:
-            raise Refused(f"{WHICH}{stem}.py is meant, {visible(best.path)} or {visible(other.path)}? Keep one")
+            raise Refused(f"{WHICH}{stem}.py is meant, {_named(best.path)} or {_named(other.path)}? Keep one")
     if not data.strip():
-        raise Refused(f"{visible(best.path)} is empty")
+        raise Refused(f"{_named(best.path)} is empty")
     return best, data
 
 
-def _content(one: _Found) -> bytes:
+def _content(one: Found) -> bytes:
     try:
         return one.read()
     except Refused as refused:
-        raise Refused(f"{visible(one.path)} {refused}") from None
+        raise Refused(f"{_named(one.path)} {refused}") from None
 
 
-def _order(one: _Found, stem: str) -> tuple[int, ...]:
+def _order(one: Found, stem: str) -> tuple[int, ...]:
     """The lower, the better; () if its name is not that of the lab's file, nor that of a copy."""
     name = re.sub(r"[\s-]+", "_", one.name.rpartition(".")[0].casefold())
     found = re.fullmatch(rf"(?:copy_of_)?{re.escape(stem.casefold())}(?:_?copy)?(?:_?\(?(\d{{1,4}})\)?)?", name)
@@ -266,63 +188,18 @@ def _order(one: _Found, stem: str) -> tuple[int, ...]:
     return -one.upload, fit, -int(found[1] or 0), one.depth, not in_src
 
 
-def _read(path: Path, most: int = LARGEST) -> bytes:
-    """The bytes of an ordinary file. Raises Refused or OSError; never waits for a FIFO that has come there."""
-    file = open_ordinary(path)
-    if file is None:
-        raise Refused("is no ordinary file")
-    with file:
-        return _bounded(file.read(most + 1), most)
-
-
-def _reader(path: Path) -> Callable[[], bytes]:
-    def read() -> bytes:
-        try:
-            return _read(path)
-        except OSError as error:
-            raise Refused(f"cannot be read: {error.strerror}") from None
-
-    return read
-
-
-def _unzipper(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], bytes]:
-    def read() -> bytes:
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others take memory as they like
-            raise Refused("is compressed in an unusual way; make an ordinary zip")
-        try:
-            with archive.open(entry) as file:
-                data = file.read(LARGEST + 1)
-        except Exception as error:  # a password, a wrong sum, whatever its bytes do to the parser
-            raise Refused(f"cannot be unpacked ({error})") from None
-        return _bounded(data, LARGEST)
-
-    return read
-
-
-def _bounded(data: bytes, most: int) -> bytes:
-    if len(data) > most:
-        raise Refused(f"has more than {most:,} bytes")
-    return data
-
-
-def _junk(name: str) -> bool:
-    return name.startswith(".") or name.casefold() in JUNK
-
-
-def _text(name: str) -> str:
-    """A file's name as text: bytes that are not UTF-8 are written out."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _shortened(left: dict[str, str]) -> tuple[tuple[str, str], ...]:
     more = [("...", f"and {len(left) - SHOWN} more")] if len(left) > SHOWN else []
-    return (*sorted(left.items())[:SHOWN], *more)
+    return (*((_named(path), why) for path, why in sorted(left.items())[:SHOWN]), *more)
 
 
-def _unasked(name: str) -> str:
-    return NOTEBOOK if name.casefold().endswith(".ipynb") else UNASKED
+def _named(path: str) -> str:
+    """The path as it is shown, in one line; of a long one the beginning and the end."""
+    path = visible(path)
+    half = LONGEST // 2 - 2
+    return path if len(path) <= LONGEST else f"{path[:half]}...{path[-half:]}"
 
 
 def _of_left(left: dict[str, str]) -> str:
     telling = sorted(left.items(), key=lambda item: (item[1] == UNASKED, item))
-    return "".join(f"; {visible(name)} {why}" for name, why in telling[:3])
+    return "".join(f"; {_named(name)} {why}" for name, why in telling[:3])

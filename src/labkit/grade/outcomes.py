@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labkit.course.errors import LabError
 from labkit.course.manifest import Lab
 from labkit.course.records import NO_SANDBOX, NOT_RUN, OVER, Record, State
 from labkit.grade.results import Outcome, Result
@@ -42,6 +43,19 @@ def outcome(lab: Lab, level: str, files: Iterable[str], judged: "Judged") -> tup
         if states.get(one.id, State.GRADER_ERROR) == State.GRADER_ERROR:
             return Outcome.GRADER_ERROR, f"no verdict on {one.id}"
     return Outcome.GRADED, _cut_short(judged.records)
+
+
+def check_hidden(lab: Lab, solution: "Judged") -> None:
+    """Raises LabError unless the solution has passed the hidden tests. What a process that has run a submission says of
+    a hidden scenario is no proof of anything; the solution is.
+    """
+    for record in solution.records:
+        if record.state not in (State.PASSED, State.SKIPPED):
+            wanted = f", where it expects {record.expected}" if record.expected else ""
+            says = f"{record.id} fails the course's own solution: {record.got}{wanted}"
+            raise LabError(f"tests/suites/{lab.stem}/hidden.py: {says}")
+    if solution.error:
+        raise LabError(f"tests/suites/{lab.stem}/hidden.py: cannot be tried on the solution: {solution.error}")
 
 
 def fault_of_all(lab: Lab, result: Result) -> str:

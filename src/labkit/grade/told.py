@@ -10,7 +10,7 @@ from labkit.grade.results import Result
 from labkit.judge.lines import failure_lines, grader_error_lines
 from labkit.judge.summary import UNJUDGED
 
-NOT_RUN = "no points: grading ended before this test"
+ENDED = "no points: grading ended before this test"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def every_test(lab: Lab, result: Result) -> list[Told]:
         if one.id in given:
             tests.append(_told(given.pop(one.id), one.hidden))
         else:
-            tests.append(Told(one.step, _name(one.id, one.hidden), one.points, says=f"{NOT_RUN}{why}"))
+            tests.append(Told(one.step, _name(one.id, one.hidden), one.points, says=f"{ENDED}{why}"))
             why = ""
     return tests + [_told(record, record.id in secret) for record in given.values()]
 

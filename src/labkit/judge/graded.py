@@ -83,9 +83,10 @@ class GradedSuite:
         if self.boxes is not None:
             labs = [self.labs[stem] for stem in stems]
             own = sum(lab.own_seconds(behaviour) or 0.0 for lab in labs for behaviour in lab.behaviours)
-            level = self.boxes.level
+            level, template = self.boxes.level, getattr(self.option, "template", None)  # of a judge of many
             self.boxes.load(
-                (Sandbox(lab, self.paths[lab.stem], level, self.overlay, device, LOADING) for lab in labs), own
+                (Sandbox(lab, self.paths[lab.stem], level, self.overlay, device, LOADING, template) for lab in labs),
+                own,
             )
             return
         rank_device = device if torch.cuda.device_count() > 1 else "cpu"
@@ -98,7 +99,8 @@ class GradedSuite:
             self.in_import(stem)
             with limited(LOADING):
                 module = load_implementation(self.paths[stem], self.overlay, self.labs[stem].builds_on)
-            self.observers[stem] = Observer(module, device, self.servers.get(stem))
+            right = getattr(self.option, "right", False)  # of a judge of many
+            self.observers[stem] = Observer(module, device, self.servers.get(stem), right=right)
 
     def observer_for(self, item: pytest.Item) -> Observes:
         """What runs the scenarios of this test."""

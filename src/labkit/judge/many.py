@@ -29,6 +29,8 @@ from labkit.judge import plugin
 from labkit.judge.graded import GradedSuite
 from labkit.judge.suite import LEAN, import_once
 from labkit.observe.child import TIME_LIMIT, run_forked
+from labkit.observe.isolation import Level
+from labkit.observe.template import NotStarted, Template
 
 # Each child writes its own file: pytest's capturing would share one among all.
 QUIET = (*LEAN, "-q", "--capture=no")
@@ -87,11 +89,13 @@ def judge_many(
     """
     if not jobs:
         return
-    import_once(lab)
-    batch = _Batch(jobs, take, hand, workers or usable_cores(), limit, so_far, apart)
+    sandboxed = any(job.options.get("isolation", Level.NONE) != Level.NONE for job in jobs)
     output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        code = pytest.main([str(lab.paths.suite), *QUIET], plugins=[batch])
+    with Template(lab) if sandboxed else contextlib.nullcontext() as template:  # it imports while this process does
+        import_once(lab)
+        batch = _Batch(jobs, take, hand, workers or usable_cores(), limit, so_far, apart, template)
+        with contextlib.redirect_stdout(output):
+            code = pytest.main([str(lab.paths.suite), *QUIET], plugins=[batch])
     if batch.error is not None:
         raise batch.error
     if code == pytest.ExitCode.INTERRUPTED and not batch.failed:
@@ -111,6 +115,7 @@ class _Batch:
     limit: float
     so_far: Take | None
     apart: bool
+    template: Template | None
     collected: bool = False
     failed: bool = False  # to collect it
     error: BaseException | None = None
@@ -136,6 +141,9 @@ class _Batch:
         size = max(1, min(most, len(self.jobs) // self.workers))
         count = math.ceil(len(self.jobs) / size)
         hands = [range(len(self.jobs))[start::count] for start in range(count)]
+        if self.template is not None:
+            with contextlib.suppress(NotStarted):  # which every job then says
+                self.template.wait()
         with tempfile.TemporaryDirectory(prefix="labkit-judge-") as folder:
             scratch = Path(folder)
 
@@ -144,7 +152,8 @@ class _Batch:
                 (scratch / f"start-{hand}").write_text(str(time.monotonic()))
                 for index in hands[hand]:
                     self.running, report = index, scratch / f"report-{index}.json"
-                    self.records = _set_up(session.config, self.jobs[index].options | {"json": str(report)})
+                    options = self.jobs[index].options | {"json": str(report), "template": self.template}
+                    self.records = _set_up(session.config, options)
                     _run(session, items, self.jobs[index].tests, report)
 
             for hand, output in run_forked(run, len(hands), scratch, self.limit * size, self.workers, self.apart):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from labkit.course.garbage import none_collected
 from labkit.course.manifest import Lab
 from labkit.observe.ranks import import_for_labs, import_for_ranks
 
@@ -14,9 +15,10 @@ LEAN = ("-q", *(f"-pno:{plugin}" for plugin in UNUSED), "--assert=plain")
 
 def import_once(lab: Lab) -> None:
     """Imports what a run of the lab's suite needs, so that the children of this process need not."""
-    import labkit.judge.plugin  # noqa: F401
+    with none_collected():
+        import labkit.judge.plugin  # noqa: F401
 
-    (import_for_ranks if any(step.ranks > 1 for step in lab.steps) else import_for_labs)()
+        (import_for_ranks if any(step.ranks > 1 for step in lab.steps) else import_for_labs)()
 
 
 def run_suite(lab: Lab, options: Sequence[str], plugins: Sequence[object] = ()) -> int:

@@ -10,9 +10,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Flag", "LiveBytes", "Submission", "attempt", "live_bytes", "traffic"]
 _MODULES = {
-    "Submission": "local", "attempt": "local", "Call": "collectives", "Flag": "collectives", "traffic": "collectives",
-    "LiveBytes": "memory", "live_bytes": "memory",
-}  # fmt: skip
+    "Submission": "local",
+    "attempt": "local",
+    "Call": "collectives",
+    "Flag": "collectives",
+    "traffic": "collectives",
+    "LiveBytes": "memory",
+    "live_bytes": "memory",
+}
 
 
 def __getattr__(name: str) -> Any:

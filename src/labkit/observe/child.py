@@ -177,7 +177,7 @@ def run_forked(
     apart = apart and min(workers, count) > 1
     outputs = [scratch / f"output-{index}" for index in range(count)]
     running: dict[int, tuple[Child, float, int | None]] = {}  # its deadline, and its core
-    gc.freeze()  # a child's garbage collector need not walk through all of torch: half a second a run of pytest
+    gc.freeze()  # no garbage collector need walk through all of torch, a child's or ours: half a second a run of pytest
     try:
         while waiting or running:
             while waiting and len(running) < workers:
@@ -198,7 +198,6 @@ def run_forked(
                 yield index, text
             time.sleep(0.01)
     finally:
-        gc.unfreeze()
         for child, *_ in running.values():
             child.kill()
 

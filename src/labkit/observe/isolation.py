@@ -9,8 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -18,16 +17,26 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from labkit.course.confine import UNCOUNTED, Confinement, landlock_version
 from labkit.course.errors import LabError
 from labkit.course.manifest import ROOT
+from labkit.course.processes import children_of
+from labkit.observe.users import some_uid
 
 HOME, SHARED = 256 * 2**20, 64 * 2**20  # bytes of the only folders in bubblewrap that can be written to
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache")
 LOOKED_AT = ("/sys/devices/system/cpu", "/sys/kernel/mm/transparent_hugepage")  # by torch, and by glibc
-OF_A_MOMENT = range(61184, 65520)  # users that are nobody's for long: systemd keeps this range for the same purpose
-USERS = Path("/run/labkit-users")  # root's: a locked file for each of them that a box has
 PROBE = 20.0  # seconds, on a busy machine
-ENTER = "import json, sys; from labkit.course.confine import *; Confinement(**json.loads(sys.argv[1])).enter()\n"
+ENTER = """
+import json, os, sys
+from labkit.course.confine import *
+confinement = Confinement(**json.loads(sys.argv[1]))
+confinement.join()
+if confinement.beside is not None and (pid := os.fork()):
+    os._exit(abs(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+confinement.enter()
+"""
+WAIT = ("/bin/sh", "-c", "echo; read line")  # in namespaces that others join
 # Objects in glibc's heap, and that in pages of 2 MiB: a fork of what has imported torch costs the system 5 ms, not 30.
 CHEAP_FORKS = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+PYTHON = (sys.executable, "-P", "-s", "-c")
 LEAST = ("src/labkit/__init__.py", "src/labkit/course")  # what `ENTER` imports
 LOOK = """
 if sys.argv[4:]:
@@ -59,59 +68,101 @@ class Level(StrEnum):
         return list(Level).index(self) >= list(Level).index(other)
 
 
-@dataclass(frozen=True)
 class Box:
-    """What stands ready for one confined process: the folder `code`, which it may read, and `home`, its own.
-
-    Both are below `folder`; where the process itself sees them, `code` and `home` say.
+    """Where confined processes run, of one submission: of files, they see those of the course that they need at `code`,
+    the `submission`, and `home`, which is theirs.
     """
 
-    level: Level
-    folder: Path
-    uid: int | None = None
+    def __init__(self, level: Level, folder: Path, uid: int | None, code: Path) -> None:
+        """`folder`: its own, which holds `submission` and `home`; `code` is shared with other boxes."""
+        self.level, self.folder, self.uid, self.code = level, folder, uid, code
+        self.waiting: subprocess.Popen | None = None
+        (folder / "submission").mkdir()
+        folder.chmod(0o755)
 
     @property
-    def code(self) -> Path:
-        return Path("/course") if self.level == Level.BUBBLEWRAP else self.folder / "code"
+    def submission(self) -> Path:
+        """Its path as these processes see it."""
+        return Path("/submission") if self.level == Level.BUBBLEWRAP else self.folder / "submission"
 
     @property
     def home(self) -> Path:
+        """Also as they see it."""
         return Path("/tmp") if self.level == Level.BUBBLEWRAP else self.folder / "home"
 
-    def copy(self, root: Path, names: Iterable[str | Path]) -> None:
-        """Puts these files and folders of the course at `root` into `code`, for everybody to read."""
-        for name in names:
-            source, target = root / name, self.folder / "code" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
-        subprocess.run(["chmod", "-R", "u+rwX,go+rX,go-w", str(self.folder)], check=True)
+    def open(self) -> Confinement:
+        """What a process has to do to itself to be in this box, until it is closed.
 
-    def start(self, program: str, arguments: Sequence[str] = (), keep: Iterable[int] = ()) -> subprocess.Popen:
-        """Starts Python with `program`, once it is confined; it holds the descriptors `keep`, and heads a group."""
-        home = self.folder / "home"
-        home.mkdir(exist_ok=True)
-        readable = [*_python(), str(self.code), *SYSTEM, "/sys"]  # gloo looks for what hardware there is
-        confinement = Confinement(
-            str(self.home), self.uid, self.level == Level.LANDLOCK, tuple(filter(os.path.exists, readable)),
-            reads=self.level != Level.BUBBLEWRAP,
-        )  # fmt: skip
-        if self.level != Level.BUBBLEWRAP and self.uid is not None:
-            os.chown(home, self.uid, self.uid)
-        wrapped = _bwrap(self) if self.level == Level.BUBBLEWRAP else []
+        Raises:
+            LabError: bubblewrap does not start; it says why.
+        """
+        (self.folder / "home").mkdir(exist_ok=True)
+        publish(self.folder / "submission")
+        if self.level == Level.BUBBLEWRAP:
+            return self._in_namespaces()
+        if self.uid is not None:
+            os.chown(self.folder / "home", self.uid, self.uid)
+        seen = (
+            *_python(),
+            str(self.code),
+            str(self.submission),
+            *SYSTEM,
+            "/sys",
+        )  # gloo looks for what hardware there is
+        readable = tuple(filter(os.path.exists, seen))
+        return Confinement((str(self.home),), self.uid, self.level == Level.LANDLOCK, readable, reads=True)
+
+    def close(self) -> None:
+        """Ends all that runs in its namespaces."""
+        if self.waiting is not None:
+            self.waiting.kill()
+            self.waiting.communicate()
+            self.waiting = None
+
+    def start(self, program: str, arguments: Sequence[str] = ()) -> subprocess.Popen:
+        """Starts Python with `program`, once it is in the box."""
         return subprocess.Popen(
-            [*wrapped, sys.executable, "-P", "-s", "-c", ENTER + program, json.dumps(asdict(confinement)), *arguments],
+            [*PYTHON, ENTER + program, json.dumps(asdict(self.open())), *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
-            env=self._environment(), pass_fds=tuple(keep), start_new_session=True,
+            env=environment(self.code, self.home), start_new_session=True,
         )  # fmt: skip
 
-    def _environment(self) -> dict[str, str]:
-        """Everything that the process finds in its environment."""
-        home = str(self.home)
-        return {
-            "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student", "HOME": home, "TMPDIR": home,
-            "PYTHONPATH": f"{self.code}/src:{self.code}/tests", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
-            "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", **CHEAP_FORKS,
-        }  # fmt: skip
+    def _in_namespaces(self) -> Confinement:
+        """Those of bubblewrap. Without root, a process there is of the user whose files it sees, and one that has not
+        been started there has a way past read-only mounts: /proc/self/exe. Landlock bars that.
+        """
+        pipe = subprocess.PIPE
+        self.waiting = subprocess.Popen([*_bwrap(self), *WAIT], stdin=pipe, stdout=pipe, stderr=pipe, env={}, cwd="/")
+        assert self.waiting.stdout is not None, "it is a pipe"
+        if not self.waiting.stdout.readline():
+            complaint = self.waiting.communicate()[1].decode(errors="replace").strip()
+            raise LabError((complaint.splitlines() or ["bubblewrap ended"])[-1])
+        (beside,) = children_of(self.waiting.pid)
+        writable = (str(self.home), "/dev/shm")
+        return Confinement(writable, self.uid, self.uid is None, ("/",), beside=beside)
+
+
+def copy_course(code: Path, names: Iterable[str | Path], root: Path = ROOT) -> None:
+    """Puts these files and folders of the course at `root` into the folder `code`, for everybody to read."""
+    for name in names:
+        source, target = root / name, code / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
+    publish(code)
+
+
+def publish(folder: Path) -> None:
+    """Lets everybody read what the folder holds."""
+    subprocess.run(["chmod", "-R", "u+rwX,go+rX,go-w", str(folder)], check=True)
+
+
+def environment(code: Path, home: Path) -> dict[str, str]:
+    """Everything that a process in a box finds in its environment."""
+    return {
+        "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student", "HOME": str(home), "TMPDIR": str(home),
+        "PYTHONPATH": f"{code}/src:{code}/tests", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", **CHEAP_FORKS,
+    }  # fmt: skip
 
 
 @functools.cache
@@ -139,50 +190,6 @@ def level_of(name: str) -> Level:
     return level
 
 
-class Holder:
-    """Keeps a user of a moment for this process, until it is closed or the process ends, however it does.
-
-    Raises OSError where another process keeps it, or the file cannot be made. No box can make one, and a box that may
-    read all could lock only what a killed process has left: a file goes with its lock.
-    """
-
-    def __init__(self, uid: int) -> None:
-        import fcntl  # which Windows lacks, where nothing here is called
-
-        self.path = USERS / str(uid)
-        self.file = open(self.path, "w")  # noqa: SIM115  (as long as the user is kept)
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not os.path.samestat(os.fstat(self.file.fileno()), os.stat(self.path)):
-                raise BlockingIOError("it was closed, and is another's now")
-        except OSError:
-            self.file.close()
-            raise
-
-    def close(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.file.close()
-
-
-def some_uid() -> tuple[int | None, Holder | None]:
-    """A user for one box that no other has, and what keeps it until it is closed. None where this is not root.
-
-    Raises:
-        LabError: there is none.
-    """
-    if os.geteuid():
-        return None, None
-    try:
-        USERS.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"isolation: {USERS} cannot be made ({error.strerror}), where root keeps users apart") from None
-    start = os.getpid() % len(OF_A_MOMENT)
-    for uid in (*OF_A_MOMENT[start:], *OF_A_MOMENT[:start]):
-        with suppress(BlockingIOError, FileNotFoundError):
-            return uid, Holder(uid)
-    raise LabError("isolation: all users of a moment are taken; end other gradings on this machine")
-
-
 def _refusal(level: Level) -> str:
     """Why the level does not work here, or ""."""
     if level == Level.NONE:
@@ -193,24 +200,31 @@ def _refusal(level: Level) -> str:
         return "the kernel has no Landlock"
     if level == Level.BUBBLEWRAP and not shutil.which("bwrap"):
         return "bubblewrap is not installed (apt-get install bubblewrap)"
+    if level == Level.BUBBLEWRAP and os.geteuid() and not landlock_version():
+        return "the kernel has no Landlock, which it needs unless you are root"
     uid, holder = some_uid()
     with (
         TemporaryDirectory(prefix="labkit-probe-") as folder,
         NamedTemporaryFile(prefix="labkit-probe-") as secret,
         socket.create_server(("127.0.0.1", 0)) as server,
     ):
-        box = Box(level, Path(folder), uid)
-        box.copy(ROOT, LEAST)
+        code = Path(folder, "code")
+        copy_course(code, LEAST)
+        box = Box(level, Path(folder), uid, code)
         apart = [level] if level == Level.LANDLOCK else []
         foreign = json.dumps([secret.name, __file__])
-        process = box.start(LOOK, [foreign, str(server.getsockname()[1]), *apart])
         try:
-            said, complaint = process.communicate(timeout=PROBE)
+            with box.start(LOOK, [foreign, str(server.getsockname()[1]), *apart]) as process:
+                try:
+                    said, complaint = process.communicate(timeout=PROBE)
+                finally:
+                    process.kill()
+        except LabError as error:
+            return str(error)
         except subprocess.TimeoutExpired:
-            said, complaint = b"", b"no answer"
+            return "no answer"
         finally:
-            process.kill()
-            process.wait()
+            box.close()
             if holder is not None:
                 holder.close()
     if process.returncode:
@@ -228,11 +242,12 @@ def _bwrap(box: Box) -> list[str]:
     system, python = [path for path in (*SYSTEM, *LOOKED_AT) if os.path.exists(path)], _python()
     hidden = [str(ROOT)] if any(ROOT.is_relative_to(path) for path in system) else []
     made: dict[str, None] = {}  # the folders that lead there: bubblewrap would make them as closed as they are outside
-    for path in (*system, *python):
+    for path in (*system, *python, str(box.code)):
         made |= dict.fromkeys(str(parent) for parent in reversed(Path(path).parents[:-1]))
     own = ["--perms", "1777", "--size"]
     return [
-        "bwrap", *(f"--unshare-{what}" for what in unshare), "--die-with-parent", "--new-session",
+        shutil.which("bwrap") or "bwrap",
+        *(f"--unshare-{what}" for what in unshare), "--die-with-parent", "--new-session", "--as-pid-1",
         "--proc", "/proc", "--dev", "/dev", *own, str(SHARED), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
         *own, str(HOME), "--tmpfs", str(box.home),
         *(part for path in made if path != str(box.home) for part in ("--perms", "0755", "--dir", path)),
@@ -240,7 +255,8 @@ def _bwrap(box: Box) -> list[str]:
         *(part for path in hidden for part in ("--tmpfs", path)),
         *(part for path in python for part in _bind(path)),
         *(part for path in hidden for part in ("--remount-ro", path)),
-        "--ro-bind", str(box.folder / "code"), str(box.code), "--remount-ro", "/", "--",
+        "--ro-bind", str(box.code), str(box.code),
+        "--ro-bind", str(box.folder / "submission"), str(box.submission), "--remount-ro", "/", "--",
     ]  # fmt: skip
 
 

@@ -81,6 +81,8 @@ class Observes(Protocol):
 class Observer:
     """Runs scenarios on `module` in this process with input tensors on `device`; or on ranks of `server`, whose
     `group` is "joined" or "bare", with `seconds` for each run. The manifest allows `most_ranks` to this test.
+
+    `right`: the module is, so that what a scenario raises is the scenario's own fault.
     """
 
     module: ModuleType
@@ -89,6 +91,7 @@ class Observer:
     group: str = "joined"
     most_ranks: int = 1
     seconds: float = DEADLINE
+    right: bool = False
 
     def run(self, scenario: Scenario, inputs: dict[str, object], ranks: int = 1) -> Answer:
         if ranks > self.most_ranks or (ranks > 1 and self.server is None):
@@ -116,9 +119,10 @@ class Observer:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit and pytest.skip in a student's function are answers too
-            if _is_bug_of(scenario, error):
+            if self.right or _is_bug_of(scenario, error):
                 says = f"{type(error).__name__} in the scenario {scenario.__name__}: {error}"
-                return Answer(ending=Ending.MACHINERY, says=says)
+                file = str(inspect.getsourcefile(scenario))
+                return Answer(ending=Ending.MACHINERY, says=f"{file}, {line_in(file, error).partition(':')[0]}: {says}")
             return Answer.of_error(error, line_in(str(self.module.__file__), error))
 
 

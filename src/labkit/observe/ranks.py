@@ -90,11 +90,14 @@ class RankServer:
 
 def import_for_labs() -> None:
     """Imports what optimizers and lab files import, once for all the processes that this one forks."""
-    import torch._dynamo  # noqa: F401  (the first optimizer would import it: 0.7 s in every child)
+    import torch._dynamo  # (the first optimizer would import it: 0.7 s in every child)
 
     import labkit.toolbox.datasets
     import labkit.toolbox.measure
     import labkit.toolbox.models  # noqa: F401
+
+    with torch.autograd.profiler.record_function("import"):
+        pass  # it imports, at the first use, what every optimizer uses
 
 
 def import_for_ranks() -> None:

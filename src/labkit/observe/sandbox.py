@@ -1,8 +1,8 @@
 """Runs scenarios on a submission that nobody trusts, in a `Box`; this side loads nothing of it, and only reads bytes.
 
-In the box, `sandboxed` serves: a fresh worker for every test. Whatever that side says is judged like an answer. Its
-deadlines are the server's; where the server does not keep them, this side ends the box and starts another. It does
-so too where the box fills the disk.
+In the box, a server that `template` has forked gives every test a fresh worker. Whatever that side says is judged like
+an answer. Its deadlines are the server's; where the server does not keep them, this side ends the box and starts
+another. It does so too where the box fills the disk.
 """
 
 import hashlib
@@ -10,10 +10,11 @@ import json
 import os
 import select
 import shutil
+import socket
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,24 +23,21 @@ import torch
 from labkit.course.errors import LabError
 from labkit.course.lab import Lab
 from labkit.course.loading import LOADING
-from labkit.course.processes import adopt_orphans, children_of, end_children, kill_group
 from labkit.course.records import NO_SANDBOX
 from labkit.observe import values
 from labkit.observe.answer import PRINTED, Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.deadline import OutOfTime
 from labkit.observe.disk import overfull, shortage
-from labkit.observe.isolation import LEAST, Box, Level, some_uid
+from labkit.observe.isolation import Box, Level
 from labkit.observe.local import Scenario, too_many_ranks
 from labkit.observe.rank_group import START, Shape
-from labkit.observe.ranks import SPAWN
+from labkit.observe.template import NotStarted, Template
+from labkit.observe.users import some_uid
 from labkit.observe.values import MESSAGE, Json, NotAValue
 
-SERVE = "from labkit.observe.sandboxed import serve; serve(int(sys.argv[2]))"
-PARTS = (*LEAST, "src/labkit/observe", "src/labkit/toolbox")  # of labkit, that a worker needs
 LATE = 10.0  # seconds that the server has, which ends a worker that does not keep its limit, and says where it was
 LOOK = 0.2  # seconds from one look at the disk to the next
-_running: set[int] = set()  # the processes of the boxes of this process
 
 
 class Sandbox:
@@ -53,14 +51,18 @@ class Sandbox:
         overlay: Path | None = None,
         device: str = "cpu",
         limit: float = LOADING,
+        template: Template | None = None,
     ) -> None:
-        """`path`: the submission, and `overlay` what runs on top of it; `limit`: the seconds for importing it."""
+        """`path`: the submission, and `overlay` what runs on top of it; `limit`: the seconds for importing it.
+
+        `template`: of this lab; None: it starts one of its own.
+        """
         self.lab, self.path, self.overlay = lab, path, overlay
         self.level, self.device, self.limit = level, device, limit
         self.temporary = TemporaryDirectory(prefix="labkit-sandbox-", ignore_cleanup_errors=True)
+        self.template, self.owns_it = template or Template(lab), template is None
         uid, self.holder = some_uid()
-        self.box = Box(level, Path(self.temporary.name), uid)
-        self.process: subprocess.Popen | None = None
+        self.box = Box(level, Path(self.temporary.name), uid, self.template.code)
         self.channel: Channel | None = None
         self.loading = 0.0  # seconds for which this side has waited for imports of the submission
         self.answering = 0.0  # and for its answers
@@ -107,19 +109,14 @@ class Sandbox:
 
     def end(self) -> None:
         """Ends the server, and all that runs or ran below it."""
-        if self.process is None or self.channel is None:
+        if self.channel is None:
             return
-        process, self.process = self.process, None
-        self.channel.close()
-        kill_group(process.pid)
-        if self.box.uid is not None and self.level != Level.BUBBLEWRAP:  # whatever has left the group
-            subprocess.run(["/bin/sh", "-c", "kill -9 -1"], user=self.box.uid, group=self.box.uid, extra_groups=[])
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
-        _running.discard(process.pid)
-        end_children(kept=self.before | _running)
+        channel, self.channel = self.channel, None
+        with suppress(OSError):  # it is gone
+            channel.end.shutdown(socket.SHUT_WR)  # what keeps the box sees that, and closes the other end last
+        self.box.close()
+        channel.drain(time.monotonic() + LATE)
+        channel.close()
         subprocess.run(["rm", "-rf", "--", str(self.box.folder / "home")], stderr=subprocess.DEVNULL)  # however deep
 
     def close(self) -> None:
@@ -127,12 +124,14 @@ class Sandbox:
         self.temporary.cleanup()
         if self.holder is not None:
             self.holder.close()
+        if self.owns_it:
+            self.template.close()
 
     def _asked(self, request: Json, shape: Shape, seconds: float) -> Answer:
         """The answer, of another server where this one asks for that, or has been stopped. Raises _Over if a new one
         does or has.
         """
-        new = self.process is None
+        new = self.channel is None
         channel = self._ready()
         key = os.urandom(8).hex()  # what has been written ahead is no answer
         channel.send(json.dumps([key, *request]).encode())
@@ -176,69 +175,46 @@ class Sandbox:
             raise _Over(Answer(ending=Ending.MACHINERY, says=short))
 
     def _ready(self) -> Channel:
-        if self.process is not None and self.channel is not None:
+        if self.channel is not None:
             return self.channel
-        adopt_orphans()
-        self.before = set(children_of(os.getpid()))
-        self.channel, theirs = Channel.pair()
-        number = theirs.fileno()
-        self.process = self.box.start(SERVE, [str(number)], keep=[number])
-        _running.add(self.process.pid)
-        theirs.close()
         try:
-            self.channel.send(json.dumps(self._order()).encode())
-            said = self.channel.receive(time.monotonic() + SPAWN + LATE)
+            channel = self.channel = self.template.server()
+            channel.send(json.dumps(self._order()).encode())
+            said = channel.receive(time.monotonic() + START + LATE)
+        except (NotStarted, LabError) as error:
+            raise _broken(str(error).encode()) from None
         except (Closed, Torn):
-            said = self._complaint()
-        if said:
-            raise _broken(said)
-        if said is None:
-            raise _broken(b"no answer")
-        return self.channel
+            said = b"it ended"
+        if said or said is None:
+            raise _broken(said or b"no answer")
+        return channel
 
     def _order(self) -> Json:
         """What the server is told, which knows the same names."""
-        own, lab = self.box.code / "submission", self.lab
+        own, lab = self.box.submission, self.lab
         work = {
             "path": str(own / self.path.name), "overlay": self.overlay and str(own / "overlay.py"),
             "builds_on": lab.builds_on, "device": self.device, "landlock": self.level == Level.LANDLOCK,
             "loading": self.limit, "most": max(map(lab.limit_of, lab.behaviours)),
         }  # fmt: skip
         return {
-            "work": work, "modules": self._modules(), "home": str(self.box.home), "judge": os.getpid(),
-            "boxed": self.level == Level.BUBBLEWRAP, "ranks": any(step.ranks > 1 for step in lab.steps),
+            "work": work, "confinement": asdict(self.box.open()), "cores": sorted(os.sched_getaffinity(0)),
+            "judge": os.getpid(), "ranks": any(step.ranks > 1 for step in lab.steps),
         }  # fmt: skip
 
-    def _complaint(self) -> bytes:
-        """The last line that the server wrote before it ended; it has run no submission."""
-        assert self.process is not None, "it was started"
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(LATE)
-        kill_group(self.process.pid)
-        assert self.process.stderr is not None, "it is a pipe"
-        return (self.process.stderr.read().strip().splitlines() or [b"it ended"])[-1]
-
     def _copy(self) -> None:
-        """Puts into the box what a worker may read, and nothing else: no suite, no reference, no solution."""
-        own, root, paths = self.box.folder / "code" / "submission", self.lab.paths.root, self.lab.paths
-        own.mkdir(parents=True)
+        """Puts the submission into the box, with what it builds on."""
+        own = self.box.folder / "submission"
         for stem in (self.path.stem, *self.lab.builds_on):
             with suppress(FileNotFoundError):  # which the import then says
                 shutil.copyfile(self.path.with_name(f"{stem}.py"), own / f"{stem}.py")
         if self.overlay is not None:
             shutil.copyfile(self.overlay, own / "overlay.py")
-        self.box.copy(root, [*PARTS, *(path.relative_to(root) for path in (paths.scenarios, *paths.data))])
-
-    def _modules(self) -> list[str]:
-        """The modules of the scenarios, which the server imports once for all."""
-        found = self.lab.paths.scenarios
-        files = sorted(found.rglob("*.py")) if found.is_dir() else [found]
-        return [".".join(file.relative_to(found.parents[1]).with_suffix("").parts) for file in files]
 
     def _told(self, text: str) -> str:
         """A line of the submission's own, with the path that people know, and nothing that a terminal obeys."""
-        known = text.replace(f"{self.box.code}/submission/overlay.py", str(self.overlay))
-        known = known.replace(f"{self.box.code}/submission", str(self.path.parent))
+        known = text.replace(f"{self.box.submission}/overlay.py", str(self.overlay))
+        known = known.replace(f"{self.box.submission}", str(self.path.parent))
         return "".join(letter if letter.isprintable() else " " for letter in known)[:MESSAGE]
 
 

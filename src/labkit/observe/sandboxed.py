@@ -1,13 +1,12 @@
-"""What runs in the box of a sandbox: a server that imports torch and the scenarios once, and forks a worker a test.
+"""What runs in the box of a sandbox: a server, which has imported torch and the scenarios, and forks a worker a test.
 
 The server never loads the submission, but it is of the same user as its workers. So nobody relies on what it says once
 the first of them has run, and `sandbox`, on the other side, has deadlines of its own.
 """
 
 import functools
-import gc
-import importlib
 import json
+import marshal
 import os
 import random
 import signal
@@ -21,16 +20,15 @@ from types import ModuleType
 import numpy
 import torch
 
-from labkit.course import confine
+from labkit.course import confine, loading
 from labkit.course.errors import LabError
-from labkit.course.processes import adopt_orphans, end_children
+from labkit.course.processes import end_children
 from labkit.observe.answer import PRINTED, Answer, Ending, crashed, joined
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, line_text
 from labkit.observe.deadline import OutOfTime, limited
 from labkit.observe.local import RankWork
-from labkit.observe.rank_group import LOOPBACK, START, RankGroup, Shape, loopback_is_up
-from labkit.observe.ranks import import_for_labs, import_for_ranks
+from labkit.observe.rank_group import START, RankGroup, Shape
 from labkit.observe.values import Json, NotAValue, parse
 
 GRACE = 2.0  # seconds after which a worker is ended that does not end itself at its limit
@@ -41,7 +39,7 @@ class ConfinedWork(RankWork):
     """What a worker or a rank does: before it loads the submission, it confines itself further than its server is.
 
     `loading` and `most`: the seconds that the import and any test may take. `others`: the processes that its user has
-    otherwise.
+    otherwise. `code`: what `_compile` has made of its files.
     """
 
     landlock: bool
@@ -49,9 +47,12 @@ class ConfinedWork(RankWork):
     most: float
     others: int = 0
     network: bool = False
+    code: bytes = b""
 
     def load(self) -> ModuleType:
         _confined(self)
+        if self.code:
+            loading.BEFORE |= marshal.loads(self.code)
         return super().load()
 
 
@@ -64,59 +65,15 @@ def _confined(work: ConfinedWork) -> None:
     confine.restrict_resources(work.loading + work.most + START, work.others, memory=work.device == "cpu")
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a server is told when it starts. `boxed`: no process and no folder but its own is in sight; `judge` is who
-    started it.
+class Server:
+    """Does requests, [key, test, job, ranks, group, seconds, seed]. For each, it says "", or why another server has to
+    do it; the request's key, when the submission is loaded; the answer; and what the worker has printed.
     """
 
-    work: ConfinedWork
-    modules: list[str]
-    home: str
-    boxed: bool
-    judge: int
-    ranks: bool
-
-    @classmethod
-    def of(cls, work: Json, **data: Json) -> "Order":
-        paths = {name: work[name] and Path(work[name]) for name in ("path", "overlay")}
-        done = work | paths | {"builds_on": tuple(work["builds_on"]), "others": confine.processes_of(os.getuid())}
-        return cls(ConfinedWork(**done), **data)
-
-
-def serve(number: int) -> None:
-    """The server: tells "" once it is ready, or why it isn't. Then, for each request, the same; the request's key, when
-    the submission is loaded; the answer; and what the worker has printed.
-    """
-    channel = Channel.inherited(number)
-    order = Order.of(**parse(channel.receive()))
-    confine.hide(True)
-    adopt_orphans()
-    (import_for_ranks if order.ranks else import_for_labs)()
-    for module in order.modules:
-        importlib.import_module(module)
-    gc.collect()
-    gc.freeze()
-    channel.send(LOOPBACK.encode() if order.ranks and not loopback_is_up() else b"")
-    silence = os.open(os.devnull, os.O_RDWR)
-    for taken in (1, 2):
-        os.dup2(silence, taken)
-    os.close(silence)  # a worker could set its flags, for the next to find
-    server = _Server(channel, order)
-    try:
-        server.serve()
-    except Closed:
-        server.sweep()
-
-
-class _Server:
-    """Does requests: each [key, test, job, ranks, group, seconds, seed]."""
-
-    def __init__(self, channel: Channel, order: Order) -> None:
-        self.channel, self.order = channel, order
-        self.folders = [Path(order.home), *([Path("/dev/shm")] if order.boxed else [])]
+    def __init__(self, channel: Channel, work: ConfinedWork, folders: list[Path], alone: bool) -> None:
+        """`folders`: those that can be written to, its home first. `alone`: a signal to all reaches workers only."""
+        self.channel, self.work, self.folders, self.alone = channel, work, folders, alone
         self.at_first = {path for folder in self.folders for path in folder.iterdir()}
-        self.alone = order.boxed or _cannot_signal(order.judge)
         self.worker: _Worker | None = None
         self.ranks: RankGroup | None = None
         self.test = ""
@@ -148,7 +105,7 @@ class _Server:
         end_children(kept=())
         for name in ("output", "stack"):  # of the worker: mostly all that there is
             with suppress(OSError):
-                Path(self.order.home, name).unlink()
+                Path(self.folders[0], name).unlink()
         for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
             if not (left := self._left()):
                 return True
@@ -164,13 +121,31 @@ class _Server:
             self.worker = None
 
     def _ask_worker(self, key: bytes, job: Json, seconds: float, seed: int) -> None:
-        worker = self.worker = self.worker or _Worker(self.order, self.channel, seed)
+        if job is None:  # it is only loaded, as all are at first
+            self.work = replace(self.work, code=self._compiled())
+        worker = self.worker = self.worker or _Worker(self.work, self.folders[0], self.channel, seed)
         answer = worker.ask([job, seconds])
         self.channel.send(key)
         self.channel.send(answer if worker.ended else worker.hear(seconds))
         self.channel.send(worker.printed())
         if worker.ended:
             self._end_worker()
+
+    def _compiled(self) -> bytes:
+        """The code of the submission, from a process that only compiles it, and is confined as workers are;
+        b"" if it cannot be compiled, or not soon: workers then say why.
+        """
+        ours, theirs = Channel.pair()
+        setting = Setting(bound=signal.SIGKILL, close=(self.channel.fileno(), ours.fileno()))
+        child = Child.fork(functools.partial(_compile, theirs, self.work), setting)
+        theirs.close()
+        try:
+            return ours.receive(time.monotonic() + GRACE) or b""
+        except (Closed, Torn):
+            return b""
+        finally:
+            child.kill()
+            ours.close()
 
     def _ask_ranks(self, key: bytes, job: Json, seconds: float) -> None:
         assert self.ranks is not None, "they are ready"
@@ -184,7 +159,7 @@ class _Server:
             self.ranks.kill()
             self.ranks = None
         if self.ranks is None:
-            work = replace(self.order.work, network=True)
+            work = replace(self.work, network=True)
             self.ranks = RankGroup(work, work.device, work.path, shape, close=(self.channel.fileno(),))
         return self.ranks.run(None, START)[0].says
 
@@ -192,13 +167,13 @@ class _Server:
 class _Worker:
     """A process that does the jobs of one test."""
 
-    def __init__(self, order: Order, servers: Channel, seed: int) -> None:
-        self.path, self.loading = order.work.path, order.work.loading
+    def __init__(self, work: ConfinedWork, home: Path, servers: Channel, seed: int) -> None:
+        self.path, self.loading = work.path, work.loading
         self.channel, theirs = Channel.pair()
-        output, stack = Path(order.home, "output"), Path(order.home, "stack")
+        output, stack = home / "output", home / "stack"
         self.output = os.open(output, os.O_RDONLY | os.O_CREAT, 0o600)  # whatever the submission makes of its name
         setting = Setting(output, stack, bound=signal.SIGKILL, close=(servers.fileno(), self.channel.fileno()))
-        self.child = Child.fork(functools.partial(_work, theirs, order.work, seed), setting)
+        self.child = Child.fork(functools.partial(_work, theirs, work, seed), setting)
         theirs.close()
         self.ended = False
 
@@ -242,6 +217,13 @@ class _Worker:
         return answer.dump()
 
 
+def _compile(channel: Channel, work: ConfinedWork) -> None:
+    _confined(work)
+    files = [work.path, *filter(None, [work.overlay]), *(work.path.with_name(f"{stem}.py") for stem in work.builds_on)]
+    with suppress(LabError):
+        channel.send(marshal.dumps({str(file): loading.compiled(file) for file in files}))
+
+
 def _work(channel: Channel, work: ConfinedWork, seed: int) -> None:
     """The worker: answers until it is ended. What a submission draws itself is the same in a regrade."""
     torch.set_num_threads(1)
@@ -268,14 +250,3 @@ def _done(work: ConfinedWork, job: Json, seconds: float) -> Answer:
             return work(job)
     except OutOfTime as error:  # outside of the scenario
         return Answer.of_error(error)
-
-
-def _cannot_signal(pid: int) -> bool:
-    """Whether a signal to all processes spares those of others, the judge's to begin with."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except ProcessLookupError:
-        pass
-    return False

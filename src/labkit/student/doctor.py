@@ -18,7 +18,8 @@ from labkit.course.manifest import ROOT
 from labkit.course.processes import usable_cores
 from labkit.course.screen import Line
 from labkit.judge import progress
-from labkit.observe.isolation import LEAST, Box, Level, some_uid, strongest
+from labkit.observe.isolation import LEAST, Box, Level, copy_course, strongest
+from labkit.observe.users import some_uid
 
 PYTHONS = ((3, 11), (3, 13))
 NEEDED = (
@@ -171,13 +172,14 @@ def _complaint(level: Level) -> str:
     uid, holder = some_uid()
     try:
         with TemporaryDirectory(prefix="labkit-doctor-") as folder:
-            box = Box(level, Path(folder), uid)
-            box.copy(ROOT, LEAST)
+            copy_course(Path(folder, "code"), LEAST)
+            box = Box(level, Path(folder), uid, Path(folder, "code"))
             with box.start(IN_A_SANDBOX) as process:
                 try:
                     said = process.communicate(timeout=STARTING)[1].decode(errors="replace").strip()
                 finally:
                     process.kill()
+                    box.close()
             return (said.splitlines() or ["no reason given"])[-1] if process.returncode else ""
     finally:
         if holder is not None:
@@ -270,7 +272,10 @@ def meaning(device: str, native: dict[str, bool]) -> list[str]:
         elif name in native:
             said.append(f"{dtype}: emulated, slower than float32; train small networks in it, judge it by its numbers.")
     if "tf32" in native:
-        said.append("tf32: PyTorch leaves it off; compare float16 with both, as the reading says under Speed.")
+        said.append(
+            "tf32: PyTorch multiplies matrices without it and convolutions with it; compare float16 with both, as the "
+            "reading says under Speed."
+        )
     if "fp8" in native:
         said.append("fp8: this course stops at 16 bits; the reading names what comes below, under Tools.")
     return said

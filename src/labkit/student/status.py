@@ -146,9 +146,9 @@ def next_lines(stand: Standing, label: str = "Next") -> list[Line]:
 
 
 def _current(stands: list[Standing]) -> Standing | None:
-    """The lab to work on: the first that was begun and is not done, else the first that is not done."""
+    """The lab to work on, of those that are not done: one that was begun, else the course's first, else any."""
     left = [stand for stand in stands if stand.open]
-    return next((stand for stand in left if stand.begun), left[0] if left else None)
+    return min(left, key=lambda stand: (not stand.begun, not stand.lab.first), default=None)
 
 
 def _with_steps(stand: Standing) -> list[Line]:

@@ -32,7 +32,8 @@ def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
     died: list[str] = []
 
     def collect(seconds: float | None) -> None:
-        for connection in wait(list(waiting), seconds):
+        ready: list[Any] = wait(list(waiting), seconds)
+        for connection in ready:
             rank = waiting.pop(connection)
             try:
                 results[rank], error = connection.recv()

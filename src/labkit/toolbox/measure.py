@@ -152,8 +152,8 @@ def interleaved_medians(
 ) -> dict[str, float]:
     """Median seconds of a call of each entry; the entries take turns, so that a change in machine load hits all alike.
 
-    Each entry first runs `warmup` times untimed. On CUDA the clock waits for the device. Raises ValueError if `repeats`
-    is below 1.
+    Each entry first runs `warmup` times untimed. On CUDA the clock waits for the device. With one CPU thread the
+    seconds are that thread's own, which other programs do not lengthen. Raises ValueError if `repeats` is below 1.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
@@ -168,13 +168,14 @@ def interleaved_medians(
 
 def _seconds(step: Callable[[], object], device: torch.device | str) -> float:
     on_cuda = torch.device(device).type == "cuda"
+    clock = time.perf_counter if on_cuda or torch.get_num_threads() > 1 else time.thread_time
     if on_cuda:
         torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    start = clock()
     step()
     if on_cuda:
         torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def check_amp_available(dtype: torch.dtype = torch.float16, device_type: str = "cuda") -> bool:
@@ -221,14 +222,17 @@ def _cpu_name() -> str:
 
 @contextmanager
 def float32_products(precision: str) -> Iterator[None]:
-    """While it lasts, CUDA multiplies float32 matrices in float32 ("ieee") or rounds their numbers to "tf32"."""
-    matmul = torch.backends.cuda.matmul
-    before = matmul.fp32_precision
-    matmul.fp32_precision = precision
+    """While it lasts, CUDA multiplies float32 in float32 ("ieee") or rounds it to "tf32", convolutions included."""
+    cudnn: Any = torch.backends.cudnn  # its stubs lack `conv`
+    kinds = torch.backends.cuda.matmul, cudnn.conv
+    before = [kind.fp32_precision for kind in kinds]
     try:
+        for kind in kinds:
+            kind.fp32_precision = precision
         yield
     finally:
-        matmul.fp32_precision = before
+        for kind, old in zip(kinds, before, strict=True):
+            kind.fp32_precision = old
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Drawn inputs of step 2, a training step, and plain formulas of what is right."""
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -47,8 +49,10 @@ def drawn_batches(draw: Draw, spoils: list[int]) -> list[list[Tensor]]:
 
 
 def drawn_overflows(draw: Draw, count: int) -> list[int]:
-    """For each batch 0, or an index of SPOILS for one with an inf or nan; the first two and the last are mixed."""
-    return [draw.integer(1, 3) if bad else 0 for bad in draw.pattern(count, share=0.45)]
+    """For each batch 0, or an index of SPOILS for one with an inf or nan: each of them is there, and the last is 0."""
+    kinds = itertools.cycle(draw.shuffled((1, 2, 3)))
+    bad = [True] * draw.integer(3, count - 2)
+    return [*(next(kinds) if one else 0 for one in draw.shuffled([*bad, *[False] * (count - 1 - len(bad))])), 0]
 
 
 class Run:

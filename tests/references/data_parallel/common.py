@@ -40,14 +40,21 @@ def means(of_ranks: Sequence[Gradients]) -> list[Tensor | None]:
 
 
 def expect_gradients(
-    seen: list, expected: Gradients, like: Sequence[Tensor], what: str, why: str, tolerance: Tolerance = FLOAT32
+    seen: list,
+    expected: Gradients,
+    like: Sequence[Tensor],
+    what: str,
+    why: str,
+    tolerance: Tolerance = FLOAT32,
+    frozen: Sequence[int] = (),
 ) -> None:
-    """Gradients in the dtypes of `like`; where none is expected, None and zeros are both right."""
+    """Gradients in the dtypes of `like`; none of those in `frozen`, and zeros where no rank has one."""
     expect(len(seen), f"{what}: number of gradients").equals(len(expected), "a gradient, or None, of each parameter")
     for index, (one, mean, parameter) in enumerate(zip(seen, expected, like, strict=True)):
         name = f"{what}: gradient of parameter {index}"
-        if mean is None:
-            if one is not None:
-                expect(one, name).close_to(torch.zeros_like(parameter), EXACT, "no rank has one: None or zeros")
+        if index in frozen:
+            expect(one, name).equals(None, "a parameter that requires no gradient is left alone")
+        elif mean is None:
+            expect(one, name).close_to(torch.zeros_like(parameter), EXACT, "no rank has one: None or zeros")
         else:
             expect(one, name).close_to(mean.to(torch.float64), tolerance, why, parameter.dtype)

@@ -101,11 +101,36 @@ def counts(lab: Submission, variants: list) -> list:
     return [sum(parameter.numel() for parameter in lab.Seq2Seq(**sizes).parameters()) for sizes in variants]
 
 
-def heads(lab: Submission, sizes: dict, source: Tensor, target: Tensor, seed: int, numbers: list) -> list:
-    """The logits of models that differ in the number of heads alone."""
+def heads(
+    lab: Submission, sizes: dict, sources: Tensor, targets: Tensor, seeds: list, numbers: list, scales: dict
+) -> list:
+    """The logits of the last target position, for each seed of models that differ in the number of heads alone."""
+    seen = []
     with torch.no_grad():
-        models = [new_model(lab, sizes | {"heads": number}, seed, source.device) for number in numbers]
-        return [model(source, target) for model in models]
+        for seed in seeds:
+            models = [scaled_model(lab, sizes | {"heads": one}, seed, sources.device, **scales) for one in numbers]
+            seen.append([model(sources, targets)[:, -1] for model in models])
+    return seen
+
+
+def scaled_model(
+    lab: Submission, sizes: dict, seed: int, device: torch.device, matrices: float, embeddings: float, common: float
+) -> nn.Module:
+    """A Seq2Seq whose embeddings and other matrices have these standard deviations; the embeddings of all source
+    tokens also have a vector in common, of this standard deviation.
+
+    A matrix embeds something if one of its sides has the length of a vocabulary, or max_length.
+    """
+    model, generator = new_model(lab, sizes, seed, device), torch.Generator().manual_seed(seed)
+    shared = common * torch.randn(sizes["d_model"], generator=generator).to(device)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                embeds = {sizes["source_tokens"], sizes["target_tokens"], sizes["max_length"]} & {*parameter.shape}
+                parameter *= (embeddings if embeds else matrices) / MATRICES
+                if sizes["source_tokens"] in parameter.shape:
+                    parameter += shared if parameter.shape[-1] == len(shared) else shared[:, None]
+    return model
 
 
 def under_autocast(

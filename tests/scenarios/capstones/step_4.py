@@ -21,7 +21,7 @@ def block_outputs(lab: Submission, cases: list) -> list:
     """For each case: what a block with these weights gives for x, and its state afterwards, if it was in train mode."""
     seen = []
     for case in cases:
-        block = lab.ResidualBlock(*case["size"])
+        block = lab.ResidualBlock(*case["size"]).to(case["x"].device)
         block.load_state_dict(case["state"], strict=False)  # without norms' counters of batches
         block.train(case["training"])
         x = case["x"].clone()
@@ -46,7 +46,7 @@ def resnet_shapes(lab: Submission, settings: list) -> list:
 
 def resnet_outputs(lab: Submission, width: int, classes: int, layers: dict, images: list) -> list:
     """Logits of a network with the weights of `layers`, in eval mode: "stem", "norm", three "blocks", and "head"."""
-    model = lab.small_resnet(width, classes)
+    model = lab.small_resnet(width, classes).to(images[0].device)
     found = [module for module in model.modules() if isinstance(module, lab.ResidualBlock)]
     for block, state in zip(sorted(found, key=lambda one: one.conv1.weight.numel()), layers["blocks"], strict=True):
         block.load_state_dict(state, strict=False)
@@ -99,6 +99,7 @@ def train(
     what `report` names; "runs" is what `runs` names of each run of the model.
     """
     model: Noting = TinyNetwork(weights, spoils) if table is None else Given(table, spoils)
+    model.to(train[0][1].device)
     parameters = list(model.parameters())
     optimizer = torch.optim.SGD([{"params": parameters[:1]}, {"params": parameters[1:], "lr": second}], lr=1.0)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: rates[min(epoch, len(rates) - 1)])
@@ -122,7 +123,7 @@ def train(
 
 def refused(lab: Submission, weights: dict, old: list, train: list, test: list, calls: list) -> list:
     """For each of `calls`, (with training batches?, with test batches?, epochs): what was raised, and what was left."""
-    model = TinyNetwork(weights)
+    model = TinyNetwork(weights).to(train[0][1].device)
     model.eval()
     for parameter, gradient in zip(model.parameters(), old, strict=True):
         parameter.grad = gradient.clone()

@@ -105,6 +105,7 @@ def tune(
     one. The report has what `report` names; "runs" is what `runs` names of each run of the model.
     """
     model: Noting = TinyReader(weights, spoils) if table is None else Given(table, spoils)
+    model.to(batches[0][1].device)
     _prepare(model, old or {}, already_frozen)
     for module, mode in zip(model.modules(), modes or (), strict=bool(modes)):
         module.training = mode
@@ -126,7 +127,7 @@ def tune(
 
 def refused(lab: Submission, weights: dict, old: dict, already_frozen: list, batches: list, calls: list) -> list:
     """For each of `calls`, (how many batches, warmup, names to freeze): what was raised, and what was left."""
-    model = TinyReader(weights)
+    model = TinyReader(weights).to(batches[0][1].device)
     _prepare(model, old, already_frozen)
     model.eval()
     seen = []

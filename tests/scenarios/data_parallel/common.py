@@ -37,8 +37,14 @@ class Holder(nn.Module):
 
 
 def gradients(model: nn.Module) -> list:
-    """Copies of the gradients as they are now, None for none."""
-    return [None if one.grad is None else one.grad.clone() for one in model.parameters()]
+    """Copies of the gradients as they are now; of a parameter that trains, None counts as zeros."""
+    return [_gradient(one) for one in model.parameters()]
+
+
+def _gradient(parameter: nn.Parameter) -> Tensor | None:
+    if parameter.grad is not None:
+        return parameter.grad.clone()
+    return torch.zeros_like(parameter) if parameter.requires_grad else None
 
 
 def give_gradients(model: Holder, gradients: list) -> None:

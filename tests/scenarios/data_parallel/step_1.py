@@ -3,6 +3,7 @@
 import torch.distributed as dist
 
 from labkit.observe import Submission, attempt
+from labkit.observe.values import Raised
 from scenarios.data_parallel.common import Holder, give_gradients, gradients, group_of_one, places, tensors, weights
 
 
@@ -63,7 +64,13 @@ def one_process(lab: Submission, values: list, own: list, total: float, count: i
             "mean_over_ranks": lambda: lab.mean_over_ranks(total, count),
         }
         gave = {name: attempt(call) for name, call in calls.items()}
-        return {"gave": gave, "parameters": weights(model), "gradients": gradients(model)}
+        raised = [name for name, value in gave.items() if isinstance(value, Raised)]
+        return {
+            "raised": raised,
+            "mean": gave["mean_over_ranks"],
+            "parameters": weights(model),
+            "gradients": gradients(model),
+        }
 
     without = run()
     with group_of_one():

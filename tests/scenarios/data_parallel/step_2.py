@@ -4,6 +4,7 @@ import torch
 import torch.distributed as dist
 
 from labkit.observe import Submission, attempt, traffic
+from labkit.observe.values import Raised
 from scenarios.data_parallel.common import Holder, give_gradients, gradients, weights
 
 
@@ -34,11 +35,11 @@ def average(lab: Submission, cases: list) -> list:
 
 
 def refused(lab: Submission, values: list, own: list, caps: list) -> list:
-    """`average_in_buckets` with each cap, in a process without a group: what it raised and left."""
+    """`average_in_buckets` with each cap, in a process without a group: whether it raised, and what it left."""
     seen = []
     for cap in caps:
         model = Holder(values)
         give_gradients(model, own)
         raised = attempt(lambda model=model, cap=cap: lab.average_in_buckets(model, cap))
-        seen.append({"raised": raised, "gradients": gradients(model), "parameters": weights(model)})
+        seen.append({"raised": isinstance(raised, Raised), "gradients": gradients(model), "parameters": weights(model)})
     return seen

@@ -143,7 +143,7 @@ class Counting(nn.Module):
         self.found.append([self.total.clone(), self.count.clone()])
         if self.training:
             self.total += inputs.detach()
-            self.count += len(inputs)
+            self.count += (inputs > 0).sum()
         return (inputs * self.weight).sum()
 
 

@@ -119,10 +119,18 @@ def steps(
     return seen
 
 
-def order(lab: Submission, weight: Tensor, spare: Tensor, batch: list, micro_batches: int, scaler: dict | None) -> list:
+def order(
+    lab: Submission,
+    weight: Tensor,
+    spare: Tensor,
+    batch: list,
+    micro_batches: int,
+    scaler: dict | None,
+    wrapper: str,
+) -> list:
     """What happens in one `train_step`: "forward", "backward" and "step", and the gradients' calls as their bytes."""
     module = Line(weight, spare)
-    model = DistributedDataParallel(module)
+    model = DistributedDataParallel(module) if wrapper == "torch" else lab.DataParallel(module)
     optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
     scaling = {} if scaler is None else {"scaler": torch.amp.GradScaler("cpu", **scaler)}
     with traffic() as calls:

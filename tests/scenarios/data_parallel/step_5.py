@@ -27,7 +27,7 @@ def passes(
     lab: Submission,
     values: list,
     steps: list,
-    compress: bool,
+    compress: bool | None,
     options: dict | None = None,
     pairs: bool = False,
     cap_bytes: int | None = None,
@@ -35,16 +35,17 @@ def passes(
     """Backward passes whose gradients on this rank are `steps[step][rank]`; gradients and calls after each.
 
     `pairs`: ranks 0 and 1, and ranks 2 and 3, form a group each, which DDP gets. `cap_bytes` become `bucket_cap_mb`.
+    A `compress` of None is left out.
     """
     rank = dist.get_rank()
-    given: dict[str, Any] = dict(options or {})
+    given: dict[str, Any] = dict(options or {}) | ({} if compress is None else {"compress": compress})
     groups = [dist.new_group([first, first + 1]) for first in (0, 2)] if pairs else []
     if pairs:
         given["process_group"] = groups[rank // 2]
     if cap_bytes is not None:
         given["bucket_cap_mb"] = cap_bytes / 2**20
     module = Holder(values)
-    model = lab.wrap_ddp(module, compress, **given)
+    model = lab.wrap_ddp(module, **given)
     seen = []
     for coefficients in steps:
         model.zero_grad()

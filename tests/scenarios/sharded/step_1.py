@@ -72,7 +72,7 @@ def memory(lab: Submission, tensor: Tensor, count: int) -> dict:
 
 
 def refused(lab: Submission, tensor: Tensor, count: int) -> dict:
-    """What each of these bad calls raised."""
+    """What each of these bad calls raised, and what two good ones give."""
     parts = [torch.zeros(-(-tensor.numel() // count)) for _ in range(count)]
     calls: dict[str, Callable[[], object]] = {
         "shard, rank == ranks": lambda: lab.shard(tensor, count, count),
@@ -85,4 +85,5 @@ def refused(lab: Submission, tensor: Tensor, count: int) -> dict:
         "flatten, two dtypes": lambda: lab.flatten([tensor, tensor.to(torch.bfloat16)], count),
         "flatten, two devices": lambda: lab.flatten([tensor, tensor.to("meta")], count),
     }
-    return {name: attempt(call) for name, call in calls.items()}
+    good = {"shard, good": lab.shard(tensor, count - 1, count), "flatten, good": lab.flatten([tensor, tensor], count)}
+    return {name: attempt(call) for name, call in calls.items()} | good

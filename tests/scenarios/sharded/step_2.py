@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt, traffic
@@ -81,17 +80,23 @@ def owned(lab: Submission, tensors: list) -> list:
     return Counted.made
 
 
+def step_of_one(lab: Submission, tensor: Tensor) -> Tensor:
+    (parameter,) = parameters_of([tensor])
+    optimizing = lab.ShardedOptimizer([parameter], torch.optim.SGD, lr=1.0)
+    parameter.grad = torch.ones_like(tensor)
+    optimizing.step()
+    return parameter.detach()
+
+
 def refused(lab: Submission, tensor: Tensor) -> dict:
-    """What each of these bad calls raised, on a rank of a group or outside of any."""
+    """What each of these bad calls raised, on a rank of a group or outside of any; and where a good one steps to."""
     mixed = [tensor, tensor.to(torch.bfloat16)]
     calls: dict[str, Callable[[], object]] = {
-        "nothing trains": lambda: lab.ShardedOptimizer(
-            [nn.Parameter(tensor.clone(), requires_grad=False)], torch.optim.SGD, lr=0.1
+        "nothing trains": lambda: (
+            lab.ShardedOptimizer([nn.Parameter(tensor.clone(), requires_grad=False)], torch.optim.SGD, lr=0.1) and None
         ),
-        "no parameters": lambda: lab.ShardedOptimizer([], torch.optim.SGD, lr=0.1),
-        "two dtypes": lambda: lab.ShardedOptimizer(parameters_of(mixed), torch.optim.SGD, lr=0.1),
-        "good": lambda: lab.ShardedOptimizer(parameters_of([tensor]), torch.optim.SGD, lr=0.1),
+        "no parameters": lambda: lab.ShardedOptimizer([], torch.optim.SGD, lr=0.1) and None,
+        "two dtypes": lambda: lab.ShardedOptimizer(parameters_of(mixed), torch.optim.SGD, lr=0.1) and None,
+        "good": lambda: step_of_one(lab, tensor),
     }
-    return {name: attempt(lambda call=call: call() and None) for name, call in calls.items()} | {
-        "in a group": dist.is_initialized()
-    }
+    return {name: attempt(call) for name, call in calls.items()}

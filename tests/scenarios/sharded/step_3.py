@@ -134,18 +134,22 @@ class Marked(nn.Module):
         return x
 
 
-def alive(lab: Submission, way: str, state: list, x: Tensor, container: str, named: bool = False) -> list:
+def alive(
+    lab: Submission, way: str, state: list, x: Tensor, container: str, named: bool = False, reshard: bool = True
+) -> dict:
     """Bytes alive at moments of the second training pass of a new model: when it is "made", "inside" each layer's
     forward pass, "between" the passes, in the "backward" pass behind each layer, and "after" it.
 
-    `named`: the layers are given as units of a model whose children are chains of them.
+    `named`: the layers are given as units of a model whose children are chains of them. Without `reshard`, "evaluated"
+    is behind a last pass without gradients, when no shard has one. `loss` is that of the training pass.
     """
     with live_bytes() as live:
         layers = layers_of(state, lambda: live.note("inside"))
         half = len(layers) // 2
+        options = {"reshard": reshard} | ({"units": layers} if named else {})
         members = [nn.Sequential(*layers[:half]), nn.Sequential(*layers[half:])] if named else layers
         model: nn.Module = Marked(members, container, lambda: live.note("backward"))
-        model, _ = made(lab, way, model, "sgd", {"lr": 0.0}, {"units": layers} if named else {})
+        model, _ = made(lab, way, model, "sgd", {"lr": 0.0}, options)
         for _ in range(2):
             for one in model.parameters():
                 one.grad = None
@@ -155,16 +159,23 @@ def alive(lab: Submission, way: str, state: list, x: Tensor, container: str, nam
             loss = squared_error(model(leaf), torch.zeros_like(x))
             live.note("between", collect=True)
             loss.backward()
+            value = loss.item()
             del loss, leaf
             live.note("after", collect=True)
-    return [list(moment) for moment in live.moments]
+        if not reshard:
+            for one in model.parameters():
+                one.grad = None
+            with torch.no_grad():
+                model(x)
+            live.note("evaluated", collect=True)
+    return {"moments": [list(moment) for moment in live.moments], "loss": value}
 
 
 def reduced(lab: Submission, way: str, gradients: list, dtype: torch.dtype | None, options: dict) -> list:
     """The gradients of this rank's shards, where the gradient of rank r's loss is `gradients[r]` in every weight."""
     weight = torch.zeros_like(own(gradients))
-    model = network([[weight, torch.zeros(len(weight))]])
-    model[0].without_bias = True
+    model = network([[weight, torch.zeros(len(weight))]], lambda: None)
+    model[0].bias = None
     model, optimizer = made(lab, way, model, "sgd", {"lr": 1.0}, options | {"param_dtype": dtype})
     x = torch.eye(weight.shape[1])
     (model(x) * own(gradients).T).sum().backward()
@@ -221,6 +232,7 @@ def casts(lab: Submission, state: list, x: Tensor, factor: Tensor, dtype: torch.
         "inputs": [module.first.layer.inputs, module.last.inputs],
         "weights": [layer.seen[0].dtype for layer in (module.first.layer, module.last)],
         "output": outputs.dtype,
+        "values": outputs.detach().float(),
         "input's gradient": [leaf.grad.dtype, bool(leaf.grad.any())],
     }
 
@@ -276,16 +288,18 @@ def refused(lab: Submission, state: list) -> dict:
 
 
 def old_optimizer(lab: Submission, state: list, x: Tensor) -> list:
-    """What the step of an optimizer raised that was made before its model was sharded; and that of one made after."""
+    """What the step of an optimizer raised that was made before its model was sharded; that of one made after; and the
+    weights then."""
     module = network(state)
     old = torch.optim.SGD(module.parameters(), lr=0.1)
     model = attempt(lambda: lab.ShardedModel(module))
     if not isinstance(model, nn.Module):
-        return [model, None]
+        return [model, None, []]
     new = torch.optim.SGD(model.parameters(), lr=0.1)
 
     def train(optimizer: torch.optim.Optimizer) -> None:
         squared_error(model(x), torch.zeros(len(x), len(state[-1][1]))).backward()
         optimizer.step()
 
-    return [attempt(lambda: train(old)), attempt(lambda: train(new))]
+    raised = [attempt(lambda: train(old)), attempt(lambda: (new.zero_grad(), train(new))[1])]
+    return [*raised, seen_weights(model, x)]

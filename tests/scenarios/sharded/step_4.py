@@ -25,6 +25,8 @@ def clipped(lab: Submission, gradients: list, max_norm: float, dtype: torch.dtyp
         norm = lab.clip_grad_norm((shard for shard in shards), max_norm)
     return {
         "norm": norm,
+        "finite float": type(norm) is float and math.isfinite(norm),
+        "type": type(norm).__name__,
         "gradients": [shard.grad for shard in shards],
         "in place": all(one.grad is grad for one, grad in zip(shards, grads, strict=True)),
         "calls": list(calls),
@@ -60,7 +62,7 @@ def train_clipped(
         if math.isfinite(norm):
             optimizer.step()
         optimizer.zero_grad()
-        seen["norms"].append(norm)
+        seen["norms"].append(norm if math.isfinite(norm) else None)
         seen["stepped"].append(math.isfinite(norm))
         seen["weights"].append(seen_weights(model, own(ranks)[0][0]))
     return seen

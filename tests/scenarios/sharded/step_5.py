@@ -5,7 +5,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from labkit.observe import Submission, attempt
-from scenarios.sharded.common import network, own, squared_error
+from scenarios.sharded.common import network, own, squared_error, values
 from scenarios.sharded.structures import Structure
 
 
@@ -48,6 +48,6 @@ def kinds_of_parameters(lab: Submission, state: list, param_dtype: torch.dtype) 
 
 
 def without_group(lab: Submission, state: list) -> list:
-    """What sharding raised outside of any group."""
+    """What sharding raised outside of any group, and the model's weights after."""
     model: nn.Module = network(state)
-    return [attempt(lambda: lab.fsdp2(model, None) and None)]
+    return [attempt(lambda: lab.fsdp2(model, None) and None), *values(model.parameters())]

@@ -135,7 +135,8 @@ def test_step_begins_without_old_gradients(observe, draw):
     """Gradients that were there before the call, finite or not, have no part in the step: not even as zeros."""
     weights, batches = drawn_weights(draw), drawn_batches(draw, [0] * 3)
     old = [draw.away_from_zero(*weight.shape) for weight in weights]
-    old[draw.integer(0, 3)].view(-1)[0] = draw.choice(scenarios.SPOILS)
+    for gradient, spoil in zip(old, draw.shuffled(scenarios.SPOILS), strict=True):
+        gradient.view(-1)[0] = spoil
     settings = {"momentum": draw.number(0.3, 0.9), "weight_decay": draw.number(0.1, 0.3)}
     seen = observe(
         scenarios.train, weights=weights, batches=batches, old=old, rates=[0.5] * 4, report=["result", "weights"],
@@ -258,14 +259,13 @@ def test_scaler_is_updated_in_each_call(observe, draw):
 
 def test_batches_of_nothing_are_refused(observe, draw):
     """train_step raises ValueError if the targets have nothing after their first tokens; the weights stay."""
-    weights, bad = drawn_weights(draw), draw.pattern(6)
-    batches = drawn_batches(draw, [0] * 6)
-    kinds = itertools.cycle(draw.shuffled(("short", "pads")))
-    for batch, is_bad in zip(batches, bad, strict=True):
-        if is_bad:
-            batch[1] = (
-                batch[1][:, :1] if next(kinds) == "short" else torch.cat([batch[1][:, :1], 0 * batch[1][:, 1:]], 1)
-            )
+    weights, kinds = drawn_weights(draw), draw.shuffled(["short", "pads", *["fine"] * 4])
+    batches, bad = drawn_batches(draw, [0] * 6), [kind != "fine" for kind in kinds]
+    for batch, kind in zip(batches, kinds, strict=True):
+        if kind == "short":
+            batch[1] = batch[1][:, :1]
+        elif kind == "pads":
+            batch[1][:, 1:] = 0
     seen = observe(scenarios.train, weights=weights, batches=batches, report=["result", "weights"])
     good = [batch for batch, is_bad in zip(batches, bad, strict=True) if not is_bad]
     run, steps = Run(weights, good, [1.0] * 7), 0

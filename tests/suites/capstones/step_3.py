@@ -22,6 +22,12 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 MODES = [*itertools.product((True, False), repeat=5)]  # of the model, a module, two in it, another with one of these
 
 
+def drawn_modes(draw, count: int) -> list[tuple[bool, ...]]:
+    """Among them a model in train mode with modules in eval mode, and the other way round."""
+    mixed = [(top, not top, top, not top, top) for top in (True, False)]
+    return draw.shuffled([*mixed, *draw.shuffled(MODES)[: count - 2]])
+
+
 def drawn_lengths(draw) -> list[int]:
     return [draw.integer(1, 7) for _ in range(draw.integer(2, 5))]
 
@@ -78,7 +84,7 @@ def test_rows_are_cut_at_max_length(observe, draw):
 
 def test_decodes_in_eval_mode_without_gradients(observe, draw):
     """The whole model runs in eval mode, without gradients, in each pass; afterwards gradients are as they were."""
-    table, modes, gradients = drawn_table(draw), draw.shuffled(MODES)[:6], draw.pattern(6)
+    table, modes, gradients = drawn_table(draw), drawn_modes(draw, 6), draw.pattern(6)
     source = drawn_source(draw, table, [6, *drawn_lengths(draw)])
     seen = observe(
         scenarios.decoded_in, table=table, source=source, dtypes=[torch.float32] * 6, modes=modes, fails_at=[None] * 6,
@@ -109,7 +115,7 @@ def test_modes_are_as_before_after_an_error(observe, draw):
 
 
 def expect_modes(observe, draw, fails_at: list) -> None:
-    table, modes = drawn_table(draw), draw.shuffled(MODES)[:8]
+    table, modes = drawn_table(draw), drawn_modes(draw, 8)
     source = drawn_source(draw, table, [7, *drawn_lengths(draw)])
     seen = observe(
         scenarios.decoded_in, table=table, source=source, dtypes=[torch.float32] * 8, modes=modes, fails_at=fails_at
@@ -168,11 +174,11 @@ def test_decoding_of_nothing_is_refused(observe, draw):
 
 def expect_shares(observe, draw, kinds: list[str], after: bool, why: str) -> None:
     """The shares of several pairs of decoded rows and targets; `kinds` are those of wrong rows."""
-    decoded, targets, shares = [], [], []
+    decoded, targets, shares, in_turn = [], [], [], itertools.cycle(draw.shuffled(kinds))
     for _ in range(8):
         count, wrong = draw.integer(3, 12), draw.pattern(8, draw.number(0.2, 0.8))
         sentences = [drawn_sentence(draw, draw.integer(2, 6)) for _ in range(count)]
-        chosen = [draw.choice(kinds) if draw.choice(wrong) else "right" for _ in sentences]
+        chosen = [next(in_turn) if draw.choice(wrong) else "right" for _ in sentences]
         rows = [changed(draw, sentence, kind) for sentence, kind in zip(sentences, chosen, strict=True)]
         same = [row == sentence for row, sentence in zip(rows, sentences, strict=True)]
         decoded.append(table_of(draw, rows, after))

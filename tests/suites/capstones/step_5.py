@@ -1,5 +1,7 @@
 """Step 5, fine-tuning: one behaviour a test, judged by the values that a scenario brought back."""
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -76,7 +78,9 @@ def test_parameter_groups_leave_frozen_ones_out(observe, draw):
 def test_parameter_groups_have_shared_parameters_once(observe, draw):
     """A parameter that belongs to several modules is in its group once."""
     shapes = drawn_shapes(draw, {1: 5, 2: 5})
-    shared = draw.shuffled(range(10))[:4]
+    vectors = draw.shuffled([place for place, shape in enumerate(shapes) if len(shape) == 1])
+    matrices = draw.shuffled([place for place, shape in enumerate(shapes) if len(shape) == 2])
+    shared = vectors[:2] + matrices[:2]
     why = "model.parameters() gives a shared parameter once; an optimizer takes none twice"
     _expect_groups(observe, draw, shapes, [True] * 10, shared, why)
 
@@ -176,10 +180,10 @@ def test_fine_tuning_has_its_defaults(observe, draw):
 
 def test_fine_tuning_clips_the_norm_of_all_gradients(observe, draw):
     """The 2-norm of all gradients together is limited to max_grad_norm; gradients below the limit stay as they are."""
+    weights, batches = drawn_weights(draw), drawn_batches(draw, 6, low=1, high=2)
+    # what clipping does to AdamW shows where norms differ from step to step
+    norms = sorted(Run(weights, batches, 0.1, 0, 0.0, NO_LIMIT).norms)
     for share in draw.shuffled((draw.number(0.05, 0.2), 0.8, 1.5, 0.0)):
-        weights, batches = drawn_weights(draw), drawn_batches(draw, 6, low=1, high=2)
-        # what clipping does to AdamW shows where norms differ from step to step
-        norms = sorted(Run(weights, batches, 0.1, 0, 0.0, NO_LIMIT).norms)
         limit = share * norms[3 if share > 0.5 else 0]
         seen = observe(
             scenarios.tune, weights=weights, batches=batches, lr=0.1, warmup=0,
@@ -206,9 +210,10 @@ def test_fine_tuning_begins_without_old_gradients(observe, draw):
 
 def test_fine_tuning_freezes_modules(observe, draw):
     """The parameters of the modules in frozen, and those frozen before, stay as they are; all others are trained."""
-    for names in draw.shuffled((["layer1"], ["words", "layer10"], ["layer1.0", "pooler"], ["inner"])):
+    every = (["layer1"], ["words", "layer10"], ["layer1.0", "pooler"], ["inner"])
+    already = (["head.bias"], ["layer1.1.weight", "head.weight"], [], [])
+    for names, before in zip(draw.shuffled(every), draw.shuffled(already), strict=True):
         weights, batches = drawn_weights(draw), drawn_batches(draw, 4)
-        before = draw.choice((["head.bias"], ["layer1.1.weight", "head.weight"], []))
         fixed = tuple(sorted({*before, *(parameter for name in names for parameter in PARTS[name])}))
         seen = observe(
             scenarios.tune, weights=weights, batches=batches, lr=0.1, warmup=2, frozen=draw.shuffled(names),
@@ -293,10 +298,11 @@ def test_fine_tuning_losses_are_float32(observe, draw):
 def test_fine_tuning_overflow_skips_its_step(observe, draw):
     """A step with an inf or nan in its gradients is skipped in every dtype; its loss is there, the rate stays."""
     for dtype in draw.shuffled(DTYPES):
-        weights, batches, bad = drawn_weights(draw), drawn_batches(draw, 8, low=3, high=8), draw.pattern(8)
+        weights, batches = drawn_weights(draw), drawn_batches(draw, 8, low=3, high=8)
+        kinds, bad = itertools.cycle(draw.shuffled((1, 2, 3))), [*draw.pattern(7, share=0.55), False]
         # a network of drawn weights may overflow in float16 by itself; logits of a table do not
         model = {"table": drawn_table(draw, batches)} if dtype == torch.float16 else {"weights": weights}
-        spoils = [[tag, [draw.integer(1, 3) if one else 0]] for tag, one in zip(tags(batches), bad, strict=True)]
+        spoils = [[tag, [next(kinds) if one else 0]] for tag, one in zip(tags(batches), bad, strict=True)]
         seen = observe(
             scenarios.tune, batches=batches, lr=0.1, warmup=3, dtype=dtype, spoils=spoils,
             settings={"weight_decay": 0.0, "max_grad_norm": NO_LIMIT}, report=["moved", "state", "losses"], **model,
@@ -314,7 +320,7 @@ def test_fine_tuning_overflow_skips_its_step(observe, draw):
 def test_fine_tuning_scales_the_loss_in_float16_alone(observe, draw):
     """What goes backward in float16 is the loss times a scale that begins at 65536, and halves after an overflow."""
     for dtype in draw.shuffled(DTYPES):
-        batches, bad = drawn_batches(draw, 6, low=3, high=8), draw.pattern(6)
+        batches, bad = drawn_batches(draw, 6, low=3, high=8), [*draw.pattern(5), False]  # the last shows the scale
         table = drawn_table(draw, batches)
         spoils = [[tag, [int(one)]] for tag, one in zip(tags(batches), bad, strict=True)]
         seen = observe(

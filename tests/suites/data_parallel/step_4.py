@@ -186,13 +186,16 @@ def test_micro_batches_make_the_same_step(observe, draw):
 
 def test_only_the_last_part_is_synchronized(observe, draw):
     """Each part goes forward and backward in its turn; the gradients are sent once, with the last, before the step."""
-    for micro_batches, scaler in ((1, None), (draw.integer(2, 3), SCALER), (draw.integer(4, 5), None)):
+    kinds = [(1, None), (draw.integer(2, 3), SCALER), (draw.integer(4, 5), None)]
+    for (micro_batches, scaler), wrapper in itertools.product(kinds, ("torch", "own")):
         width, counts = draw.integer(6, 60), [draw.integer(5, 9), draw.integer(5, 9)]
         batch, start = (
             reference.drawn_batch(draw, counts, width),
             {name: draw.normal(width) for name in drawn_start(draw)},
         )
-        seen = observe(scenarios.order, ranks=2, **start, batch=batch, micro_batches=micro_batches, scaler=scaler)
+        seen = observe(
+            scenarios.order, ranks=2, **start, batch=batch, micro_batches=micro_batches, scaler=scaler, wrapper=wrapper
+        )
         for rank in RANKS:
             why = "all parts but the last run in model.no_sync(), forward pass and backward pass; then one step"
             expect(seen[rank], f"events with {micro_batches} micro-batches on rank {rank}").equals(

@@ -58,13 +58,14 @@ def test_ddp_leaves_the_mean(observe, draw):
     """Without compression gradients are the means over four ranks, sent as they are."""
     shapes = drawn_shapes(draw, 5)
     values, steps = drawn(draw, shapes), [[drawn(draw, shapes) for _ in RANKS] for _ in range(3)]
-    seen = observe(scenarios.passes, ranks=4, values=values, steps=steps, compress=False)
-    expect_means(seen, steps, values, "without compress DDP does all of it", FLOAT32)
     total = sum(value.nbytes for value in values)
-    for rank in RANKS:
-        expect(sent(seen[rank][-1]["calls"]), f"bytes sent on rank {rank}").equals(
-            {"torch.float32": total}, "no hook without compress"
-        )
+    for compress in (None, False):
+        seen = observe(scenarios.passes, ranks=4, values=values, steps=steps, compress=compress)
+        expect_means(seen, steps, values, "without compress DDP does all of it", FLOAT32)
+        for rank in RANKS:
+            expect(sent(seen[rank][-1]["calls"]), f"bytes sent on rank {rank}").equals(
+                {"torch.float32": total}, "no hook without compress, which is False by default"
+            )
 
 
 def test_options_are_passed_on(observe, draw):
@@ -83,9 +84,12 @@ def test_options_are_passed_on(observe, draw):
         )  # fmt: skip
         why = "wrap_ddp(module, **options) gives find_unused_parameters to DDP, which raises without it"
         expect_means(seen, steps, values, why, BFLOAT16)
+        count = sum(value.numel() for value in values)
+        total = {"torch.bfloat16": 2 * count} if compress else {"torch.float32": 4 * count}
         for rank in RANKS:
-            gradients = [call for call in seen[rank][-1]["calls"] if sent([call])]
-            expect(float(len(gradients)), f"calls with gradients on rank {rank}, of small buckets").more_than(
+            calls = seen[rank][-1]["calls"]
+            expect(sent(calls), f"bytes sent on rank {rank}").equals(total, "every gradient is sent once")
+            expect(float(sum(bool(sent([call])) for call in calls)), f"calls with gradients on rank {rank}").more_than(
                 2.5, "bucket_cap_mb is an option of DDP too"
             )
     pairs = [[drawn_positive(draw, shapes) for _ in RANKS] for _ in range(2)]

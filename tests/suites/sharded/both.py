@@ -6,9 +6,9 @@ import torch
 
 from labkit.judge.draw import Draw
 from labkit.judge.expect import Tolerance, expect
-from references.sharded.common import drawn_sizes, drawn_state, drawn_steps
+from references.sharded.common import drawn_sizes, drawn_state, drawn_steps, outputs_of
 from scenarios.sharded import step_3 as scenarios
-from suites.sharded.common import bytes_sent
+from suites.sharded.common import FLOAT32, bytes_sent
 
 BFLOAT16 = Tolerance("rounded once, to bfloat16", ulps=0.51)
 LAYERS, WIDTH = 8, 24
@@ -46,6 +46,7 @@ def expect_step_bytes(observe, draw: Draw, way: str) -> None:
             "reduce_scatter": "the gradients are reduced once, in reduce_dtype, each rank gets its part only",
         }
         for rank, one in enumerate(seen):
+            expect(len(one), f"steps on rank {rank}").equals(len(steps), "every step is made")
             for number, calls in enumerate(one):
                 sent = bytes_sent(calls)
                 what = f"step {number + 1} of {numel} parameters on rank {rank}, {options}"
@@ -64,19 +65,25 @@ MOST = {
     "inside": (1.0, "a layer needs its own unit's weights; those of the units before it are freed again"),
     "between": (0.9, "whole weights are freed after the forward pass, and gathered again for backward"),
     "backward": (1.42, "weights and whole gradients of a unit are freed as soon as its gradients are reduced"),
+    "evaluated": (0.8, "a pass without gradients has no backward pass: free the weights after it"),
     "after": (1.3, "after backward, the shards and their gradients are left"),
 }  # fmt: skip
 
 
-def expect_alive(observe, draw: Draw, way: str, kinds: tuple[str, ...], container: str, named: bool = False) -> None:
+def expect_alive(
+    observe, draw: Draw, way: str, kinds: tuple[str, ...], container: str, named: bool = False, reshard: bool = True
+) -> None:
     """At the moments of these kinds no more is alive than `MOST` says."""
     width = WIDTH + draw.integer(0, 4)
     state, x = drawn_state(draw, [width] * (LAYERS + 1)), draw.normal(1, width)
-    seen = observe(scenarios.alive, ranks=2, way=way, state=state, x=x, container=container, named=named)
-    whole = sum(tensor.nbytes for pair in state for tensor in pair)
+    options = {"container": container, "named": named, "reshard": reshard}
+    seen = observe(scenarios.alive, ranks=2, way=way, state=state, x=x, **options)
+    weights = [tensor.double() for pair in state for tensor in pair]
+    whole, loss = sum(4 * tensor.numel() for tensor in weights), outputs_of(weights, x).square().sum().item()
     for rank, kind in itertools.product(range(2), kinds):
+        expect(seen[rank]["loss"], f"loss on rank {rank}").close_to(loss, FLOAT32, "the layers compute as they did")
         most, why = MOST[kind]
-        sizes = [size for name, size in seen[rank] if name == kind]
+        sizes = [size for name, size in seen[rank]["moments"] if name == kind]
         count = {"inside": LAYERS, "backward": 2 if named else LAYERS}.get(kind, 1)
         expect(len(sizes), f"moments {kind!r} on rank {rank}").equals(count, "every layer runs once in each pass")
         for index, size in enumerate(sizes):
@@ -98,7 +105,7 @@ def expect_reduced(observe, draw: Draw, way: str) -> None:
         expected = ((gradients[0] + gradients[1]) / 2).flatten().sort().values
         for name, ranks in (("reduce_dtype=torch.float32", seen), ("the default reduce_dtype", defaults)):
             found = torch.cat([one.flatten() for rank in ranks for one in rank if one is not None])
-            weights = found[found != 0].sort().values  # the bias has no part
+            weights = found[found != 0].sort().values
             expect(weights, f"gradients of the weights, sorted, param_dtype {param_dtype}, {name}").equals(
                 expected, "256 + 1 is 256 in bfloat16: gradients are cast to reduce_dtype before they are sent"
             )
@@ -111,6 +118,7 @@ def expect_small_updates(observe, draw: Draw, way: str, dtype: torch.dtype, para
         scenarios.small_updates, ranks=2, way=way, weight=weight, dtype=dtype, param_dtype=param_dtype, lr=lr
     )
     for rank, weights in enumerate(seen):
+        expect(len(weights), f"steps on rank {rank}").equals(8, "every step is made")
         for step, one in enumerate(weights):
             expected = weight.double() * (1 + lr * (step + 1))
             expect(

@@ -5,9 +5,9 @@ import math
 import torch
 
 from labkit.judge.expect import expect
-from labkit.observe.values import Raised
 from references.sharded.step_1 import DTYPES, drawn_tensor, shards_of, sizes_and_ranks
 from scenarios.sharded import step_1 as scenarios
+from suites.sharded.common import expect_value_error
 
 
 def test_shards_are_cut_in_order(observe, draw):
@@ -16,10 +16,11 @@ def test_shards_are_cut_in_order(observe, draw):
     seen = observe(scenarios.shards, tensors=[tensor for tensor, _ in cases], counts=[ranks for _, ranks in cases])
     for (tensor, ranks), shards in zip(cases, seen, strict=True):
         for rank, expected in enumerate(shards_of(tensor, ranks)):
-            real = max(0, min(len(expected), tensor.numel() - rank * len(expected)))
-            expect(shards[rank][:real], f"elements of rank {rank} of {ranks}, of {tensor.numel()}").equals(
-                expected[:real], "each rank holds ceil(numel / ranks) elements, in the flattened tensor's order"
-            )
+            real = min(len(expected), tensor.numel() - rank * len(expected))
+            if real > 0:
+                expect(shards[rank][:real], f"elements of rank {rank} of {ranks}, of {tensor.numel()}").equals(
+                    expected[:real], "each rank holds ceil(numel / ranks) elements, in the flattened tensor's order"
+                )
 
 
 def test_all_ranks_hold_the_same_number(observe, draw):
@@ -103,26 +104,27 @@ def test_flatten_puts_tensors_one_after_another(observe, draw):
         )
 
 
+SHARD_CALLS = ("shard, rank == ranks", "shard, rank -1", "unshard, no shards", "unshard, a shard missing",
+               "unshard, shards too long", "unshard, one shard longer")  # fmt: skip
+
+
 def test_shards_that_cannot_be_are_refused(observe, draw):
     """A rank that there is not, and shards that are not those of the shape, get a ValueError."""
-    _expect_value_errors(observe, draw, "shard", "unshard")
+    tensor, ranks = drawn_tensor(draw, 3 * draw.integer(4, 9) + 1), draw.integer(2, 3)
+    seen = observe(scenarios.refused, tensor=tensor, count=ranks)
+    for call in SHARD_CALLS:
+        expect_value_error(seen.get(call), call)
+    expect(seen["shard, good"], "the last rank's shard").equals(shards_of(tensor, ranks)[-1], "a good call is taken")
 
 
 def test_flatten_refuses_mixed_tensors(observe, draw):
     """No tensor at all, two dtypes, or two devices get a ValueError that names those found."""
-    seen = _expect_value_errors(observe, draw, "flatten")
-    for call, names in (("flatten, two dtypes", ("float32", "bfloat16")), ("flatten, two devices", ("cpu", "meta"))):
-        missing = [name for name in names if name not in seen[call].message]
-        expect(missing, f"{call}: not in the message").equals([], "the message names the dtypes and devices found")
-
-
-def _expect_value_errors(observe, draw, *functions: str) -> dict:
     tensor, ranks = drawn_tensor(draw, 3 * draw.integer(4, 9) + 1), draw.integer(2, 3)
     seen = observe(scenarios.refused, tensor=tensor, count=ranks)
-    for call, raised in seen.items():
-        if call.partition(",")[0] in functions:
-            got = raised.type if isinstance(raised, Raised) else "no exception"
-            expect(got, f"{call}: exception").equals(
-                "ValueError", "bad input gets a ValueError that says what is wrong"
-            )
-    return seen
+    expect_value_error(seen["flatten, nothing"], "flatten, nothing")
+    expect_value_error(seen["flatten, two dtypes"], "flatten, two dtypes", "float32", "bfloat16")
+    expect_value_error(seen["flatten, two devices"], "flatten, two devices", "cpu", "meta")
+    both = torch.cat([tensor.reshape(-1)] * 2)
+    expect(seen["flatten, good"], "flatten, good").equals(
+        torch.cat([both, torch.zeros(-len(both) % ranks)]), "one dtype and device is taken"
+    )

@@ -136,8 +136,9 @@ def test_whole_weights_live_one_unit_at_a_time(observe, draw):
 
 
 def test_between_the_passes_only_shards_live(observe, draw):
-    """After construction, and between forward and backward, no whole weights are left; after backward no gradients."""
+    """No whole weights are left after construction, between the passes, or after a pass without gradients."""
     expect_alive(observe, draw, "sharded", ("made", "between", "after"), "list")
+    expect_alive(observe, draw, "sharded", ("made", "evaluated"), "list", reshard=False)
 
 
 def test_whole_gradients_do_not_pile_up(observe, draw):
@@ -178,6 +179,10 @@ def test_units_compute_in_param_dtype(observe, draw):
             expect(one["weights"], f"dtypes of gathered weights, {what}").equals([expected] * 2, "param_dtype")
             expect(one["inputs"], f"dtypes that layers get, {what}").equals([expected] * 2, why)
             expect(one["output"], f"dtype of the output, {what}").equals(expected, "the output is left as it is")
+            if expected == full:
+                (weight, bias), (other, shift) = ([tensor.to(dtype).double() for tensor in pair] for pair in state)
+                outputs = torch.tanh(x.double() @ weight.T + bias) * factor[0] @ other.T + shift
+                expect(one["values"], f"output, {what}").close_to(outputs, FLOAT32, "computed in float32", full)
             expect(one["input's gradient"], f"dtype of the input's gradient, and whether there is one, {what}").equals(
                 [x.dtype, True], "the cast lets gradients flow back to the model's input"
             )
@@ -207,8 +212,8 @@ def test_frozen_parameters_stay(observe, draw):
     }
     for name, seen in expect_structures(observe, draw, structures, decay=0.5).items():
         for rank, one in enumerate(seen):
-            expect(all(one["trains"]), f"only shards that train have gradients, {name}, rank {rank}").equals(
-                True, "a frozen parameter's shard requires no gradient and gets none"
+            expect(one["trains"], f"requires_grad of shards with a gradient, {name}, rank {rank}").equals(
+                [True] * max(1, len(one["trains"])), "a frozen parameter's shard requires no gradient and gets none"
             )
 
 
@@ -259,7 +264,11 @@ def test_units_that_cannot_be_are_refused(observe, draw):
 def test_old_optimizer_is_refused(observe, draw):
     """An optimizer that was made of the module's parameters before it was sharded raises at its step."""
     sizes = drawn_sizes(draw)
-    seen = observe(scenarios.old_optimizer, ranks=2, state=drawn_state(draw, sizes), x=draw.normal(2, sizes[0]))
-    for rank, (old, new) in enumerate(seen):
+    state, x = drawn_state(draw, sizes), draw.normal(2, sizes[0])
+    seen = observe(scenarios.old_optimizer, ranks=2, state=state, x=x)
+    start = [tensor.double() for pair in state for tensor in pair]
+    after = Sgd(0.1).step(start, gradients_of(start, [[[x, torch.zeros(len(x), sizes[-1])]]]))
+    for rank, (old, new, weights) in enumerate(seen):
         expect_value_error(old, f"step of the old optimizer, rank {rank}", "shards", type_name="RuntimeError")
         expect(new, f"step of an optimizer of parameters(), rank {rank}").equals(None, "the new one steps")
+        expect_weights(weights, after, f"after its step, rank {rank}", "an optimizer of the shards trains them")

@@ -17,6 +17,7 @@ from labkit.grade.results import Result
 
 NAMES = ("ID", "SIS User ID", "SIS Login ID")  # columns by which a student is known
 ABOUT = (*NAMES, "Student", "LastName", "FirstName", "Integration ID", "Root Account", "Section")  # a student
+CALLED = ("Student", "LastName", "FirstName")
 POSSIBLE = "Points Possible"
 
 
@@ -43,4 +44,9 @@ def into_canvas(results: Sequence[Result], export: bytes, column: str, name: str
     known = [book.header.index(title) for title in NAMES if title in book.header]
     id_at = book.header.index("ID")
     students = [row for row in book.rows if row[id_at].strip()]
-    return merge(book, students, at, results, lambda row: {row[index].strip() for index in known} - {""})
+    called = [book.header.index(title) for title in CALLED if title in book.header]
+
+    def names(row: list[str]) -> set[str]:
+        return {row[index].strip() for index in known} - {""}
+
+    return merge(book, students, at, results, names, lambda row: ", ".join(row[index].strip() for index in called))

@@ -142,13 +142,16 @@ def _bytes(path: Path) -> bytes:
 
 
 def _write(merged: "Merged", out: Path) -> None:
-    """Writes the grade book, and says whose points it had before, and who is not in it."""
+    """Writes the grade book, and says whose points it had before, who is not in it, and who has submitted nothing."""
     write_whole(out, merged.text.encode())
     for name, was in merged.changed:
         screen.say(f"- {visible(name)}: had {visible(was)} points in the grade book, which were replaced")
     for name, why in merged.left:
         screen.say(f"- {visible(name)}: {why}")
-    screen.say(f"written: {out}: {len(merged.entered)} entered, {len(merged.left)} not.")
+    for name in merged.absent:
+        screen.say(f"- {visible(name)}: in the grade book, and no submission is theirs")
+    counts = f"{len(merged.entered)} entered, {len(merged.left)} not"
+    screen.say(f"written: {out}: {counts}; students without a submission: {len(merged.absent)}.")
 
 
 COMMANDS = (canvas, moodle, gradescope, github_workflow, grade_one)

@@ -97,13 +97,14 @@ def number(cell: str) -> float | None:
 class Merged:
     """A grade book with points: its text, which submissions are in it, and which of them are not, and why.
 
-    `changed` has those whose cell had another number, and that.
+    `changed` has those whose cell had another number, and that; `absent` the students who have submitted nothing.
     """
 
     text: str = ""
     entered: list[str] = field(default_factory=list)
     changed: list[tuple[str, str]] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
 
 def merge(
@@ -112,19 +113,22 @@ def merge(
     column: int,
     results: Iterable[Result],
     names: Callable[[list[str]], set[str]],
+    shown: Callable[[list[str]], str],
     locked: Callable[[list[str]], str] = lambda row: "",
 ) -> Merged:
     """Writes each result's points into `column` of the row that is its student's.
 
     A submission is the student's in whose `names` it is, or the number at its end. What the grader itself could not
     judge stays as it was, and so does a cell with a word in it, such as EX; a row is nobody's if two submissions fit
-    it. `locked` says why a row takes no points.
+    it. `shown` is what a row's student is called; `locked` says why a row takes no points.
     """
     merged = Merged()
     owners: dict[int, list[tuple[Result, list[str]]]] = {}
+    present: set[int] = set()
     for result in results:
         keys = {result.submission, *re.findall(r"_(\d+)$", result.submission)}
         fits = [row for row in rows if keys & names(row)]
+        present |= set(map(id, fits))
         if result.state == Outcome.GRADER_ERROR:
             merged.left.append((result.submission, "not judged yet"))
         elif len(fits) != 1:
@@ -145,5 +149,6 @@ def merge(
                     row[column] = str(result.points)
                     merged.changed += [(result.submission, was)] if was not in NOTHING else []
                 merged.entered.append(result.submission)
+    merged.absent = [shown(row) for row in rows if id(row) not in present]
     merged.text = book.text()
     return merged

@@ -42,7 +42,13 @@ def into_moodle(
     def locked(row: list[str]) -> str:
         return "its grade is locked in Moodle" if can_change is not None and row[can_change] == "No" else ""
 
-    return merge(book, book.rows, grade, results, lambda row: set(_participant(row[identifier])), locked)
+    def names(row: list[str]) -> set[str]:
+        return set(_participant(row[identifier]))
+
+    def shown(row: list[str]) -> str:  # the name stands after the number, unless Moodle hides it
+        return ", ".join(cell.strip() for cell in row[identifier : identifier + 2])
+
+    return merge(book, book.rows, grade, results, names, shown, locked)
 
 
 def _participant(cell: str) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from labkit.course.errors import LabError
@@ -88,7 +89,9 @@ def of_transformers(name: str) -> Encoder:
         if kind != "bert":
             raise LabError(f"--pretrained {name}: that is a model of type {kind!r}; a BERT is needed")
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        model, told = transformers.AutoModel.from_pretrained(name, add_pooling_layer=False, output_loading_info=True)
+        # A checkpoint in 16 bits would be trained in 16 bits: its weights have to be float32, as masters are.
+        options = {"add_pooling_layer": False, "output_loading_info": True, "dtype": torch.float32}
+        model, told = transformers.AutoModel.from_pretrained(name, **options)
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split()).partition(". ")[0][:160]
         raise LabError(

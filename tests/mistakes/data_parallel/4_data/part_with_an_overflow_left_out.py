@@ -18,7 +18,8 @@ def train_step(model, batch, optimizer, criterion, micro_batches=1, scaler=None,
     for number, (some_inputs, some_targets) in enumerate(parts, start=1):
         with contextlib.nullcontext() if number == micro_batches else model.no_sync():
             loss = criterion(model(some_inputs), some_targets)
-            loss = loss.nan_to_num(0.0, 0.0, 0.0)
+            if not loss.isfinite():
+                loss = sum(parameter.sum() for parameter in model.parameters()) * 0.0
             weighted = loss * (len(some_targets) * of_a_sample)
             (weighted if scaler is None else scaler.scale(weighted)).backward()
         total += loss.item() * len(some_targets)

@@ -1,4 +1,4 @@
-"""torch's wrapper around its all-reduce hook casts there and back; the division is torch's."""
+"""torch's bf16_compress_wrapper makes the hook: it leaves bfloat16 gradients where DDP looks for unused parameters."""
 
 from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
 

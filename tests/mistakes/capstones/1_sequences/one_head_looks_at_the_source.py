@@ -1,0 +1,8 @@
+"""the decoder looks at the source with one head, however many are asked for."""
+
+
+class Seq2Seq(Seq2Seq):
+    def __init__(self, source_tokens, target_tokens, d_model=64, heads=4, layers=1, feedforward=128, max_length=32):
+        super().__init__(source_tokens, target_tokens, d_model, heads, layers, feedforward, max_length)
+        for layer in self.transformer.decoder.layers:
+            layer.multihead_attn = nn.MultiheadAttention(d_model, 1, batch_first=True)
