@@ -34,6 +34,7 @@ def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
     def collect(seconds: float | None) -> None:
         ready: list[Any] = wait(list(waiting), seconds)
         for connection in ready:
+            assert isinstance(connection, Connection)
             rank = waiting.pop(connection)
             try:
                 results[rank], error = connection.recv()

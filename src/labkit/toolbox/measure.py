@@ -113,7 +113,8 @@ class StorageCounter(TorchDispatchMode):
 
     def alive_bytes(self) -> int:
         """Bytes of all storages that have appeared and are there, in their sizes of now: `resize_(0)` frees one."""
-        return sum(storage.nbytes() for one in self._storages.values() if (storage := one()) is not None)
+        storages = [one() for one in self._storages.copy().values()]  # a thread of gloo may give one back meanwhile
+        return sum(storage.nbytes() for storage in storages if storage is not None)
 
     def appeared(self, key: int, size: int, made_here: bool) -> None:
         """A storage of `size` bytes was read or made for the first time; `made_here` tells which."""
