@@ -182,7 +182,7 @@ def test_later_target_tokens_are_not_seen(observe, draw):
         pairs, changed, places = drawn_changes(draw, sizes, side=1)
         seen = observe(scenarios.changes, sizes=sizes, pairs=pairs, changed=changed, seed=draw.integer(0, 10**6))
         for one, (_, target), place in zip(seen, pairs, places, strict=True):
-            what = f"target token {place} of {len(target)} changed, {layers} layers"
+            what = f"target token {place} of {len(target)} changed"
             why = "mask what is after each position, and nothing else, in each layer"
             expect_effect(one, place, len(target), what, why)
 
@@ -194,7 +194,7 @@ def test_every_target_position_sees_the_whole_source(observe, draw):
         pairs, changed, places = drawn_changes(draw, sizes, side=0)
         seen = observe(scenarios.changes, sizes=sizes, pairs=pairs, changed=changed, seed=draw.integer(0, 10**6))
         for one, (source, target), place in zip(seen, pairs, places, strict=True):
-            what = f"source token {place} of {len(source)} changed, {layers} layers"
+            what = f"source token {place} of {len(source)} changed"
             expect_effect(one, 0, len(target), what, "the decoder attends to all of the source at each position")
 
 
