@@ -153,8 +153,8 @@ def interleaved_medians(
 ) -> dict[str, float]:
     """Median seconds of a call of each entry; the entries take turns, so that a change in machine load hits all alike.
 
-    Each entry first runs `warmup` times untimed. On CUDA the clock waits for the device. With one CPU thread the
-    seconds are that thread's own, which other programs do not lengthen. Raises ValueError if `repeats` is below 1.
+    Each entry first runs `warmup` times untimed. On CUDA the clock waits for the device. Raises ValueError if `repeats`
+    is below 1.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
@@ -169,14 +169,13 @@ def interleaved_medians(
 
 def _seconds(step: Callable[[], object], device: torch.device | str) -> float:
     on_cuda = torch.device(device).type == "cuda"
-    clock = time.perf_counter if on_cuda or torch.get_num_threads() > 1 else time.thread_time
     if on_cuda:
         torch.cuda.synchronize(device)
-    start = clock()
+    start = time.perf_counter()
     step()
     if on_cuda:
         torch.cuda.synchronize(device)
-    return clock() - start
+    return time.perf_counter() - start
 
 
 def check_amp_available(dtype: torch.dtype = torch.float16, device_type: str = "cuda") -> bool:
