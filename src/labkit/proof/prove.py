@@ -41,7 +41,8 @@ def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda g
     Under the first seed a mistake meets the tests of its step, an alternative those of its step and of later ones,
     whose functions may call it. Under later seeds the first test that a mistake fails is enough, and an alternative
     meets the tests of its own step. So it does in a quick `check`, which puts to each mistake the cheapest test that is
-    known to catch it; it feeds no junk. Of the bank it grades one in `one_in`, and every mistake that is new.
+    known to catch it; it feeds no junk and replays nothing. Of the bank it grades one in `one_in`, and every mistake
+    that is new.
     """
     whole, written, first = read_bank(lab), _written(lab, check), seeds[0]
     known = {one.name for one in written}
@@ -53,13 +54,16 @@ def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda g
         own = {seed: scratch / f"{seed}.values" for seed in seeds}  # the solution's replies
         other = {seed: scratch / f"{seed}.other" for seed in seeds}
         jobs = [Job(Answer("solution", "solution", record=own[seed]), seed, every) for seed in seeds]
-        jobs += [Job(Answer("recording", "solution", record=other[seed]), seed + OTHER_SEED, every) for seed in seeds]
+        if not check:
+            recording = [Answer("recording", "solution", record=other[seed]) for seed in seeds]
+            jobs += [Job(one, seed + OTHER_SEED, every) for one, seed in zip(recording, seeds, strict=True)]
         results = grade(lab, jobs, progress)
         skipped = tuple(test for test, state in results[0].states.items() if state == "skipped")
         choice = Choice(lab, results[0], skipped, written)
         stub = Answer("stub", "stub", impl=str(_stub(lab, scratch)))
-        replays = {seed: Answer("replay", "replay", replay=other[seed]) for seed in seeds}
-        jobs = [Job(answer, seed, choice.every) for seed in seeds for answer in (stub, replays[seed])]
+        jobs = [Job(stub, seed, choice.every) for seed in seeds]
+        if not check:
+            jobs += [Job(Answer("replay", "replay", replay=other[seed]), seed, choice.every) for seed in seeds]
         chosen = {True: choice.cheapest, False: choice.until_lost}[check]
         for seed in seeds:
             jobs += [choice.whole(one, seed) if seed == first and not check else chosen(one, seed) for one in bank]
