@@ -175,13 +175,13 @@ def test_a_bad_file_in_the_bank_gets_one_line(name: str, text: str, line: str, t
     assert "\n" not in str(error.value)
 
 
-def graded(answer: Answer, tests: tuple[str, ...] = (DOUBLE, HALVE), until_lost: bool = False, **states: str) -> Graded:
+def graded(answer: Answer, tests: tuple[str, ...] = (DOUBLE, HALVE), **states: str) -> Graded:
     records = [
         Record("lab07", test, step, 1, seconds, "docs", state=states.get(key, "passed"), got=f"{key} = 1")
         for test, key, step, seconds in ((DOUBLE, "double", 1, 2.0), (HALVE, "halve", 2, 1.0))
         if key in states or not states
     ]
-    return Graded(Job(answer, 0, tests, until_lost), tuple(records))
+    return Graded(Job(answer, 0, tests), tuple(records))
 
 
 @pytest.fixture(scope="module")
@@ -198,9 +198,7 @@ def test_the_cheapest_known_test_is_chosen(tiny: Lab) -> None:
     assert choice.by_cost() == (HALVE, DOUBLE)
     assert choice.by_cost(first_step=1) == (DOUBLE, HALVE)
     assert choice.cheapest(Answer("wrong", "mistake", step=1), 0).tests == (DOUBLE,)
-    assert choice.cheapest(Answer("new", "mistake", step=2), 0) == Job(
-        Answer("new", "mistake", step=2), 0, (HALVE,), until_lost=True
-    )
+    assert choice.cheapest(Answer("new", "mistake", step=2), 0).tests == (HALVE,)
     waits = Misconception("waits", "says", (1,), {DOUBLE: "x = 1", HALVE: "rank # gave no answer within # s"})
     one_step = structs.replace(tiny, behaviours=tuple(structs.replace(one, step=1) for one in tiny.behaviours))
     slow_but_ends = Choice(one_step, graded(SOLUTION), (), [waits]).cheapest(Answer("waits", "mistake", step=1), 0)

@@ -52,7 +52,7 @@ def _of(graded: Graded, lab: Lab) -> list[str]:
         return [f"{answer.name} gave no verdicts {where}: {graded.error}"]
     missing = set(graded.job.tests) - graded.states.keys()
     found = []
-    if missing and not (graded.job.until_lost and graded.lost):
+    if missing:
         found.append(f"{answer.name}: {', '.join(sorted(missing))} did not run {where}")
     if answer.kind in ("solution", "alternative"):
         wrong = [f"{test} ({state})" for test, state in graded.states.items() if state not in ("passed", "skipped")]

@@ -14,7 +14,7 @@ from labkit.proof import junk
 from labkit.proof.bank import Answer, read_bank
 from labkit.proof.grading import Graded, Job, grade
 
-OTHER_SEED = 1000  # the replay answers with values recorded under seed + OTHER_SEED
+OTHER_SEED = 1000  # the replay of the last seed answers with values recorded under this one
 
 Progress = Callable[[Graded], None]
 
@@ -39,10 +39,9 @@ def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda g
     """Grades the solution, the stub, a replay, junk and the bank, in parallel on all cores.
 
     Under the first seed a mistake meets the tests of its step, an alternative those of its step and of later ones,
-    whose functions may call it. Under later seeds the first test that a mistake fails is enough, and an alternative
-    meets the tests of its own step. So it does in a quick `check`, which puts to each mistake the cheapest test that is
-    known to catch it; it feeds no junk and replays nothing. Of the bank it grades one in `one_in`, and every mistake
-    that is new.
+    whose functions may call it. Under later seeds a mistake meets the cheapest test that is known to catch it, and an
+    alternative the tests of its own step. So they do in a quick `check`, which feeds no junk and replays nothing. Of
+    the bank it grades one in `one_in`, and every mistake that is new.
     """
     whole, written, first = read_bank(lab), _written(lab, check), seeds[0]
     known = {one.name for one in written}
@@ -51,27 +50,24 @@ def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda g
     every = tuple(behaviour.id for behaviour in lab.behaviours)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:
         scratch = Path(folder)
-        own = {seed: scratch / f"{seed}.values" for seed in seeds}  # the solution's replies
-        other = {seed: scratch / f"{seed}.other" for seed in seeds}
-        jobs = [Job(Answer("solution", "solution", record=own[seed]), seed, every) for seed in seeds]
-        if not check:
-            recording = [Answer("recording", "solution", record=other[seed]) for seed in seeds]
-            jobs += [Job(one, seed + OTHER_SEED, every) for one, seed in zip(recording, seeds, strict=True)]
+        others = [] if check else [*seeds[1:], OTHER_SEED]  # a replay answers with the solution's values of these
+        values = {seed: scratch / f"{seed}.values" for seed in [*seeds[:1], *others]}
+        jobs = [Job(Answer("solution", "solution", record=values[seed]), seed, every) for seed in values]
         results = grade(lab, jobs, progress)
         skipped = tuple(test for test, state in results[0].states.items() if state == "skipped")
         choice = Choice(lab, results[0], skipped, written)
         stub = Answer("stub", "stub", impl=str(_stub(lab, scratch)))
         jobs = [Job(stub, seed, choice.every) for seed in seeds]
-        if not check:
-            jobs += [Job(Answer("replay", "replay", replay=other[seed]), seed, choice.every) for seed in seeds]
-        chosen = {True: choice.cheapest, False: choice.until_lost}[check]
+        replays = zip(seeds, others, strict=False)
+        jobs += [Job(Answer("replay", "replay", replay=values[other]), seed, choice.every) for seed, other in replays]
         for seed in seeds:
-            jobs += [choice.whole(one, seed) if seed == first and not check else chosen(one, seed) for one in bank]
+            chosen = choice.whole if seed == first and not check else choice.cheapest
+            jobs += [chosen(one, seed) for one in bank]
         results += _with_second_look(lab, choice, grade(lab, jobs, progress), progress)
         if check:
             left_out = {one.name for one in whole if one.kind == "mistake"} - {one.name for one in bank}
             return Proof(results, written, skipped, left_out=frozenset(left_out))
-        fed = junk.feed(lab, own[first], choice.every, first, progress)
+        fed = junk.feed(lab, values[first], choice.every, first, progress)
     return Proof(results, found_misconceptions(lab, results, first), skipped, fed)
 
 
@@ -128,24 +124,14 @@ class Choice:
         later = tuple(test for test, step in self.step_of.items() if step >= (answer.step or 0))
         return Job(answer, seed, later if right else self.own(answer))
 
-    def until_lost(self, answer: Answer, seed: int) -> Job:
-        """A mistake meets those tests first that it is known to lose, the cheap ones before the dear; an alternative
-        all of its step.
-        """
-        if answer.kind == "alternative":
-            return Job(answer, seed, self.own(answer))
-        known = self.fails.get(answer.name, ())
-        first = sorted(self.own(answer), key=lambda test: (test not in known, self.seconds[test]))
-        return Job(answer, seed, tuple(first), until_lost=True)
-
     def cheapest(self, answer: Answer, seed: int) -> Job:
         """The cheapest test that a mistake is known to lose, one in which it waits for its limit only if there is no
         other; for an alternative or a new mistake, its step's tests.
         """
-        fails = self.fails.get(answer.name, {})
-        known = [test for test in self.own(answer) if test in fails]
+        own, fails = self.own(answer), self.fails.get(answer.name, {})
+        known = [test for test in own if test in fails]
         cheapest = sorted(known, key=lambda test: ("no answer" in fails[test], self.seconds[test]))[:1]
-        return Job(answer, seed, tuple(cheapest)) if cheapest else self.until_lost(answer, seed)
+        return Job(answer, seed, tuple(cheapest) or own)
 
 
 def _written(lab: Lab, check: bool) -> list[Misconception]:
