@@ -142,7 +142,7 @@ demo-lab%: $(READY) ## what the lab's solution can do
 test: $(COURSE) ## lint, and all tests of the course itself
 	@echo "make test: lint, then the course's own tests; about $(TEST_MINUTES) minutes on two cores"
 	@$(MAKE) --no-print-directory lint
-	@OMP_NUM_THREADS=1 $(PY) -m pytest --quiet -r fEs --durations=10 --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(PY) -m pytest --quiet -r fEs --durations=10 --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 figures: $(READY) ## measure and draw every figure of the pages here, some minutes
 	@$(PY) -m labkit figures

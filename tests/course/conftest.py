@@ -14,8 +14,8 @@ LONG = (
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait, for a limit of time or for what they have ended."""
-    return usable_cores() + 1
+    """More than there are cores: many tests wait, for a limit of time or for what they have ended."""
+    return usable_cores() + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
