@@ -30,6 +30,7 @@ QUICK = {
     "ladder": {"CASES": SMALL_CASES[:1], "PRODUCT": 16, "REPEATS": 1},
     "loss-scale": {"EPOCHS": 2},
     "master-weights": {"STEPS": 40},
+    "small-updates": {"STEPS": 4},
     "memory-at-scale": {"CASES": SMALL_CASES},
     "roofline": {"CASES": SMALL_CASES[:1], "SIZES": Sizes(16, 2**10, (4, 16), 2**12), "REPEATS": 1},
     "speed": {"WIDTHS": (16, 32, 512), "REPEATS": 1, "BATCH": 8, "WORK_OF_A_TURN": 2**16},

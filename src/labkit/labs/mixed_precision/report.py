@@ -64,6 +64,7 @@ PARTS = (
     Part("roofline", Kind.FIGURE, ()),
     Part("scaling", Kind.FIGURE, ()),
     Part("sensitive", Kind.FIGURE, (4,)),
+    Part("small-updates", Kind.FIGURE, TRAINER),
     Part("speed", Kind.FIGURE, TRAINER),
     Part("underflow", Kind.FIGURE, (1,)),
 )
