@@ -64,5 +64,7 @@ def expect_value_error(seen: object, what: str, *names: str, type_name: str = "V
     """An exception of this type whose message has each of `names`."""
     got = seen if isinstance(seen, Raised) else Raised("no exception", "")
     expect(got.type, f"{what}: exception").equals(type_name, f"bad input gets a {type_name} that says what is wrong")
+    if not names:
+        return
     missing = [name for name in names if name not in got.message]
     expect(missing, f"{what}: not in the message").equals([], f"the message names {' and '.join(names)}")

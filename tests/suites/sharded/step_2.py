@@ -182,4 +182,4 @@ def test_parameters_that_cannot_be_cut_are_refused(observe, draw):
         expect_value_error(seen["two dtypes"], f"two dtypes, rank {rank}", "float32", "bfloat16")
         expect(seen["good"], "a good parameter after a step of 1").close_to(tensor - 1.0, FLOAT32, "it is taken")
     alone = observe(scenarios.refused, tensor=tensor)
-    expect_value_error(alone["good"], "without a group", "init_process_group", type_name="RuntimeError")
+    expect_value_error(alone["good"], "without a group", type_name="RuntimeError")
