@@ -70,7 +70,7 @@ def test_layer_norm_takes_shapes_and_affine(observe, draw):
     shapes = draw.shuffled([((6,), 6), ((4, 6), [4, 6]), ((6,), [6])])
     dtypes = draw.shuffled([(half, half), (half, torch.float32), (torch.float32, half)])
     for (shape, given), (dtype, affine_dtype) in zip(shapes, dtypes, strict=True):
-        x = draw.normal(3, 4, 6, dtype=dtype)
+        x = draw.normal(12, 4, 6, dtype=dtype)
         weight, bias = draw.normal(*shape, dtype=affine_dtype), draw.normal(*shape, dtype=affine_dtype)
         for affine in ({"weight": weight, "bias": bias}, {"bias": bias}, {"weight": weight}):
             region = draw.choice((None, *HALVES))
