@@ -162,16 +162,18 @@ def average_in_buckets(model: nn.Module, cap_bytes: int, dtype: torch.dtype | No
 def _start_average(parameters: Sequence[Tensor], dtype: torch.dtype | None) -> Callable[[], None]:
     """Sends the gradients of one bucket; a call of what it gives waits for the averages and puts them in place."""
     gradients = [_gradient(parameter) for parameter in parameters]
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    sent_as = dtype or flat.dtype
-    sent = (flat.to(torch.promote_types(flat.dtype, sent_as)) / dist.get_world_size()).to(sent_as)
+    sizes = [gradient.numel() for gradient in gradients]
+    sent = gradients[0].new_empty(sum(sizes), dtype=dtype)
+    wide = torch.promote_types(gradients[0].dtype, sent.dtype)
+    parts = [part.view_as(one) for part, one in zip(sent.split(sizes), gradients, strict=True)]
+    for gradient, part in zip(gradients, parts, strict=True):
+        torch.div(gradient.to(wide), dist.get_world_size(), out=part)  # copies, divides and casts in one pass
     work = dist.all_reduce(sent, async_op=True)
 
     def finish() -> None:
         work.wait()
-        parts = sent.split([gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))  # casts back to the gradient's dtype
+            gradient.copy_(part)  # casts back to the gradient's dtype
 
     return finish
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bench import waiting
 from bench.amp_parts import amp_parts
 from bench.limits import Measured
+from bench.many_ranks import many_ranks
 from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.loading import load_implementation
@@ -60,7 +61,7 @@ def run_bench(say: Callable[[str], None] = print) -> None:
     for part in (transformer, trainer_overhead, partial(rivals, say=say)):
         for measured in part(trainer):
             say(str(measured))
-    for measured in amp_parts():
+    for measured in (*amp_parts(), *many_ranks()):
         say(str(measured))
     for lab in manifest.load_all():
         for measured in waiting.of_lab(lab):

@@ -93,7 +93,9 @@ def _run(lab: ModuleType, optimizer: str, dtype: torch.dtype, weights: torch.dty
     torch.manual_seed(0)
     networks = Networks(len(rates)).to(weights)
     trainer, criterion = lab.MixedPrecisionTrainer(networks, dtype=dtype), SummedLoss()
-    groups = [{"params": [*group], "lr": rate} for group, rate in zip(networks.of_rate, rates, strict=True)]
+    groups = [
+        {"params": list(group.parameters()), "lr": rate} for group, rate in zip(networks.of_rate, rates, strict=True)
+    ]
     stepper = OPTIMIZERS[optimizer](groups)
     moved, small = torch.zeros(2, len(rates))
     for step in range(STEPS):
