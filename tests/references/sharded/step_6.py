@@ -109,7 +109,7 @@ def drawn_entries(draw: Draw) -> dict[str, Tensor]:
     special[draw.integer(0, 1)], special[draw.integer(2, 4)] = float("nan"), 0.0
     return {
         "weight": draw.normal(3, draw.integer(2, 5)),
-        "half": draw.normal(draw.integer(2, 6)).bfloat16(),
+        "halves": draw.normal(draw.integer(2, 6)).bfloat16(),
         "count": torch.tensor(draw.integer(1, 1000)),
         "mask": draw.integers(4, high=2).bool(),
         "special": special,
