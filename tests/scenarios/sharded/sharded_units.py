@@ -38,13 +38,16 @@ class Kept:
 class ShardedUnit:
     """Hooks on `module` that gather its parameters before its passes and free them after.
 
-    `kept_forward` and `kept_backward` are indices of parameters that are not freed after that pass.
+    `kept_forward` and `kept_backward` are indices of parameters that are not freed after that pass; of several forward
+    passes in a step, after the one with the index `run`.
     """
 
-    def __init__(self, module: nn.Module, kept_forward: Sequence[int], kept_backward: Sequence[int]) -> None:
+    def __init__(
+        self, module: nn.Module, kept_forward: Sequence[int], kept_backward: Sequence[int], run: int = 0
+    ) -> None:
         self.parameters = [Kept(parameter) for parameter in module.parameters()]
         self.kept_forward, self.kept_backward = kept_forward, kept_backward
-        self.missing = 0
+        self.run, self.runs, self.missing = run, 0, 0
         module.register_forward_pre_hook(lambda *_: self.gather())
         module.register_forward_hook(self.after_forward)
         for one in self.parameters:
@@ -60,7 +63,8 @@ class ShardedUnit:
                 one.free()
 
     def after_forward(self, module: nn.Module, args: tuple, output: Tensor) -> None:
-        self.free_but(self.kept_forward)
+        self.free_but(self.kept_forward if self.runs == self.run else [])
+        self.runs += 1
         output.register_hook(self.before_backward)
 
     def before_backward(self, gradient: Tensor) -> None:
@@ -72,6 +76,7 @@ class ShardedUnit:
         self.missing -= 1
         if not self.missing:
             self.free_but(self.kept_backward)
+            self.runs = 0
 
 
 class Twice(nn.Module):

@@ -236,24 +236,26 @@ def drifted_entries(lab: Submission, cases: list) -> list:
     return seen
 
 
-def sharded_run(state: list, kept: list, order: list) -> tuple[dict[str, nn.Module], nn.Module]:
+def sharded_run(state: list, kept: list, order: list, run: int = 0) -> tuple[dict[str, nn.Module], nn.Module]:
     """Named units of a sharded network, and the network. `kept[unit]` has the indices of the parameters that are not
-    freed after the unit's forward and backward passes."""
+    freed after the unit's forward and backward passes; a unit that runs twice keeps them in its forward pass `run`."""
     layers: list[nn.Module] = []
     for weight, bias in state:
         linear = nn.Linear(weight.shape[1], len(weight))
         linear.weight.data, linear.bias.data = weight.clone(), bias.clone()
         layers.append(nn.Sequential(linear))
+    units: dict[str, nn.Module] = {}
     for layer, (forward, backward) in zip(layers, kept, strict=True):
-        ShardedUnit(layer, forward, backward)
-    return {f"unit{index}": layer for index, layer in enumerate(layers)}, Twice(layers, order)
+        ShardedUnit(layer, forward, backward, run if order.count(len(units)) > 1 else 0)
+        units[f"unit{len(units)}"] = layer
+    return units, Twice(layers, order)
 
 
 def kept(lab: Submission, cases: list) -> list:
     """What `kept_whole` finds in a step of each case's network, and in the next one."""
     found = []
     for case in cases:
-        units, model = sharded_run(case["state"], case["kept"], case["order"])
+        units, model = sharded_run(case["state"], case["kept"], case["order"], case["run"])
 
         def step(model: nn.Module = model, x: Tensor = case["x"]) -> None:
             model(x).square().sum().backward()
