@@ -695,8 +695,8 @@ def drifted(model: nn.Module) -> dict[str, list[int]]:
 
 
 def _digest(tensor: Tensor) -> bytes:
-    raw = tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy()  # NumPy has no bfloat16, and no view is 0-d
-    return hashlib.sha256(raw).digest()
+    raw = tensor.detach().cpu().reshape(-1).view(torch.uint8)  # NumPy has no bfloat16, and what is 0-d has no view
+    return hashlib.sha256(raw.numpy().tobytes()).digest()
 
 
 def kept_whole(units: Mapping[str, nn.Module], step: Callable[[], object]) -> dict[str, str]:
