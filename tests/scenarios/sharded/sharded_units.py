@@ -72,7 +72,6 @@ class ShardedUnit:
         self.missing = len(self.parameters)
 
     def has_gradient(self, parameter: nn.Parameter) -> None:
-        dist.all_reduce(parameter.grad)
         self.missing -= 1
         if not self.missing:
             self.free_but(self.kept_backward)
