@@ -9,3 +9,4 @@ from suites.sharded.step_2 import *  # noqa: F403
 from suites.sharded.step_3 import *  # noqa: F403
 from suites.sharded.step_4 import *  # noqa: F403
 from suites.sharded.step_5 import *  # noqa: F403
+from suites.sharded.step_6 import *  # noqa: F403

@@ -1,11 +1,12 @@
 """Lab 03: sharded data parallel training: every rank holds a part of weights, gradients and optimizer state.
 
-Shards, a sharded optimizer (ZeRO 1), a sharded model (ZeRO 3), what training needs around it, and the same by
-PyTorch's FSDP2. Read `docs/03_sharded.md` beside it; run `make test-lab03` after every change.
+Shards, a sharded optimizer (ZeRO 1), a sharded model (ZeRO 3), what training needs around it, the same by PyTorch's
+FSDP2, and probes that show what is wrong with a run. Read `docs/03_sharded.md` beside it; run `make test-lab03` after
+every change.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,11 +18,16 @@ __all__ = [
     "ShardedModel",
     "ShardedOptimizer",
     "clip_grad_norm",
+    "drifted",
+    "first_difference",
     "flatten",
     "fsdp2",
     "full_state",
+    "kept_whole",
+    "odd_ranks",
     "shard",
     "unshard",
+    "waiting_ranks",
 ]
 
 # all_gather(whole, part) and reduce_scatter(part, whole), a sum: torch 2.13 has new names for them, 2.11 the old alone.
@@ -301,6 +307,95 @@ def full_state(model: nn.Module) -> dict[str, Tensor]:
     """
     # TODO: the state dict with every DTensor made whole
     raise NotImplementedError("Step 5: full_state")
+
+
+# Step 6: puzzles
+
+
+def waiting_ranks(stacks: Sequence[str], file: str) -> dict[str, list[int]]:
+    """Where the ranks of a run that hangs wait: which ranks are at which line of `file`.
+
+    A rank waits at the innermost frame of `file` in its stack, which is the first one there. A run in which all ranks
+    wait for the same call has one line with all ranks.
+
+    Args:
+        stacks: of each rank, what `faulthandler.dump_traceback` wrote, as the reading shows it: the threads one after
+            another, the frames of each from the innermost to the outermost. At most one thread has frames of `file`.
+        file: a file's name without its folders. "train.py" is neither "retrain.py" nor "train.pyx".
+
+    Returns:
+        The ranks in ascending order, by the line as the stack gives it: {"line 41 in log_loss": [0, 2]}. Under
+        "elsewhere" are the ranks whose stack has no frame of `file`.
+    """
+    # TODO: the first frame of the file in each stack; the ranks by its line
+    raise NotImplementedError("Step 6: waiting_ranks")
+
+
+def first_difference(calls: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[int, str, list[int]] | None:
+    """The first call at which the ranks part: its index, the cause and the odd ranks. None if they never do.
+
+    Args:
+        calls: `calls[rank][index]` is a collective call as a dict with its "name", "dtype" and "shape". What else it
+            has, such as the time, plays no part. Some ranks may have made fewer calls than others.
+
+    Returns:
+        The index, from 0. The cause is the first of these that is true of the ranks' calls with this index:
+            "ended": there are ranks that have made fewer calls;
+            "name", "dtype", "shape": these are not the same on all ranks.
+        The odd ranks, in ascending order, are those whose call is not the one that most ranks made. (No call counts
+        like a call.) Of calls that equally many ranks made, the lowest rank's is taken for right.
+    """
+    # TODO: the logs side by side; the first index at which not all ranks made the same call
+    raise NotImplementedError("Step 6: first_difference")
+
+
+def odd_ranks(tensor: Tensor) -> list[int]:
+    """The ranks whose `tensor` has another shape or dtype than that of most ranks; the same list on every rank.
+
+    Ask before a collective call, which would abort or wait for ever. The list ascends, and is empty if all ranks agree.
+    Of kinds that equally many ranks have, the lowest rank's is taken for right. Values and layout in memory play no
+    part. The tensor stays as it is and is not sent: only its kind is. All ranks have to call this.
+    """
+    # TODO: gather dtype and shape of all ranks; those that most do not have
+    raise NotImplementedError("Step 6: odd_ranks")
+
+
+def drifted(model: nn.Module) -> dict[str, list[int]]:
+    """The entries of `model.state_dict()` that differ between the ranks, and the ranks that are odd in each.
+
+    Two ranks differ in an entry if a bit of it differs: a nan with the same bits is equal, -0.0 and 0.0 are not. The
+    odd ranks, in ascending order, are those whose entry is not the one that most ranks have. Of entries that equally
+    many ranks have, the lowest rank's is taken for right. An entry that is the same on all ranks is left out: {} means
+    that nothing has drifted. Every rank gets the same answer.
+
+    The ranks have the same names, shapes and dtypes; the dtype is any. They exchange a digest of each entry (at most
+    a few hundred bytes) and never the entries. The model, its gradients included, stays as it is. All ranks have to
+    call this.
+    """
+    # TODO: gather a digest of each entry's bytes; the odd ranks of each
+    raise NotImplementedError("Step 6: drifted")
+
+
+def kept_whole(units: Mapping[str, nn.Module], step: Callable[[], object]) -> dict[str, str]:
+    """The units that hold whole weights when they should have freed them, and when that is, in one call of `step`.
+
+    A unit holds whole weights while the storage of any of its parameters has bytes: freed ones keep their shape, and
+    lose their memory by `untyped_storage().resize_(0)`. Units are looked at without being changed: no hook is left on
+    them, also where `step` raises. Its exception passes through.
+
+    Args:
+        units: modules by name, such as those of a `ShardedModel`; they free in hooks that they have already.
+        step: makes one training step, forward and backward. It is called once. A unit may run several times in it.
+
+    Returns:
+        By the unit's name:
+            "after forward": its weights were whole at the end of a forward pass of it, and are not after the step;
+            "after backward": they were freed at the end of each of its forward passes, and are whole after the step;
+            "never": they were whole both times.
+        A unit that is freed both times is left out: {} means that every unit frees.
+    """
+    # TODO: look at the storages in a forward hook of each unit and after the step; remove the hooks
+    raise NotImplementedError("Step 6: kept_whole")
 
 
 if __name__ == "__main__":
