@@ -340,8 +340,8 @@ class ShardSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         """This rank's indices.
 
-        The order depends on size, shuffle, seed and epoch alone: torch's own random generator is neither read nor
-        moved, and each iteration of one epoch has the same.
+        The order depends on size, shuffle, seed and epoch alone, in every process and whenever it runs: torch's own
+        random generator is neither read nor moved, and each iteration of one epoch has the same.
         """
         order = list(range(self._size))
         if self._shuffle:

@@ -1,5 +1,9 @@
 """Step 4, data: what the graded suite makes the code under test do."""
 
+import builtins
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -28,12 +32,32 @@ def shards(lab: Submission, cases: list) -> list:
     return seen
 
 
-def shards_beside_torchs_generator(lab: Submission, size: int, seed: int, seeds: list) -> list:
-    """Each rank's indices, twice, where torch's own generator has a seed of its own; and what that gives afterwards."""
+@contextmanager
+def other_hashes(salt: int) -> Iterator[None]:
+    """hash() of a text gives another number, as in another process: Python draws it anew whenever it starts."""
+
+    def salted(value: object) -> int:
+        if isinstance(value, tuple):
+            return plain(tuple(map(salted, value)))
+        return plain((salt, value) if isinstance(value, str | bytes) else value)
+
+    plain, builtins.hash = builtins.hash, salted
+    try:
+        yield
+    finally:
+        builtins.hash = plain
+
+
+def shards_of_other_processes(lab: Submission, size: int, seed: int, seeds: list) -> list:
+    """Each rank's indices, twice, and what torch's own generator gives afterwards.
+
+    That generator, Python's, and the hashes of texts are other ones on each rank, by `seeds[rank]`.
+    """
     seen = []
-    for rank, torchs in enumerate(seeds):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torchs)
+    for rank, own in enumerate(seeds):
+        with torch.random.fork_rng(devices=[]), other_hashes(own):
+            torch.manual_seed(own)
+            random.seed(own)
             sampler = lab.ShardSampler(size, rank, len(seeds), seed=seed)
             seen.append([list(sampler), list(sampler), torch.rand(3)])
     return seen
