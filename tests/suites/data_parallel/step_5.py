@@ -39,7 +39,7 @@ def sent(calls: list[dict]) -> dict[str, int]:
 
 
 def test_wrap_gives_torchs_ddp(observe, draw):
-    """wrap_ddp gives torch's DDP of the module, with rank 0's parameters and buffers; its options may switch that off."""
+    """wrap_ddp gives torch's DDP of the module, with rank 0's parameters and buffers; an option switches that off."""
     shapes = drawn_shapes(draw, 3)
     for compress, options in ((None, {}), (True, {}), (draw.choice((True, False)), {"init_sync": False})):
         values = [drawn(draw, shapes) for _ in RANKS]
@@ -127,7 +127,8 @@ def test_compressed_wire_is_bfloat16(observe, draw):
         for rank in RANKS:
             for step in range(3):
                 expect(sent(seen[rank][step]["calls"]), f"bytes sent in step {step} on rank {rank}").equals(
-                    {"torch.bfloat16": 2 * count}, "register compress_gradients, and cast every bucket before it is sent"
+                    {"torch.bfloat16": 2 * count},
+                    "register compress_gradients, and cast every bucket",
                 )
 
 
