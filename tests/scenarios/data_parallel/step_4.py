@@ -118,14 +118,15 @@ def steps(
 ) -> list:
     """After each `train_step` on `batches[step][rank]`: the loss, weights, loss scale, passes and calls.
 
-    What is None is left out. `wrapper`: torch's DDP, or the lab's DataParallel with `wire` as its dtype. `old` are
-    gradients that are there before the first step.
+    The optimizer has a group for each parameter. What is None is left out. `wrapper`: torch's DDP, or the lab's
+    DataParallel with `wire` as its dtype. `old` are gradients that are there before the first step.
     """
     rank, module = dist.get_rank(), Line(weight, spare, through_half)
     own = {"cap_bytes": 64} | ({} if wire is None else {"dtype": wire})
     model = DistributedDataParallel(module) if wrapper == "torch" else lab.DataParallel(module, **own)
     model.train(training)
-    optimizer = torch.optim.SGD([module.weight] if only_weight else module.parameters(), lr=lr)
+    parameters = [module.weight] if only_weight else [module.weight, module.spare]
+    optimizer = torch.optim.SGD([{"params": [one]} for one in parameters], lr=lr)
     options: dict[str, Any] = {"micro_batches": micro_batches, "max_grad_norm": limit}
     if scaler is not None:
         options["scaler"] = torch.amp.GradScaler("cpu", **scaler)

@@ -212,7 +212,7 @@ def test_only_the_last_part_is_synchronized(observe, draw):
 
 
 def test_step_clips_the_averaged_gradient(observe, draw):
-    """max_grad_norm limits the true, averaged gradient of the optimizer's parameters; 0.0 is a limit too."""
+    """max_grad_norm limits the true, averaged gradient of all parameters of the optimizer; 0.0 is a limit too."""
     for scaler, only_weight in ((None, True), (SCALER, False)):
         batches = [reference.drawn_batch(draw, (draw.integer(4, 6), draw.integer(7, 9))) for _ in range(2)]
         norms = [norm / (2**0.5 if only_weight else 1.0) for norm in reference.norms(batches)]
