@@ -81,7 +81,7 @@ def test_options_are_passed_on(observe, draw):
             of_ranks[draw.integer(0, 3)][absent] = None
             steps.append(of_ranks)
         seen = observe(
-            scenarios.passes, ranks=4, values=values, steps=steps, compress=compress, cap_bytes=60,
+            scenarios.passes, ranks=4, values=values, steps=steps, compress=compress, cap_bytes=8,
             options={"find_unused_parameters": True},
         )  # fmt: skip
         why = "wrap_ddp(module, **options) gives find_unused_parameters to DDP, which raises without it"
