@@ -4,8 +4,9 @@ Every rank holds the whole model and a part of the batch. Averages, buckets, ove
 half precision on the wire. Read `docs/02_data_parallel.md` beside it; run `make test-lab02` after every change.
 
 All but `make_buckets` and `ShardSampler` work on the default process group, which the caller has formed, and are called
-by all of its ranks. Without one they raise what torch.distributed raises, before anything has changed. Gradients are
-dense, and have the dtype of their parameter.
+by all of its ranks. Without one they raise what torch.distributed raises, before anything has changed. Parameters,
+buffers and gradients are dense, with any strides: a channels_last weight is not contiguous. A gradient has the dtype of
+its parameter.
 """
 
 import contextlib
@@ -44,23 +45,28 @@ def broadcast_model(model: nn.Module, source: int = 0) -> None:
     """Gives every rank the parameters and buffers of rank `source`, bit for bit, in place.
 
     Parameters that do not train count too, and so do buffers of integers and those that no state dict has. All of them
-    stay the same objects, in the same memory.
+    stay the same objects, in the same memory, with the same strides.
 
     Raises:
         ValueError: the models differ between ranks: in how many parameters and buffers they have, in the shape or dtype
             of one, or in which of them require a gradient. Raised on every rank, with the number of a rank that differs
             from `source`; nothing has changed.
     """
-    tensors = [*model.parameters(), *model.buffers()]
-    own = [f"{tuple(one.shape)} {one.dtype}{' trained' if one.requires_grad else ''}" for one in tensors]
+    parameters, buffers = list(model.parameters()), list(model.buffers())
+    own = [f"a {'trained' if one.requires_grad else 'frozen'} parameter {_form(one)}" for one in parameters]
+    own += [f"a buffer {_form(one)}" for one in buffers]
     of_ranks: list[list[str]] = [[] for _ in range(dist.get_world_size())]
     dist.all_gather_object(of_ranks, own)
     for rank, other in enumerate(of_ranks):
         for there, here in itertools.zip_longest(other, of_ranks[source], fillvalue="nothing"):
             if there != here:
                 raise ValueError(f"the models differ: rank {rank} has {there} where rank {source} has {here}")
-    for tensor in tensors:
+    for tensor in (*parameters, *buffers):
         dist.broadcast(tensor.detach(), source)
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {tensor.dtype}"
 
 
 def average_gradients(model: nn.Module) -> None:
@@ -161,13 +167,14 @@ def average_in_buckets(model: nn.Module, cap_bytes: int, dtype: torch.dtype | No
 
 def _start_average(parameters: Sequence[Tensor], dtype: torch.dtype | None) -> Callable[[], None]:
     """Sends the gradients of one bucket; a call of what it gives waits for the averages and puts them in place."""
+    ranks = dist.get_world_size()  # before a gradient changes: it may raise
     gradients = [_gradient(parameter) for parameter in parameters]
     sizes = [gradient.numel() for gradient in gradients]
     sent = gradients[0].new_empty(sum(sizes), dtype=dtype)
     wide = torch.promote_types(gradients[0].dtype, sent.dtype)
     parts = [part.view_as(one) for part, one in zip(sent.split(sizes), gradients, strict=True)]
     for gradient, part in zip(gradients, parts, strict=True):
-        torch.div(gradient.to(wide), dist.get_world_size(), out=part)  # copies, divides and casts in one pass
+        torch.div(gradient.to(wide), ranks, out=part)  # copies, divides and casts in one pass
     work = dist.all_reduce(sent, async_op=True)
 
     def finish() -> None:
@@ -189,6 +196,9 @@ class DataParallel(nn.Module):
     waits for another rank. When `backward()` returns, the gradients are final. All ranks send their buckets in the same
     order. A bucket with a parameter that this rank's batch does not use, and those behind it, are sent when the
     backward pass ends.
+
+    Forward and backward passes take turns. What a second backward pass leaves, without a forward pass before it, is
+    left open: torch's DDP does not average it.
     """
 
     def __init__(self, module: nn.Module, cap_bytes: int = 25 * 2**20, dtype: torch.dtype | None = None) -> None:
@@ -227,9 +237,10 @@ class DataParallel(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module gives for these arguments.
 
-        In train mode the buffers of all ranks become those of rank 0 first, unless this runs in `no_sync`. What happens
-        in eval mode is left open, and in the first pass inside of `no_sync` and after it: torch's DDP goes by the pass
-        before.
+        In train mode the buffers of all ranks become those of rank 0 first, also under torch.no_grad(), unless this
+        runs in `no_sync`. They are those that the module has now: it may have assigned new ones. What happens in eval
+        mode is left open, and in the first pass inside of `no_sync`, after it and after one under torch.no_grad():
+        torch's DDP goes by the pass before.
         """
         if self.training and self._synchronizes:
             self._forget()  # of a backward pass that an exception has ended
@@ -331,8 +342,8 @@ class ShardSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         """This rank's indices.
 
-        The order depends on size, shuffle, seed and epoch alone: torch's own random generator is neither read nor
-        moved, and each iteration of one epoch has the same.
+        The order depends on size, shuffle, seed and epoch alone, in every process and whenever it runs: torch's own
+        random generator is neither read nor moved, and each iteration of one epoch has the same.
         """
         order = list(range(self._size))
         if self._shuffle:
@@ -427,12 +438,12 @@ def wrap_ddp(module: nn.Module, compress: bool = False, **options: Any) -> Distr
     Args:
         module: on the device that it trains on.
         compress: send bfloat16, with `compress_gradients` as its communication hook, over the group that DDP uses.
-        options: of DistributedDataParallel, passed on as they are: find_unused_parameters, bucket_cap_mb, process_group
-            and others.
+        options: of DistributedDataParallel, passed on as they are: find_unused_parameters, bucket_cap_mb, init_sync,
+            process_group or device_mesh, and others.
     """
     model = DistributedDataParallel(module, **options)
     if compress:
-        model.register_comm_hook(options.get("process_group"), compress_gradients)
+        model.register_comm_hook(model.process_group, compress_gradients)  # it may come from a device_mesh too
     return model
 
 
@@ -441,7 +452,8 @@ def compress_gradients(state: object, bucket: dist.GradBucket) -> torch.futures.
 
     DDP calls it when a bucket is complete, and goes on with the backward pass: the hook must not wait. DDP does not
     divide for a hook, and takes what the future gives for the gradients: the mean, in the dtype that the bucket has.
-    Gradients are divided before they are cast.
+    Gradients are divided before they are summed; whether they are cast before or after that is left open. The sum is
+    that of an all-reduce: what a gather brings to each rank grows with the number of ranks.
 
     torch has a hook of this kind, `bf16_compress_hook`, but refuses it, and any hook of that name, without NCCL.
 

@@ -4,8 +4,9 @@ Every rank holds the whole model and a part of the batch. Averages, buckets, ove
 half precision on the wire. Read `docs/02_data_parallel.md` beside it; run `make test-lab02` after every change.
 
 All but `make_buckets` and `ShardSampler` work on the default process group, which the caller has formed, and are called
-by all of its ranks. Without one they raise what torch.distributed raises, before anything has changed. Gradients are
-dense, and have the dtype of their parameter.
+by all of its ranks. Without one they raise what torch.distributed raises, before anything has changed. Parameters,
+buffers and gradients are dense, with any strides: a channels_last weight is not contiguous. A gradient has the dtype of
+its parameter.
 """
 
 import sys
@@ -40,7 +41,7 @@ def broadcast_model(model: nn.Module, source: int = 0) -> None:
     """Gives every rank the parameters and buffers of rank `source`, bit for bit, in place.
 
     Parameters that do not train count too, and so do buffers of integers and those that no state dict has. All of them
-    stay the same objects, in the same memory.
+    stay the same objects, in the same memory, with the same strides.
 
     Raises:
         ValueError: the models differ between ranks: in how many parameters and buffers they have, in the shape or dtype
@@ -130,6 +131,9 @@ class DataParallel(nn.Module):
     waits for another rank. When `backward()` returns, the gradients are final. All ranks send their buckets in the same
     order. A bucket with a parameter that this rank's batch does not use, and those behind it, are sent when the
     backward pass ends.
+
+    Forward and backward passes take turns. What a second backward pass leaves, without a forward pass before it, is
+    left open: torch's DDP does not average it.
     """
 
     def __init__(self, module: nn.Module, cap_bytes: int = 25 * 2**20, dtype: torch.dtype | None = None) -> None:
@@ -153,9 +157,10 @@ class DataParallel(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module gives for these arguments.
 
-        In train mode the buffers of all ranks become those of rank 0 first, unless this runs in `no_sync`. What happens
-        in eval mode is left open, and in the first pass inside of `no_sync` and after it: torch's DDP goes by the pass
-        before.
+        In train mode the buffers of all ranks become those of rank 0 first, also under torch.no_grad(), unless this
+        runs in `no_sync`. They are those that the module has now: it may have assigned new ones. What happens in eval
+        mode is left open, and in the first pass inside of `no_sync`, after it and after one under torch.no_grad():
+        torch's DDP goes by the pass before.
         """
         # TODO: in train mode and outside of no_sync send rank 0's buffers; run the module
         raise NotImplementedError("Step 3: DataParallel.forward")
@@ -213,8 +218,8 @@ class ShardSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         """This rank's indices.
 
-        The order depends on size, shuffle, seed and epoch alone: torch's own random generator is neither read nor
-        moved, and each iteration of one epoch has the same.
+        The order depends on size, shuffle, seed and epoch alone, in every process and whenever it runs: torch's own
+        random generator is neither read nor moved, and each iteration of one epoch has the same.
         """
         # TODO: the epoch's order of all samples, repeated or cut to fit, every ranks-th of it
         raise NotImplementedError("Step 4: ShardSampler.__iter__")
@@ -278,8 +283,8 @@ def wrap_ddp(module: nn.Module, compress: bool = False, **options: Any) -> Distr
     Args:
         module: on the device that it trains on.
         compress: send bfloat16, with `compress_gradients` as its communication hook, over the group that DDP uses.
-        options: of DistributedDataParallel, passed on as they are: find_unused_parameters, bucket_cap_mb, process_group
-            and others.
+        options: of DistributedDataParallel, passed on as they are: find_unused_parameters, bucket_cap_mb, init_sync,
+            process_group or device_mesh, and others.
     """
     # TODO: torch's DDP with these options; the hook if gradients are to be compressed
     raise NotImplementedError("Step 5: wrap_ddp")
@@ -290,7 +295,8 @@ def compress_gradients(state: object, bucket: dist.GradBucket) -> torch.futures.
 
     DDP calls it when a bucket is complete, and goes on with the backward pass: the hook must not wait. DDP does not
     divide for a hook, and takes what the future gives for the gradients: the mean, in the dtype that the bucket has.
-    Gradients are divided before they are cast.
+    Gradients are divided before they are summed; whether they are cast before or after that is left open. The sum is
+    that of an all-reduce: what a gather brings to each rank grows with the number of ranks.
 
     torch has a hook of this kind, `bf16_compress_hook`, but refuses it, and any hook of that name, without NCCL.
 

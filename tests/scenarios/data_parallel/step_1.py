@@ -1,5 +1,7 @@
 """Step 1, averages: what the graded suite makes the code under test do, on every rank."""
 
+from typing import Any
+
 import torch.distributed as dist
 
 from labkit.observe import Submission, attempt
@@ -7,10 +9,10 @@ from labkit.observe.values import Raised
 from scenarios.data_parallel.common import Holder, give_gradients, gradients, group_of_one, places, tensors, weights
 
 
-def broadcast(lab: Submission, values: list, buffers: list, frozen: list, tied: list, source: int | None) -> dict:
+def broadcast(lab: Submission, values: list, buffers: list, source: int | None, **options: Any) -> dict:
     """`broadcast_model` of a model with `values[rank]` and `buffers[rank]`; the source is left out where it is None."""
     rank = dist.get_rank()
-    model = Holder(values[rank], frozen, tied, buffers[rank])
+    model = Holder(values[rank], buffers=buffers[rank], **options)
     before = places(model)
     lab.broadcast_model(model, **({} if source is None else {"source": source}))
     return {
@@ -35,7 +37,7 @@ def average(lab: Submission, cases: list) -> list:
     """For each case: gradients of a model after each `average_gradients`, with `steps[step][rank]` as they were."""
     seen = []
     for case in cases:
-        model = Holder(case["values"], case.get("frozen", ()), case.get("tied", ()))
+        model = Holder(case["values"], case.get("frozen", ()), case.get("tied", ()), turned=case.get("turned", False))
         after = []
         for step in case["steps"]:
             give_gradients(model, step[dist.get_rank()])

@@ -1,11 +1,12 @@
 """Step 2, buckets: what the graded suite makes the code under test do."""
 
+from contextlib import nullcontext
+
 import torch
 import torch.distributed as dist
 
 from labkit.observe import Submission, attempt, traffic
-from labkit.observe.values import Raised
-from scenarios.data_parallel.common import Holder, give_gradients, gradients, weights
+from scenarios.data_parallel.common import Holder, give_gradients, gradients, group_of_one, weights
 
 
 def buckets(lab: Submission, cases: list) -> list:
@@ -22,7 +23,7 @@ def average(lab: Submission, cases: list) -> list:
     """For each case: gradients and calls of each `average_in_buckets`, with `steps[step][rank]` as they were."""
     seen = []
     for case in cases:
-        model = Holder(case["values"], case.get("frozen", ()), case.get("tied", ()))
+        model = Holder(case["values"], case.get("frozen", ()), case.get("tied", ()), turned=case.get("turned", False))
         dtype = {"dtype": case["dtype"]} if "dtype" in case else {}
         after = []
         for step in case["steps"]:
@@ -34,12 +35,14 @@ def average(lab: Submission, cases: list) -> list:
     return seen
 
 
-def refused(lab: Submission, values: list, own: list, caps: list) -> list:
-    """`average_in_buckets` with each cap, in a process without a group: whether it raised, and what it left."""
+def refused(lab: Submission, values: list, own: list, cases: list) -> list:
+    """`average_in_buckets` with the cap of each case, in a group of one or without a group: what it raised and left."""
     seen = []
-    for cap in caps:
+    for cap, in_a_group in cases:
         model = Holder(values)
         give_gradients(model, own)
-        raised = attempt(lambda model=model, cap=cap: lab.average_in_buckets(model, cap))
-        seen.append({"raised": isinstance(raised, Raised), "gradients": gradients(model), "parameters": weights(model)})
+        with group_of_one() if in_a_group else nullcontext():
+            raised = attempt(lambda model=model, cap=cap: lab.average_in_buckets(model, cap))
+        left = [layer.weight.grad for layer in model.layers]
+        seen.append({"raised": raised, "gradients": left, "parameters": weights(model)})
     return seen

@@ -23,7 +23,7 @@ def wrap(lab: Submission, module: nn.Module, cap: int | None = None, dtype: torc
 def start(lab: Submission, values: list, buffers: list, frozen: list, tied: list) -> dict:
     """What is in the module of each rank once it is wrapped, from `values[rank]` and `buffers[rank]`."""
     rank = dist.get_rank()
-    module = Holder(values[rank], frozen, tied, buffers[rank])
+    module = Holder(values[rank], frozen, tied, buffers[rank], turned=True)
     before = places(module)
     model = wrap(lab, module)
     return {
@@ -60,6 +60,7 @@ def passes(
     tied: list | tuple = (),
     synced: list | None = None,
     clear: list | None = None,
+    turned: bool = False,
 ) -> list:
     """Backward passes whose gradients on this rank are `steps[step][rank]`; gradients and calls after each.
 
@@ -67,7 +68,7 @@ def passes(
     "zeros" or "keep".
     """
     rank = dist.get_rank()
-    module = Holder(values[rank], frozen, tied)
+    module = Holder(values[rank], frozen, tied, turned=turned)
     model = wrap(lab, module, cap, dtype)
     seen = []
     for step, coefficients in enumerate(steps):
@@ -130,31 +131,43 @@ def train(lab: Submission, sizes: list, states: list, batches: list, lr: float, 
 
 
 class Counting(nn.Module):
-    """A layer whose buffers every training forward pass changes, each rank's by its own inputs."""
+    """A layer whose buffers every training forward pass changes, each rank's by its own inputs.
+
+    `count` changes in place, `total` is assigned, and `last` is None before the first pass.
+    """
 
     def __init__(self, weight: Tensor, total: Tensor, count: Tensor) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight.clone())
         self.register_buffer("total", total.clone())
         self.register_buffer("count", count.clone(), persistent=False)
+        self.register_buffer("last", None)
         self.found: list[list[Tensor]] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
-        self.found.append([self.total.clone(), self.count.clone()])
+        self.found.append([buffer.clone() for buffer in self.buffers()])
         if self.training:
-            self.total += inputs.detach()
+            self.total = self.total + inputs
             self.count += (inputs > 0).sum()
+            self.last = inputs.clone()
         return (inputs * self.weight).sum()
 
 
-def buffers_found(lab: Submission, weight: Tensor, totals: list, counts: list, inputs: list, synced: list) -> list:
-    """The buffers that each training forward pass finds, of the inputs `inputs[step][rank]`."""
+def buffers_found(lab: Submission, weight: Tensor, totals: list, counts: list, inputs: list, modes: list) -> list:
+    """The buffers that each training forward pass finds, of the inputs `inputs[step][rank]`.
+
+    `modes[step]` is "synced", "no_sync", or "no_grad" for a pass under torch.no_grad().
+    """
     rank = dist.get_rank()
     module = Counting(weight, totals[rank], counts[rank])
     model = wrap(lab, module)
-    for step, outside in zip(inputs, synced, strict=True):
-        with nullcontext() if outside else model.no_sync():
-            model(step[rank]).backward()
+    for step, mode in zip(inputs, modes, strict=True):
+        if mode == "no_grad":
+            with torch.no_grad():
+                model(step[rank])
+        else:
+            with nullcontext() if mode == "synced" else model.no_sync():
+                model(step[rank]).backward()
     return module.found
 
 
@@ -178,24 +191,46 @@ def backward_noting(model: nn.Module, module: nn.Module, inputs: Tensor, note: C
         hook.remove()
 
 
-def events(lab: Submission, sizes: list, state: list, inputs: list, cap: int) -> list:
-    """In the third backward pass: calls, and between them an event {"layer": i} before the backward pass of layer i."""
-    own, module = inputs[dist.get_rank()], network(sizes, state)
-    model = wrap(lab, module, cap)
-    for _ in range(2):  # torch's DDP makes its buckets again in the second
-        model(own).sum().backward()
-    with traffic() as calls:
-        backward_noting(model, module, own, lambda layer: calls.append({"layer": layer}))
-    return calls
+def events(lab: Submission, sizes: list, state: list, inputs: list, cases: list) -> list:
+    """For each case, in a backward pass: calls, and an event {"layer": i} before the backward pass of layer i.
+
+    Two others come before it, and with `accumulates` a third, inside `no_sync`.
+    """
+    own, seen = inputs[dist.get_rank()], []
+    for case in cases:
+        module = network(sizes, state)
+        model = wrap(lab, module, case["cap"], case["dtype"])
+        for _ in range(2):  # torch's DDP makes its buckets again in the second
+            model(own).sum().backward()
+        if case["accumulates"]:
+            with model.no_sync():
+                model(own).sum().backward()
+        with traffic() as calls:
+            backward_noting(model, module, own, lambda layer, calls=calls: calls.append({"layer": layer}))
+        seen.append(calls)
+    return seen
 
 
-def late(lab: Submission, sizes: list, state: list, inputs: list, cap: int, late_rank: int) -> dict:
+def late(
+    lab: Submission,
+    sizes: list,
+    state: list,
+    inputs: list,
+    cap: int,
+    late_rank: int,
+    dtype: torch.dtype | None = None,
+    accumulates: bool = False,
+) -> dict:
     """A backward pass in which one rank waits, before its last layer, until the other rank is through all layers.
 
-    `through`: whether it came through before that rank's patience was over. And this rank's gradients.
+    `through`: whether it came through before that rank's patience was over. And this rank's gradients. With
+    `accumulates` a pass inside `no_sync` comes before it.
     """
     rank, module = dist.get_rank(), network(sizes, state)
-    model = wrap(lab, module, cap)
+    model = wrap(lab, module, cap, dtype)
+    if accumulates:
+        with model.no_sync():
+            model(inputs[rank]).sum().backward()
     flag = Flag("through all layers")
     through: list[bool] = []
 

@@ -1,5 +1,9 @@
 """Step 4, data: what the graded suite makes the code under test do."""
 
+import builtins
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -28,12 +32,32 @@ def shards(lab: Submission, cases: list) -> list:
     return seen
 
 
-def shards_beside_torchs_generator(lab: Submission, size: int, seed: int, seeds: list) -> list:
-    """Each rank's indices, twice, where torch's own generator has a seed of its own; and what that gives afterwards."""
+@contextmanager
+def other_hashes(salt: int) -> Iterator[None]:
+    """hash() of a text gives another number, as in another process: Python draws it anew whenever it starts."""
+
+    def salted(value: object) -> int:
+        if isinstance(value, tuple):
+            return plain(tuple(map(salted, value)))
+        return plain((salt, value) if isinstance(value, str | bytes) else value)
+
+    plain, builtins.hash = builtins.hash, salted
+    try:
+        yield
+    finally:
+        builtins.hash = plain
+
+
+def shards_of_other_processes(lab: Submission, size: int, seed: int, seeds: list) -> list:
+    """Each rank's indices, twice, and what torch's own generator gives afterwards.
+
+    That generator, Python's, and the hashes of texts are other ones on each rank, by `seeds[rank]`.
+    """
     seen = []
-    for rank, torchs in enumerate(seeds):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(torchs)
+    for rank, own in enumerate(seeds):
+        with torch.random.fork_rng(devices=[]), other_hashes(own):
+            torch.manual_seed(own)
+            random.seed(own)
             sampler = lab.ShardSampler(size, rank, len(seeds), seed=seed)
             seen.append([list(sampler), list(sampler), torch.rand(3)])
     return seen
@@ -94,14 +118,15 @@ def steps(
 ) -> list:
     """After each `train_step` on `batches[step][rank]`: the loss, weights, loss scale, passes and calls.
 
-    What is None is left out. `wrapper`: torch's DDP, or the lab's DataParallel with `wire` as its dtype. `old` are
-    gradients that are there before the first step.
+    The optimizer has a group for each parameter. What is None is left out. `wrapper`: torch's DDP, or the lab's
+    DataParallel with `wire` as its dtype. `old` are gradients that are there before the first step.
     """
     rank, module = dist.get_rank(), Line(weight, spare, through_half)
     own = {"cap_bytes": 64} | ({} if wire is None else {"dtype": wire})
     model = DistributedDataParallel(module) if wrapper == "torch" else lab.DataParallel(module, **own)
     model.train(training)
-    optimizer = torch.optim.SGD([module.weight] if only_weight else module.parameters(), lr=lr)
+    parameters = [module.weight] if only_weight else [module.weight, module.spare]
+    optimizer = torch.optim.SGD([{"params": [one]} for one in parameters], lr=lr)
     options: dict[str, Any] = {"micro_batches": micro_batches, "max_grad_norm": limit}
     if scaler is not None:
         options["scaler"] = torch.amp.GradScaler("cpu", **scaler)

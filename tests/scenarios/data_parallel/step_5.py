@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch.distributed as dist
+from torch.distributed.device_mesh import DeviceMesh
 from torch.nn.parallel import DistributedDataParallel
 
 from labkit.observe import Flag, Submission, traffic
@@ -10,11 +11,11 @@ from scenarios.data_parallel.common import Holder, gradients, weights
 from scenarios.data_parallel.step_3 import PATIENCE, backward_noting, network
 
 
-def wrapped(lab: Submission, values: list, buffers: list, compress: bool | None) -> dict:
+def wrapped(lab: Submission, values: list, buffers: list, compress: bool | None, options: dict) -> dict:
     """What the wrapped module of each rank is, from `values[rank]` and `buffers[rank]`; None leaves compress out."""
     rank = dist.get_rank()
     module = Holder(values[rank], buffers=buffers[rank])
-    model = lab.wrap_ddp(module, **({} if compress is None else {"compress": compress}))
+    model = lab.wrap_ddp(module, **({} if compress is None else {"compress": compress}), **options)
     return {
         "is torch's": isinstance(model, DistributedDataParallel),
         "inside": model.module is module,
@@ -29,19 +30,20 @@ def passes(
     steps: list,
     compress: bool | None,
     options: dict | None = None,
-    pairs: bool = False,
+    pairs: str | None = None,
     cap_bytes: int | None = None,
 ) -> list:
     """Backward passes whose gradients on this rank are `steps[step][rank]`; gradients and calls after each.
 
-    `pairs`: ranks 0 and 1, and ranks 2 and 3, form a group each, which DDP gets. `cap_bytes` become `bucket_cap_mb`.
-    A `compress` of None is left out.
+    `pairs`: ranks 0 and 1, and ranks 2 and 3, form a group each, which DDP gets as this option: its "process_group" or
+    "device_mesh". `cap_bytes` become `bucket_cap_mb`. A `compress` of None is left out.
     """
     rank = dist.get_rank()
     given: dict[str, Any] = dict(options or {}) | ({} if compress is None else {"compress": compress})
     groups = [dist.new_group([first, first + 1]) for first in (0, 2)] if pairs else []
     if pairs:
-        given["process_group"] = groups[rank // 2]
+        own = groups[rank // 2]
+        given[pairs] = own if pairs == "process_group" else DeviceMesh.from_group(own, "cpu")
     if cap_bytes is not None:
         given["bucket_cap_mb"] = cap_bytes / 2**20
     module = Holder(values)

@@ -26,8 +26,13 @@ def broadcast_cases(draw):
             ]
             for _ in RANKS
         ]
-        yield {"values": values, "buffers": buffers, "frozen": [draw.integer(0, 3)], "tied": [draw.integer(0, 3)]} | {
-            "source": source
+        yield {
+            "values": values,
+            "buffers": buffers,
+            "frozen": [draw.integer(0, 3)],
+            "tied": [draw.integer(0, 3)],
+            "turned": source == 0,
+            "source": source,
         }
 
 
@@ -56,12 +61,13 @@ def test_broadcast_gives_buffers_too(observe, draw):
 
 
 def test_broadcast_keeps_the_objects(observe, draw):
-    """Parameters and buffers stay the same objects in the same memory, and train as before."""
+    """Parameters and buffers stay the same objects in the same memory, contiguous or not, and train as before."""
     for case in broadcast_cases(draw):
         seen = observe(scenarios.broadcast, ranks=2, **case)
         for rank in RANKS:
             one = seen[rank]
-            expect(one["same places"], f"rank {rank}: same objects and memory").equals(True, "send in place")
+            what = f"rank {rank}: same objects, memory and strides"
+            expect(one["same places"], what).equals(True, "send in place, also what is not contiguous")
             trained = [index not in case["frozen"] for index in range(4)]
             expect(one["trained"], f"rank {rank}: requires_grad").equals(trained, "what trained before trains after")
             expect(one["parameters"], f"parameters of rank {rank}").equals(
@@ -72,22 +78,27 @@ def test_broadcast_keeps_the_objects(observe, draw):
 def test_models_that_differ_are_refused(observe, draw):
     """Models that differ in number, shape, dtype or what trains: a ValueError on every rank, which names the other."""
     shapes = drawn_shapes(draw, 3)
-    values = drawn(draw, shapes)
-    others = {
-        "another shape": {"values": [*values[:2], draw.normal(shapes[2][0] + 1, *shapes[2][1:])]},
-        "as many numbers in another shape": {"values": [*values[:2], values[2].T.contiguous()[None]]},
-        "another dtype": {"values": [values[0].bfloat16(), *values[1:]]},
-        "one parameter more": {"values": [*values, draw.normal(2)]},
-        "one parameter less": {"values": values[:2]},
-        "another parameter frozen": {"values": values, "frozen": [1]},
-        "another buffer": {"values": values, "buffers": [draw.normal(3)]},
+    values, more = drawn(draw, shapes), draw.normal(2)
+    pairs: dict[str, tuple[dict, dict]] = {  # what one rank has, and the other
+        "another shape": ({}, {"values": [*values[:2], draw.normal(shapes[2][0] + 1, *shapes[2][1:])]}),
+        "as many numbers in another shape": ({}, {"values": [*values[:2], values[2].T.contiguous()[None]]}),
+        "the parameters in another order": ({}, {"values": [values[2], *values[:2]]}),
+        "another dtype": ({}, {"values": [values[0].bfloat16(), *values[1:]]}),
+        "one parameter more": ({}, {"values": [*values, more]}),
+        "one parameter less": ({}, {"values": values[:2]}),
+        "a parameter frozen": ({}, {"frozen": [1]}),
+        "another parameter frozen": ({"frozen": [0]}, {"frozen": [draw.integer(1, 2)]}),
+        "another buffer": ({"buffers": [more]}, {"buffers": [draw.normal(3)]}),
+        "a buffer of another dtype": ({"buffers": [more]}, {"buffers": [more.half()]}),
+        "one buffer less": ({"buffers": [more]}, {}),
+        "a buffer for a frozen parameter": ({"values": [*values, more], "frozen": [3]}, {"buffers": [more]}),
     }
     for odd, source in draw.shuffled([(0, 0), (1, 0), (1, 1)]):
-        names = draw.shuffled(list(others))
-        kinds = [{"values": values, "buffers": [draw.normal(2)] if name == "another buffer" else []} for name in names]
-        cases = [
-            [others[name] if rank == odd else kind for rank in RANKS] for name, kind in zip(names, kinds, strict=True)
-        ]
+        names = draw.shuffled(list(pairs))
+        cases = [[{"values": values} | pairs[name][rank == odd] for rank in RANKS] for name in names]
+        for case in cases:  # other numbers on rank 1, so that it shows if they are sent
+            for name in ("values", "buffers"):
+                case[1] = case[1] | {name: [one + 1 for one in case[1].get(name, ())]}
         seen = observe(scenarios.broadcast_of_models_that_differ, ranks=2, cases=cases, source=source)
         for rank in RANKS:
             for name, case, one in zip(names, cases, seen[rank], strict=True):
@@ -164,7 +175,7 @@ def test_tied_weights_are_averaged_once(observe, draw):
     shapes = drawn_shapes(draw, 4)
     tied = draw.shuffled(range(4))[:2]
     steps = [[drawn(draw, shapes) for _ in RANKS] for _ in range(2)]
-    case = {"values": drawn(draw, shapes), "steps": steps, "tied": tied}
+    case = {"values": drawn(draw, shapes), "steps": steps, "tied": tied, "turned": True}
     expect_averages(observe, [case], "model.parameters() gives each parameter once, however many modules have it")
 
 

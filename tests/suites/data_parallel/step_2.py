@@ -43,12 +43,13 @@ def test_buckets_go_from_last_to_first(observe, draw):
 
 
 def test_bucket_is_filled_up_to_the_cap(observe, draw):
-    """A bucket of exactly cap_bytes is allowed, one of a byte more is not; bytes depend on the dtype."""
+    """A bucket of exactly cap_bytes is allowed, one of a byte more is not; an empty parameter has no bytes."""
     cases = []
     for dtype in DTYPES:
-        shapes = [(draw.integer(2, 9), draw.integer(2, 9)) for _ in range(14)] + [()]  # a scalar
+        shapes = [(draw.integer(2, 9), draw.integer(2, 9)) for _ in range(14)] + [(), (0, 3)]  # a scalar, and nothing
+        shapes[draw.integer(3, 11)] = (0,)
         dtypes = [dtype] * len(shapes)
-        last = sum(sizes(shapes, dtypes)[-3:])
+        last = sum(sizes(shapes, dtypes)[-4:])
         cases += [{"shapes": shapes, "dtypes": dtypes, "cap": cap} for cap in draw.shuffled((last, last - 1, last + 1))]
     expect_buckets(observe, cases, "a parameter joins while the bucket's bytes stay at or below cap_bytes")
 
@@ -78,22 +79,23 @@ def test_cap_below_one_is_refused(observe, draw):
     """A cap below 1 is a ValueError, also without parameters; average_in_buckets changes nothing then."""
     shapes = drawn_shapes(draw, 3)
     values, own = drawn(draw, shapes), drawn(draw, shapes)
+    own[draw.integer(0, 2)] = None
     caps = draw.shuffled((0, -1, -draw.integer(2, 99)))
     cases = [
         {"shapes": some, "dtypes": [torch.float32] * len(some), "cap": cap} for cap in caps for some in (shapes, [])
     ]
     for case, raised in zip(cases, observe(scenarios.buckets, cases=cases), strict=True):
         expect_error(raised, f"make_buckets with a cap of {case['cap']}", "ValueError", "check cap_bytes first")
-    for cap, one in zip((*caps, 64), observe(scenarios.refused, values=values, own=own, caps=[*caps, 64]), strict=True):
-        what = f"average_in_buckets with a cap of {cap}, without a group"
-        expect(one["raised"], f"{what}: raises").equals(
-            True, "make_buckets and torch.distributed raise: let it pass through"
-        )
-        expect(one["parameters"], f"{what}: parameters").equals(values, "nothing has changed")
-        for index, gradient in enumerate(own):
-            expect(one["gradients"][index], f"{what}: gradient {index}").close_to(
-                gradient, EXACT, "nothing has changed"
-            )
+    refused = [*((cap, True) for cap in caps), (caps[0], False), (64, False)]
+    for (cap, in_a_group), one in zip(
+        refused, observe(scenarios.refused, values=values, own=own, cases=refused), strict=True
+    ):
+        what = f"average_in_buckets with a cap of {cap}, {'in a group of one' if in_a_group else 'without a group'}"
+        why = "make_buckets and torch.distributed raise: let it pass through"
+        expect_error(one["raised"], what, "ValueError", why)
+        why = "nothing has changed: zeros in the place of None come after what may raise"
+        expect(one["parameters"], f"{what}: parameters").equals(values, why)
+        expect(one["gradients"], f"{what}: gradients").equals(own, why)
 
 
 def expect_averages(observe, cases: list[dict], why: str, tolerance: Tolerance = FLOAT32) -> list[list[list[dict]]]:
@@ -122,7 +124,7 @@ def test_bucketed_average_is_the_mean(observe, draw):
             of_ranks[draw.integer(0, 3)][lost] = None
             steps.append(of_ranks)
         cases.append({"values": drawn(draw, shapes), "steps": steps, "cap": cap, "frozen": [frozen]})
-        cases[-1]["tied"] = [draw.integer(0, 6)]
+        cases[-1] |= {"tied": [draw.integer(0, 6)], "turned": cap > 1}
     why = "cut the flat tensor up in the order in which it was put together; divide by the ranks once"
     expect_averages(observe, cases, why)
     dtypes = [DTYPES[i % 2] for i in range(7)]
@@ -158,12 +160,17 @@ def expect_calls(case: dict, seen: list, number: int) -> None:
 
 def test_one_call_for_each_bucket(observe, draw):
     """The calls are one all-reduce for each bucket, in their order, of its bytes; frozen parameters are not sent."""
-    shapes, dtypes = drawn_shapes(draw, 8), [DTYPES[i // 4] for i in range(8)]
-    values = [draw.normal(*shape, dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    shapes = drawn_shapes(draw, 8)
     cases = []
-    for cap in (40, draw.integer(60, 90), 10**6):
+    for name in draw.shuffled(("small", "as large as all of a dtype", "no limit")):
+        frozen = [draw.integer(1, 2), draw.integer(5, 6)]
+        dtypes = [DTYPES[i // 4] for i in range(8)]
+        if name == "no limit":  # a frozen parameter of the other dtype between those that are sent together
+            dtypes[frozen[0]], dtypes[frozen[1]] = dtypes[frozen[1]], dtypes[frozen[0]]
+        values = [draw.normal(*shape, dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+        all_of_a_dtype = max(sum(values[i].nbytes for i in some if i not in frozen) for some in (range(4), range(4, 8)))
+        cap = {"small": draw.integer(40, 90), "no limit": 10**6}.get(name, all_of_a_dtype)
         of_ranks = [[draw.away_from_zero(*value.shape).abs().to(value.dtype) for value in values] for _ in RANKS]
-        frozen = draw.shuffled(range(8))[:2]
         for gradients in of_ranks:
             for index in frozen:
                 gradients[index] = None
@@ -213,7 +220,7 @@ def test_float16_wire_overflows_only_if_the_mean_does(observe, draw):
 
 
 def test_bfloat16_gradients_are_summed_in_float32(observe, draw):
-    """With dtype=torch.float32, bfloat16 gradients are added up in float32 and rounded once."""
+    """With dtype=torch.float32, halves are divided and added up in float32, and rounded once; the smallest too."""
     shapes = drawn_shapes(draw, 3)
     cases = []
     for large_on in draw.shuffled(RANKS):
@@ -221,7 +228,11 @@ def test_bfloat16_gradients_are_summed_in_float32(observe, draw):
         of_ranks[large_on] = [(256 + 2 * draw.integers(*shape, low=0, high=64)).bfloat16() for shape in shapes]
         values = drawn(draw, shapes, torch.bfloat16)
         cases.append({"values": values, "steps": [of_ranks], "cap": 64, "dtype": torch.float32})
-    once = Tolerance("rounded to bfloat16 once", ulps=0.5)
+    # The smallest float16 numbers: a quarter of them is none.
+    tiny = [[(draw.integers(*shape, low=1, high=32) * 2.0**-24).half() for shape in shapes] for _ in RANKS]
+    halves = drawn(draw, shapes, torch.float16)
+    cases.append({"values": halves, "steps": [tiny], "cap": 64, "dtype": torch.float32})
+    once = Tolerance("rounded to a half once", ulps=0.5)
     seen = expect_averages(observe, cases, "256 + 1 is 256 in bfloat16: cast first, then divide and add up", once)
     for number, case in enumerate(cases):
         expect_calls(case, seen, number)

@@ -39,19 +39,21 @@ def sent(calls: list[dict]) -> dict[str, int]:
 
 
 def test_wrap_gives_torchs_ddp(observe, draw):
-    """wrap_ddp gives torch's DistributedDataParallel of the module, with rank 0's parameters and buffers."""
+    """wrap_ddp gives torch's DDP of the module, with rank 0's parameters and buffers; an option switches that off."""
     shapes = drawn_shapes(draw, 3)
-    for compress in (None, True, False):
+    for compress, options in ((None, {}), (True, {}), (draw.choice((True, False)), {"init_sync": False})):
         values = [drawn(draw, shapes) for _ in RANKS]
         buffers = [[draw.normal(3), draw.integers(4, high=99)] for _ in RANKS]
-        seen = observe(scenarios.wrapped, ranks=4, values=values, buffers=buffers, compress=compress)
+        seen = observe(scenarios.wrapped, ranks=4, values=values, buffers=buffers, compress=compress, options=options)
         for rank in RANKS:
             one, why = seen[rank], "give the module to DistributedDataParallel, and return that"
             expect([one["is torch's"], one["inside"]], f"rank {rank}: torch's DDP, of this module").equals(
                 [True] * 2, why
             )
-            expect(one["parameters"], f"parameters of rank {rank}").equals(values[0], "DDP sends rank 0's at the start")
-            expect(one["buffers"], f"buffers of rank {rank}").equals(buffers[0], "DDP sends rank 0's at the start")
+            source = rank if options else 0
+            why = "DDP sends rank 0's at the start; pass all options on, False as well"
+            expect(one["parameters"], f"parameters of rank {rank} with {options}").equals(values[source], why)
+            expect(one["buffers"], f"buffers of rank {rank} with {options}").equals(buffers[source], why)
 
 
 def test_ddp_leaves_the_mean(observe, draw):
@@ -79,7 +81,7 @@ def test_options_are_passed_on(observe, draw):
             of_ranks[draw.integer(0, 3)][absent] = None
             steps.append(of_ranks)
         seen = observe(
-            scenarios.passes, ranks=4, values=values, steps=steps, compress=compress, cap_bytes=60,
+            scenarios.passes, ranks=4, values=values, steps=steps, compress=compress, cap_bytes=8,
             options={"find_unused_parameters": True},
         )  # fmt: skip
         why = "wrap_ddp(module, **options) gives find_unused_parameters to DDP, which raises without it"
@@ -93,34 +95,40 @@ def test_options_are_passed_on(observe, draw):
                 2.5, "bucket_cap_mb is an option of DDP too"
             )
     pairs = [[drawn_positive(draw, shapes) for _ in RANKS] for _ in range(2)]
-    expect_pairs(observe, values, pairs, compress=False, tolerance=FLOAT32)
+    expect_pairs(observe, values, pairs, "process_group", compress=False, tolerance=FLOAT32)
 
 
-def expect_pairs(observe, values: list, steps: list, compress: bool, tolerance: Tolerance) -> None:
-    """Groups of two ranks: gradients are the means over the two."""
-    seen = observe(scenarios.passes, ranks=4, values=values, steps=steps, compress=compress, pairs=True)
+def expect_pairs(observe, values: list, steps: list, option: str, compress: bool, tolerance: Tolerance) -> None:
+    """Groups of two ranks, given to DDP as `option`: gradients are the means over the two."""
+    seen = observe(scenarios.passes, ranks=4, values=values, steps=steps, compress=compress, pairs=option)
     for first in (0, 2):
         of_pair = [[of_ranks[first], of_ranks[first + 1]] for of_ranks in steps]
         for rank in (first, first + 1):
             for number, both in enumerate(of_pair):
                 expect_gradients(
-                    seen[rank][number]["gradients"], means(both), values, f"step {number}, rank {rank} of two groups",
-                    "process_group is an option of DDP, and the hook's state: its ranks and its size", tolerance,
+                    seen[rank][number]["gradients"], means(both), values,
+                    f"step {number}, rank {rank} of two groups, given as {option}",
+                    "DDP's group is the hook's state too: its ranks and its size", tolerance,
                 )  # fmt: skip
 
 
 def test_compressed_wire_is_bfloat16(observe, draw):
-    """With compress=True every gradient is sent once, as bfloat16, by every rank, in every step."""
+    """With compress=True every gradient is sent once, as bfloat16, by every rank, in every step; float16 ones too."""
     shapes = drawn_shapes(draw, 6)
-    values, steps = drawn(draw, shapes), [[drawn_positive(draw, shapes) for _ in RANKS] for _ in range(3)]
-    for cap_bytes in (None, draw.integer(60, 120)):
+    for cap_bytes, dtype in ((None, torch.float32), (draw.integer(60, 120), torch.float16)):
+        # Some float32 and the others of `dtype`.
+        values, *rest = (
+            [*drawn_positive(draw, shapes[:3]), *drawn_positive(draw, shapes[3:], dtype)] for _ in range(1 + 3 * 4)
+        )
+        steps = [rest[4 * i : 4 * i + 4] for i in range(3)]
         seen = observe(scenarios.passes, ranks=4, values=values, steps=steps, compress=True, cap_bytes=cap_bytes)
-        expect_means(seen, steps, values, "the mean, cast back to float32", BFLOAT16)
+        expect_means(seen, steps, values, "the mean, cast back to the bucket's dtype", BFLOAT16)
         count = sum(value.numel() for value in values)
         for rank in RANKS:
             for step in range(3):
                 expect(sent(seen[rank][step]["calls"]), f"bytes sent in step {step} on rank {rank}").equals(
-                    {"torch.bfloat16": 2 * count}, "register compress_gradients, and cast before the all-reduce"
+                    {"torch.bfloat16": 2 * count},
+                    "register compress_gradients, and cast every bucket",
                 )
 
 
@@ -151,10 +159,11 @@ def test_compressed_sum_does_not_overflow(observe, draw):
 
 
 def test_compression_uses_ddps_group(observe, draw):
-    """With a process group of two ranks, compressed gradients are the means over those two."""
+    """With a process group, or a device mesh, of two ranks, compressed gradients are the means over those two."""
     shapes = drawn_shapes(draw, 4)
-    steps = [[drawn_positive(draw, shapes) for _ in RANKS] for _ in range(2)]
-    expect_pairs(observe, drawn(draw, shapes), steps, compress=True, tolerance=BFLOAT16)
+    for option in draw.shuffled(("process_group", "device_mesh")):
+        steps = [[drawn_positive(draw, shapes) for _ in RANKS] for _ in range(2)]
+        expect_pairs(observe, drawn(draw, shapes), steps, option, compress=True, tolerance=BFLOAT16)
 
 
 def test_hook_does_not_wait(observe, draw):
