@@ -178,6 +178,11 @@ def test_function_that_the_solution_lacks_is_an_error(tmp_path: Path) -> None:
         skeleton_of(SOLUTION, tiny(tmp_path, **{"treble": "multiply by three", "Thing.third": "divide by three"}))
 
 
+def test_solution_that_is_no_python_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"solutions.tiny\.py, line 3: invalid syntax: x = = 1$"):
+        skeleton_of("def a():\n    pass\nx = = 1\n", tiny(tmp_path))
+
+
 def test_private_function_may_be_asked_for(tmp_path: Path) -> None:
     """A name with an underscore that a step names is a stub like any other."""
     assert 'NotImplementedError("Step 3: _checked")' in skeleton_of(SOLUTION, tiny(tmp_path, _checked="check it"))

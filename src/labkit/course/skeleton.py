@@ -21,10 +21,14 @@ def skeleton_of(source: str, lab: Lab) -> str:
     """The skeleton of a solution's `source`.
 
     Raises:
-        LabError: a function that a step names does not stand in the solution.
+        LabError: the source is no Python, or lacks a function that a step names.
     """
     stubs = _Stubs(lab)
-    original = cst.parse_module(source)
+    try:
+        original = cst.parse_module(source)
+    except cst.ParserSyntaxError as error:
+        line = source.splitlines()[error.raw_line - 1].strip()
+        raise LabError(f"{lab.paths.solution}, line {error.raw_line}: invalid syntax: {line}") from None
     module = original.visit(stubs)
     missing = {name for step in lab.steps for name in step.todo} - stubs.made
     if missing:
