@@ -52,21 +52,16 @@ def broadcast_model(model: nn.Module, source: int = 0) -> None:
             of one, or in which of them require a gradient. Raised on every rank, with the number of a rank that differs
             from `source`; nothing has changed.
     """
-    parameters, buffers = list(model.parameters()), list(model.buffers())
-    own = [f"a {'trained' if one.requires_grad else 'frozen'} parameter {_form(one)}" for one in parameters]
-    own += [f"a buffer {_form(one)}" for one in buffers]
+    tensors = [*model.parameters(), *model.buffers()]
+    own = [f"{tuple(one.shape)} {one.dtype}{' trained' if one.requires_grad else ''}" for one in tensors]
     of_ranks: list[list[str]] = [[] for _ in range(dist.get_world_size())]
     dist.all_gather_object(of_ranks, own)
     for rank, other in enumerate(of_ranks):
         for there, here in itertools.zip_longest(other, of_ranks[source], fillvalue="nothing"):
             if there != here:
                 raise ValueError(f"the models differ: rank {rank} has {there} where rank {source} has {here}")
-    for tensor in (*parameters, *buffers):
+    for tensor in tensors:
         dist.broadcast(tensor.detach(), source)
-
-
-def _form(tensor: Tensor) -> str:
-    return f"{tuple(tensor.shape)} {tensor.dtype}"
 
 
 def average_gradients(model: nn.Module) -> None:

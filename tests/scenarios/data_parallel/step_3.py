@@ -154,13 +154,14 @@ class Counting(nn.Module):
 
 
 def buffers_found(lab: Submission, weight: Tensor, totals: list, counts: list, inputs: list, modes: list) -> list:
-    """The buffers that each training forward pass finds, of the inputs `inputs[step][rank]`.
+    """The buffers that each training forward pass finds, of the inputs `inputs[step][rank]`, and those that it leaves.
 
     `modes[step]` is "synced", "no_sync", or "no_grad" for a pass under torch.no_grad().
     """
     rank = dist.get_rank()
     module = Counting(weight, totals[rank], counts[rank])
     model = wrap(lab, module)
+    left = []
     for step, mode in zip(inputs, modes, strict=True):
         if mode == "no_grad":
             with torch.no_grad():
@@ -168,7 +169,8 @@ def buffers_found(lab: Submission, weight: Tensor, totals: list, counts: list, i
         else:
             with nullcontext() if mode == "synced" else model.no_sync():
                 model(step[rank]).backward()
-    return module.found
+        left.append([buffer.clone() for buffer in module.buffers()])
+    return [{"found": one, "left": other} for one, other in zip(module.found, left, strict=True)]
 
 
 def backward_noting(model: nn.Module, module: nn.Module, inputs: Tensor, note: Callable[[int], None]) -> None:

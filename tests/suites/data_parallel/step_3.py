@@ -158,12 +158,15 @@ def test_buffers_follow_rank_0(observe, draw):
     )
     for rank in RANKS:
         for step, source in ((0, 0), (1, 0), (2, 0), (4, 0), (6, rank), (8, 0)):
-            found = [totals[0], counts[0]]
-            if step:
-                (total, count, *_), own = seen[source][step - 1], inputs[step - 1][source]
-                found = [total + own, count + (own > 0).sum(), own]
-            expect(seen[rank][step], f"buffers that forward pass {step} finds on rank {rank}").equals(
-                found, "broadcast module.buffers() before each training forward pass, but not in no_sync"
+            why = "broadcast module.buffers() before each training forward pass, not after it, and not in no_sync"
+            found = seen[source][step - 1]["left"] if step else [totals[0], counts[0]]
+            expect(seen[rank][step]["found"], f"buffers that forward pass {step} finds on rank {rank}").equals(
+                found, why
+            )
+            total, count, own = found[0], found[1], inputs[step][rank]
+            left = [total + own, count + (own > 0).sum(), own]
+            expect(seen[rank][step]["left"], f"buffers that forward pass {step} leaves on rank {rank}").equals(
+                left, why
             )
 
 

@@ -6,6 +6,7 @@ def average_gradients(model):
     ranks = dist.get_world_size()
     for dtype in sorted({parameter.dtype for parameter in trained}, key=str):
         some = [parameter for parameter in trained if parameter.dtype == dtype]
-        flat = nn.utils.parameters_to_vector([_gradient(parameter) for parameter in some]) / ranks
+        flat = torch.cat([_gradient(parameter).flatten() for parameter in some]) / ranks
         dist.all_reduce(flat)
-        nn.utils.vector_to_parameters(flat, [parameter.grad for parameter in some])
+        for parameter, part in zip(some, flat.split([parameter.numel() for parameter in some]), strict=True):
+            parameter.grad = part.view(parameter.shape)

@@ -8,7 +8,7 @@ def average_in_buckets(model, cap_bytes, dtype=None):
         some = [_gradient(trained[index]) for index in bucket]
         flat = torch.cat([one.flatten() for one in some])
         before = ranks if torch.float16 in (dtype, flat.dtype) else 1
-        sent = (flat / before).to(dtype or flat.dtype)
+        sent = (flat.to(torch.promote_types(flat.dtype, dtype or flat.dtype)) / before).to(dtype or flat.dtype)
         waiting.append((some, sent, ranks / before, dist.all_reduce(sent, async_op=True)))
     for some, sent, after, work in waiting:
         work.wait()
