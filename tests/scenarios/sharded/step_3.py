@@ -171,13 +171,14 @@ def alive(
     return {"moments": [list(moment) for moment in live.moments], "loss": value}
 
 
-def reduced(lab: Submission, way: str, gradients: list, dtype: torch.dtype | None, options: dict) -> list:
-    """The gradients of this rank's shards, where the gradient of rank r's loss is `gradients[r]` in every weight."""
+def reduced(lab: Submission, way: str, gradients: list, dtype: torch.dtype, options: dict) -> list:
+    """The gradients of this rank's shards, where the gradient of rank r's loss is `gradients[r]` in every weight of a
+    module of this `dtype`."""
     weight = torch.zeros_like(own(gradients))
     model = network([[weight, torch.zeros(len(weight))]], lambda: None)
     model[0].bias = None
-    model, optimizer = made(lab, way, model, "sgd", {"lr": 1.0}, options | {"param_dtype": dtype})
-    x = torch.eye(weight.shape[1])
+    model, optimizer = made(lab, way, model.to(dtype), "sgd", {"lr": 1.0}, options)
+    x = torch.eye(weight.shape[1], dtype=dtype)
     (model(x) * own(gradients).T).sum().backward()
     shards = [one for group in optimizer.param_groups for one in group["params"]]
     return [getattr(one.grad, "_local_tensor", one.grad) for one in shards]

@@ -1,6 +1,7 @@
 """What is asked alike of the sharded model that is written by hand and of FSDP2."""
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 
@@ -99,15 +100,18 @@ def expect_alive(
             expect(size, what).more_than(least * whole - 1, "the shards of this rank are alive all the time")
 
 
-def expect_reduced(observe, draw: Draw, way: str) -> None:
-    for param_dtype in draw.shuffled([None, torch.bfloat16]):
+def expect_reduced(observe, draw: Draw, way: str, dtypes: Sequence[tuple]) -> None:
+    """`dtypes`: pairs of the module's and `param_dtype`."""
+    for dtype, param_dtype in draw.shuffled(dtypes):
         signs = draw.away_from_zero(draw.integer(3, 5), draw.integer(3, 5)).sign()
         gradients = draw.shuffled([signs * 256, torch.ones_like(signs)])
         seen = observe(
-            scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=param_dtype,
-            options={"reduce_dtype": torch.float32},
+            scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=dtype,
+            options={"param_dtype": param_dtype, "reduce_dtype": torch.float32},
         )  # fmt: skip
-        defaults = observe(scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=param_dtype, options={})
+        defaults = observe(
+            scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=dtype, options={"param_dtype": param_dtype}
+        )
         expected = ((gradients[0] + gradients[1]) / 2).flatten().sort().values
         for name, ranks in (("reduce_dtype=torch.float32", seen), ("the default reduce_dtype", defaults)):
             found = torch.cat([one.flatten() for rank in ranks for one in rank if one is not None])

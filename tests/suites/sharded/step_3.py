@@ -153,7 +153,7 @@ def test_named_units_are_gathered_one_by_one(observe, draw):
 
 def test_gradients_are_reduced_in_reduce_dtype(observe, draw):
     """256 on one rank and 1 on the other average to 128.5, which a sum in bfloat16 makes 128."""
-    expect_reduced(observe, draw, "sharded")
+    expect_reduced(observe, draw, "sharded", [(torch.bfloat16, None), (torch.float32, torch.bfloat16)])
 
 
 def test_small_updates_of_half_weights_add_up(observe, draw):
