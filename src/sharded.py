@@ -90,7 +90,7 @@ class ShardedOptimizer:
     """An optimizer whose state is cut into one part a rank: weights and gradients are whole, the rest is not.
 
     An iteration goes: forward and backward on this rank's batch, `step()`, `zero_grad()`. It trains like one process
-    on the batches of all ranks together.
+    on the batches of all ranks together. Whole vectors that a method makes on its way are freed when it returns.
 
     Source: https://arxiv.org/abs/1910.02054, section 5.1 (P_os)
     """
@@ -150,7 +150,8 @@ class ShardedModel(nn.Module):
 
     A unit is a part of the module whose parameters are gathered together: right before its forward pass, freed after
     it, gathered again for its backward pass, and freed when that has made its gradients. These are averaged over the
-    ranks by a reduce-scatter as soon as the unit has them all, so that whole gradients do not pile up either.
+    ranks by a reduce-scatter as soon as the unit has them all, so that whole gradients do not pile up either. Frozen
+    weights may stay until the end of the backward pass.
 
     Training: `optimizer = AdamW(model.shards())`, then forward, backward, `optimizer.step()`, `optimizer.zero_grad()`
     as usual. It trains like one process on the batches of all ranks together. All ranks run the same units in the same
@@ -189,8 +190,9 @@ class ShardedModel(nn.Module):
 
         Raises:
             RuntimeError: torch.distributed is not initialized.
-            ValueError: a unit is not in the module, lies in another one, or is never called (a ModuleList); or the
-                parameters of one unit differ in dtype or in device. Nothing has changed.
+            ValueError: a unit is not in the module, is named twice, lies in another one, or is never called (a
+                ModuleList); or the parameters of one unit differ in dtype or in device. Nothing has changed on
+                any rank.
         """
         # TODO: check; float32 shards of rank 0's weights; free the whole ones; hooks gather, free and reduce
         raise NotImplementedError("Step 3: ShardedModel.__init__")
@@ -252,9 +254,10 @@ def clip_grad_norm(shards: Iterable[nn.Parameter], max_norm: float) -> float:
     """Scales the gradients of all ranks' shards, in place, down to the 2-norm `max_norm`; gives the norm before.
 
     The norm is that of all entries of all shards on all ranks, so that every rank gets the same number and scales by
-    the same factor, or none: a smaller norm is left alone. It is added up in float32 or wider, where the squares of
-    finite gradients (up to 1e30) do not overflow. If any gradient on any rank is inf or nan, the norm is inf or nan on
-    all ranks and the gradients stay as they are: all ranks can skip the step alike.
+    the same factor, or none: a smaller norm is left alone. Nothing is added to the norm, so that gradients of 1e-6 end
+    at the limit too. It is added up in float32 or wider, where the squares of finite gradients (up to 1e30) do not
+    overflow. If any gradient on any rank is inf or nan, the norm is inf or nan on all ranks and the gradients stay as
+    they are: all ranks can skip the step alike.
 
     The ranks exchange a few numbers, not gradients. A shard without a gradient counts as zero; all ranks have to call
     this, also one that has no gradient.
@@ -284,9 +287,9 @@ def fsdp2(
 
     All ranks start from rank 0's parameters and buffers, which `fully_shard` does not see to. Each child with
     parameters is a unit (of a ModuleList or ModuleDict, which is not called itself, the members), and the model with
-    what is left; a child that shares a parameter with another one is left to the model too. FSDP2 shards every
-    parameter along its first dimension and keeps the parameters' dtype in the shards, so the model's should be
-    float32.
+    what is left; a child that shares a parameter with another one is left to the model too. `reshard` holds for all of
+    them: by default FSDP2 keeps what the model itself gathers. It shards every parameter along its first dimension and
+    keeps the parameters' dtype in the shards, so the model's should be float32.
 
     MixedPrecisionPolicy alone is a trap: without `reduce_dtype` it averages gradients in `param_dtype`.
 

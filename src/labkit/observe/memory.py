@@ -29,7 +29,11 @@ class LiveBytes(TorchDispatchMode):
         """`collect`: first lets Python free what only cycles hold."""
         if collect:
             gc.collect()
-        self.moments.append((name, sum(self._sizes())))
+        self.moments.append((name, self.now()))
+
+    def now(self) -> int:
+        """The bytes that are alive."""
+        return sum(self._sizes())
 
     def _sizes(self) -> Iterator[int]:
         for key, reference in list(self._storages.items()):

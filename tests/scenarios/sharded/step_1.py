@@ -84,6 +84,7 @@ def refused(lab: Submission, tensor: Tensor, count: int) -> dict:
         "flatten, nothing": lambda: lab.flatten([], count),
         "flatten, two dtypes": lambda: lab.flatten([tensor, tensor.to(torch.bfloat16)], count),
         "flatten, two devices": lambda: lab.flatten([tensor, tensor.to("meta")], count),
+        "flatten, an empty one": lambda: lab.flatten([tensor, tensor, tensor[:0].to(torch.bfloat16)], count),
     }
     good = {"shard, good": lab.shard(tensor, count - 1, count), "flatten, good": lab.flatten([tensor, tensor], count)}
     return {name: attempt(call) for name, call in calls.items()} | good

@@ -1,12 +1,14 @@
 """Scenarios of step 2 of Lab 03, a sharded optimizer: what the suite makes the code under test do."""
 
+import gc
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from labkit.observe import Submission, attempt, traffic
+from labkit.observe import Submission, attempt, live_bytes, traffic
 from scenarios.sharded.common import OPTIMIZERS, network, own, squared_error, values
 
 
@@ -45,21 +47,56 @@ def stepped(
     return seen
 
 
-def held(lab: Submission, state: list, steps: list, settings: dict) -> dict:
-    """What the `state_dict` of AdamW holds on this rank after training: by name, the tensors of all shards in one."""
-    model = network(state)
-    optimizing = lab.ShardedOptimizer(model.parameters(), torch.optim.AdamW, **settings)
-    for ranks in steps:
-        for x, y in own(ranks):
-            squared_error(model(x), y).backward()
-        optimizing.step()
-        optimizing.zero_grad()
+class Kept(torch.optim.AdamW):
+    """AdamW that is known to the scenario, so that gradients of what it steps can be told from what else is alive."""
+
+    made: ClassVar[list[torch.optim.Optimizer]] = []
+
+    def __init__(self, params: Any, **settings: Any) -> None:
+        super().__init__(params, **settings)
+        self.made.append(self)
+
+
+def held(lab: Submission, state: list, steps: list, settings: dict, most: list) -> dict:
+    """What the `state_dict` of AdamW holds on this rank after training: by name, the tensors of all shards in one.
+
+    `alive`: the bytes that are alive when the optimizer is made, and after each step, gradients apart. A thread of gloo
+    may hold what it has just sent for a moment longer: half a second passes before more than `most` are noted.
+    """
+    Kept.made = []
+    alive = []
+
+    def apart() -> int:
+        """Bytes alive, less those of the storages of gradients."""
+        stepped = [one for each in Kept.made for group in each.param_groups for one in group["params"]]
+        gradients = [one.grad for one in [*model.parameters(), *stepped] if one.grad is not None]
+        storages = {one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in gradients}
+        return live.now() - sum(storages.values())
+
+    def note() -> None:
+        gc.collect()
+        limit, until = most[len(alive)], time.monotonic() + 0.5
+        while apart() > limit and time.monotonic() < until:
+            time.sleep(0.01)
+        alive.append(apart())
+
+    with live_bytes() as live:
+        model = network(state, lambda: None)
+        optimizing = lab.ShardedOptimizer(model.parameters(), Kept, **settings)
+        note()
+        for ranks in steps:
+            for x, y in own(ranks):
+                squared_error(model(x), y).backward()
+            optimizing.step()
+            optimizing.zero_grad()
+            note()
+    Kept.made = []
     found: dict[str, list[Tensor]] = {}
     for entry in optimizing.state_dict()["state"].values():
         for name, value in entry.items():
             if name != "step":
                 found.setdefault(name, []).append(value.detach().reshape(-1))
-    return {name: torch.cat(parts) for name, parts in found.items()}
+    return {"state": {name: torch.cat(parts) for name, parts in found.items()}, "alive": alive}
 
 
 class Counted(torch.optim.SGD):

@@ -92,9 +92,9 @@ def shards_of(lab: Submission, state: list, steps: list, dtype: torch.dtype, opt
     }
 
 
-def step_calls(lab: Submission, way: str, state: list, steps: list, options: dict) -> list:
-    """The calls of each step of SGD: forward, backward and optimizer."""
-    model, optimizer = made(lab, way, network(state), "sgd", {"lr": 0.1}, options)
+def step_calls(lab: Submission, way: str, tensors: list, structure: dict, steps: list, options: dict) -> list:
+    """The calls of each step of SGD on a `Structure`: forward, backward and optimizer."""
+    model, optimizer = made(lab, way, Structure(tensors, **structure), "sgd", {"lr": 0.1}, options)
     seen = []
     for ranks in steps:
         with traffic() as calls:
@@ -171,13 +171,14 @@ def alive(
     return {"moments": [list(moment) for moment in live.moments], "loss": value}
 
 
-def reduced(lab: Submission, way: str, gradients: list, dtype: torch.dtype | None, options: dict) -> list:
-    """The gradients of this rank's shards, where the gradient of rank r's loss is `gradients[r]` in every weight."""
+def reduced(lab: Submission, way: str, gradients: list, dtype: torch.dtype, options: dict) -> list:
+    """The gradients of this rank's shards, where the gradient of rank r's loss is `gradients[r]` in every weight of a
+    module of this `dtype`."""
     weight = torch.zeros_like(own(gradients))
     model = network([[weight, torch.zeros(len(weight))]], lambda: None)
     model[0].bias = None
-    model, optimizer = made(lab, way, model, "sgd", {"lr": 1.0}, options | {"param_dtype": dtype})
-    x = torch.eye(weight.shape[1])
+    model, optimizer = made(lab, way, model.to(dtype), "sgd", {"lr": 1.0}, options)
+    x = torch.eye(weight.shape[1], dtype=dtype)
     (model(x) * own(gradients).T).sum().backward()
     shards = [one for group in optimizer.param_groups for one in group["params"]]
     return [getattr(one.grad, "_local_tensor", one.grad) for one in shards]
@@ -263,8 +264,11 @@ def whole_parameters(module: nn.Module) -> list:
     ]
 
 
-def refused(lab: Submission, state: list) -> dict:
-    """What each of these bad calls raised, on a rank of a group or outside of any; and the modules' weights after."""
+def refused(lab: Submission, states: list, tables: list) -> dict:
+    """What each of these bad calls raised, on a rank of a group or outside of any; and the modules' weights after, and
+    a buffer of theirs. Those of rank r are `states[r]` and `tables[r]`."""
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    state, table = states[rank], tables[rank]
     module = network(state)
     module.add_module("holder", nn.ModuleList([*layers_of(state)]))
     other = network(state)[0]
@@ -273,6 +277,8 @@ def refused(lab: Submission, state: list) -> dict:
     last_half = network(state)
     last_half[-1].bias.data = last_half[-1].bias.data.to(torch.bfloat16)
     chain = nn.Sequential(network(state), nn.Tanh())
+    for one in (module, chain, last_half):
+        one.register_buffer("table", table.clone())
     calls: dict[str, Callable[[], object]] = {
         "not in the module": lambda: lab.ShardedModel(module, units=[module[0], other]),
         "one in another": lambda: lab.ShardedModel(chain, units=[chain[0], chain[0][1]]),
@@ -284,7 +290,8 @@ def refused(lab: Submission, state: list) -> dict:
     seen = {name: attempt(lambda call=call: call() and None) for name, call in calls.items()}
     weights = [whole_parameters(one) for one in (module, chain, last_half)]
     alone = None if dist.is_initialized() else attempt(lambda: lab.ShardedModel(network(state)) and None)
-    return {"raised": seen, "weights": weights, "alone": alone}
+    tables = [one.table for one in (module, chain, last_half)]
+    return {"raised": seen, "weights": weights, "tables": tables, "alone": alone}
 
 
 def old_optimizer(lab: Submission, state: list, x: Tensor) -> list:

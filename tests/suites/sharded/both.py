@@ -1,12 +1,14 @@
 """What is asked alike of the sharded model that is written by hand and of FSDP2."""
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 
 from labkit.judge.draw import Draw
 from labkit.judge.expect import Tolerance, expect
 from references.sharded.common import drawn_sizes, drawn_state, drawn_steps, outputs_of
+from references.sharded.step_3 import drawn_tensors
 from scenarios.sharded import step_3 as scenarios
 from suites.sharded.common import FLOAT32, bytes_sent
 
@@ -30,14 +32,19 @@ def expect_start(observe, draw: Draw, way: str) -> None:
 
 def expect_step_bytes(observe, draw: Draw, way: str) -> None:
     half, full = torch.bfloat16, torch.float32
-    policies = [(None, full, True), (half, full, False), (half, half, True), (full, half, False)]
+    policies = [(full, full, True), (half, full, False), (half, half, True), (None, half, False)]
     for param_dtype, reduce_dtype, reshard in policies:
-        sizes = drawn_sizes(draw)
-        state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, 2)
+        # The first layer's weight is the last one's too: two thirds of the model are in none of its children alone.
+        width, structure = draw.integer(4, 7), {"parts": [[[0, 1]], [[2, 3]], [[0, 4]]], "order": [0, 1, 2]}
+        tensors = [one for index, one in enumerate(drawn_tensors(draw, 3, width, scale=False)) if index != 4]
+        steps = drawn_steps(draw, [width, width], 2)
         options = {"param_dtype": param_dtype, "reduce_dtype": reduce_dtype, "reshard": reshard}
-        seen = observe(scenarios.step_calls, ranks=2, way=way, state=state, steps=steps, options=options)
-        numel = sum(tensor.numel() for pair in state for tensor in pair)
-        padded = numel + sum(2 * tensor.shape[-1] for pair in state for tensor in pair)  # FSDP2 pads rows
+        seen = observe(
+            scenarios.step_calls, ranks=2, way=way, tensors=tensors, structure=structure, steps=steps, options=options
+        )
+        numel = sum(tensor.numel() for tensor in tensors)
+        # Two numbers of padding for each parameter, or a row of one with an odd number of rows, as FSDP2 does it.
+        padded = numel + sum(max(2, len(one) % 2 * one[0].numel()) for one in tensors)
         gathers, size = (2 if reshard else 1), (param_dtype or full).itemsize
         expected = {"gather": gathers * size, "reduce_scatter": reduce_dtype.itemsize}
         passes = "each pass" if reshard else "the forward pass alone"
@@ -93,15 +100,18 @@ def expect_alive(
             expect(size, what).more_than(least * whole - 1, "the shards of this rank are alive all the time")
 
 
-def expect_reduced(observe, draw: Draw, way: str) -> None:
-    for param_dtype in draw.shuffled([None, torch.bfloat16]):
+def expect_reduced(observe, draw: Draw, way: str, dtypes: Sequence[tuple]) -> None:
+    """`dtypes`: pairs of the module's and `param_dtype`."""
+    for dtype, param_dtype in draw.shuffled(dtypes):
         signs = draw.away_from_zero(draw.integer(3, 5), draw.integer(3, 5)).sign()
         gradients = draw.shuffled([signs * 256, torch.ones_like(signs)])
         seen = observe(
-            scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=param_dtype,
-            options={"reduce_dtype": torch.float32},
+            scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=dtype,
+            options={"param_dtype": param_dtype, "reduce_dtype": torch.float32},
         )  # fmt: skip
-        defaults = observe(scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=param_dtype, options={})
+        defaults = observe(
+            scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=dtype, options={"param_dtype": param_dtype}
+        )
         expected = ((gradients[0] + gradients[1]) / 2).flatten().sort().values
         for name, ranks in (("reduce_dtype=torch.float32", seen), ("the default reduce_dtype", defaults)):
             found = torch.cat([one.flatten() for rank in ranks for one in rank if one is not None])

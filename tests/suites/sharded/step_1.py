@@ -51,24 +51,25 @@ def test_every_layout_is_flattened_row_by_row(observe, draw):
 
 
 def test_results_have_memory_of_their_own(observe, draw):
-    """A shard, a flat vector and an unsharded tensor hold their own elements, and no graph."""
-    numel, ranks = 12 * draw.integer(2, 5), draw.choice((2, 3, 4))
-    tensor = drawn_tensor(draw, numel)
-    seen = observe(scenarios.memory, tensor=tensor, count=ranks)
-    results = {"shard": shards_of(tensor, ranks)[0], "flatten one": tensor.reshape(-1), "unshard one": tensor}
-    for name, expected in results.items():
-        expect(seen[name]["result"], f"{name}, before and after its input was overwritten").equals(
-            [expected, expected], "a view of the input keeps all of it in memory, and changes with it: copy"
-        )
-        expect(seen[name]["input"], f"input of {name} after the result was overwritten").equals(
-            torch.full_like(tensor, -1), "the result shares memory with its input: copy"
-        )
-        expect(seen[name]["bytes"], f"{name}: bytes of its storage").equals(
-            expected.nbytes, "the storage holds the result alone, so that the rest can be freed: .clone() a slice"
-        )
-        expect(seen[name]["graph"], f"{name}: requires_grad").equals(
-            False, "a shard is a value, not a step of a graph: detach()"
-        )
+    """A shard, a flat vector and an unsharded tensor hold their own elements, and no graph; also of one rank."""
+    for ranks in (draw.choice((2, 3, 4)), 1):
+        tensor = drawn_tensor(draw, 12 * draw.integer(2, 5))
+        seen = observe(scenarios.memory, tensor=tensor, count=ranks)
+        results = {"shard": shards_of(tensor, ranks)[0], "flatten one": tensor.reshape(-1), "unshard one": tensor}
+        for key, expected in results.items():
+            name, one = key + " for one rank" * (ranks == 1), seen[key]
+            expect(one["result"], f"{name}, before and after its input was overwritten").equals(
+                [expected, expected], "a view of the input keeps all of it in memory, and changes with it: copy"
+            )
+            expect(one["input"], f"input of {name} after the result was overwritten").equals(
+                torch.full_like(tensor, -1), "the result shares memory with its input: copy"
+            )
+            expect(one["bytes"], f"{name}: bytes of its storage").equals(
+                expected.nbytes, "the storage holds the result alone, so that the rest can be freed: .clone() a slice"
+            )
+            expect(one["graph"], f"{name}: requires_grad").equals(
+                False, "a shard is a value, not a step of a graph: detach()"
+            )
 
 
 def test_unshard_puts_the_tensor_together(observe, draw):
@@ -124,6 +125,7 @@ def test_flatten_refuses_mixed_tensors(observe, draw):
     expect_value_error(seen["flatten, nothing"], "flatten, nothing")
     expect_value_error(seen["flatten, two dtypes"], "flatten, two dtypes", "float32", "bfloat16")
     expect_value_error(seen["flatten, two devices"], "flatten, two devices", "cpu", "meta")
+    expect_value_error(seen["flatten, an empty one"], "flatten, an empty one of another dtype", "float32", "bfloat16")
     both = torch.cat([tensor.reshape(-1)] * 2)
     expect(seen["flatten, good"], "flatten, good").equals(
         torch.cat([both, torch.zeros(-len(both) % ranks)]), "one dtype and device is taken"

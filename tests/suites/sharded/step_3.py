@@ -153,7 +153,7 @@ def test_named_units_are_gathered_one_by_one(observe, draw):
 
 def test_gradients_are_reduced_in_reduce_dtype(observe, draw):
     """256 on one rank and 1 on the other average to 128.5, which a sum in bfloat16 makes 128."""
-    expect_reduced(observe, draw, "sharded")
+    expect_reduced(observe, draw, "sharded", [(torch.bfloat16, None), (torch.float32, torch.bfloat16)])
 
 
 def test_small_updates_of_half_weights_add_up(observe, draw):
@@ -244,20 +244,27 @@ def expect_structures(observe, draw, structures: dict, decay: float) -> dict:
 
 def test_units_that_cannot_be_are_refused(observe, draw):
     """Units outside of the module, overlapping or never called, and mixed dtypes get a ValueError; nothing changes."""
-    state = drawn_state(draw, drawn_sizes(draw))
-    names = {
-        "not in the module": ("not in the module",), "one in another": (), "twice": (), "never called": ("ModuleList",),
-        "two dtypes": ("float32", "bfloat16"), "two dtypes in the last unit": ("float32", "bfloat16"),
-    }  # fmt: skip
-    tensors = [tensor for pair in state for tensor in pair]
-    halved = [*tensors[:-1], tensors[-1].to(torch.bfloat16)]
-    for rank, seen in enumerate(observe(scenarios.refused, ranks=2, state=state)):
-        for call, words in names.items():
-            expect_value_error(seen["raised"][call], f"units: {call}, rank {rank}", *words)
+    sizes = drawn_sizes(draw)
+    states, tables = [drawn_state(draw, sizes) for _ in range(2)], [draw.normal(3) for _ in range(2)]
+    calls = (
+        "not in the module",
+        "one in another",
+        "twice",
+        "never called",
+        "two dtypes",
+        "two dtypes in the last unit",
+    )
+    for rank, seen in enumerate(observe(scenarios.refused, ranks=2, states=states, tables=tables)):
+        tensors = [tensor for pair in states[rank] for tensor in pair]
+        halved = [*tensors[:-1], tensors[-1].to(torch.bfloat16)]
+        for call in calls:
+            expect_value_error(seen["raised"][call], f"units: {call}, rank {rank}")
+        why = "check everything before the first weight is cut, and before rank 0's are sent"
         expect(seen["weights"], f"weights of the refused modules, rank {rank}").equals(
-            [tensors + tensors, tensors, halved], "check everything before the first weight is cut"
+            [tensors + tensors, tensors, halved], why
         )
-    alone = observe(scenarios.refused, state=state)["alone"]
+        expect(seen["tables"], f"buffers of the refused modules, rank {rank}").equals([tables[rank]] * 3, why)
+    alone = observe(scenarios.refused, states=states, tables=tables)["alone"]
     expect_value_error(alone, "without a group", type_name="RuntimeError")
 
 

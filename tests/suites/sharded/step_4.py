@@ -43,10 +43,10 @@ def expect_clipped(observe, gradients: list, limit: float, why: str, factor: flo
 
 
 def test_norm_is_that_of_all_shards_of_all_ranks(observe, draw):
-    """Every rank gets the 2-norm of all gradients together, as a float, and scales by the same factor."""
+    """Every rank gets the 2-norm of all gradients together, as a float, and scales by one factor; of tiny ones too."""
     why = "add up the squares of all entries on all ranks, then take one root: every rank gets the norm of the whole"
-    for _ in range(3):
-        gradients = drawn_gradients(draw)
+    for scale in draw.shuffled((1.0, 1e-3, 1e-6)):
+        gradients = drawn_gradients(draw, scale=scale)
         share = draw.number(0.2, 0.9)
         expect_clipped(observe, gradients, share * norm_of(gradients), why, share)
 
@@ -54,8 +54,9 @@ def test_norm_is_that_of_all_shards_of_all_ranks(observe, draw):
 def test_smaller_norms_are_left_alone(observe, draw):
     """A norm below the limit changes no gradient, to the last bit; a limit of 0 makes all of them 0."""
     why = "the limit is a ceiling: gradients are scaled down to it, never up; 0.0 is a limit too"
-    gradients = drawn_gradients(draw)
-    expect_clipped(observe, gradients, draw.number(1.1, 9.0) * norm_of(gradients), why, 1.0)
+    for scale in draw.shuffled((1.0, 1e-6)):
+        gradients = drawn_gradients(draw, scale=scale)
+        expect_clipped(observe, gradients, draw.number(1.1, 1.9) * norm_of(gradients), why, 1.0)
     expect_clipped(observe, gradients, INF, why, 1.0)
     gradients = drawn_gradients(draw)
     expect_clipped(observe, gradients, 0.0, why, 0.0)

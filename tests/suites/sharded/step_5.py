@@ -24,7 +24,7 @@ def test_fsdp2_starts_from_rank_0(observe, draw):
 
 def test_fsdp2_reduces_in_float32(observe, draw):
     """256 on one rank and 1 on the other average to 128.5, also with bfloat16 weights; by default too."""
-    expect_reduced(observe, draw, "fsdp2")
+    expect_reduced(observe, draw, "fsdp2", [(torch.float32, None), (torch.float32, torch.bfloat16)])
 
 
 def test_fsdp2_gathers_as_it_was_told(observe, draw):

@@ -1,0 +1,16 @@
+"""with param_dtype=None the gradients are reduced in float32, whatever reduce_dtype says."""
+
+
+def fsdp2(model, param_dtype, reduce_dtype=torch.float32, reshard=True):
+    _, ranks = _rank_and_ranks()
+    for tensor in [*model.parameters(), *model.buffers()]:
+        dist.broadcast(tensor.detach(), 0)
+    mesh = init_device_mesh(next(model.parameters()).device.type, (ranks,))
+    policy = MixedPrecisionPolicy(param_dtype, reduce_dtype if param_dtype else torch.float32)
+    units = _called_children(model)
+    owners = Counter(parameter for unit in units for parameter in unit.parameters())
+    for unit in units:
+        if all(owners[parameter] == 1 for parameter in unit.parameters()):
+            fully_shard(unit, mesh=mesh, mp_policy=policy, reshard_after_forward=reshard)
+    fully_shard(model, mesh=mesh, mp_policy=policy, reshard_after_forward=reshard)
+    return model
