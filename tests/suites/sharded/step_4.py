@@ -54,7 +54,7 @@ def test_norm_is_that_of_all_shards_of_all_ranks(observe, draw):
 def test_smaller_norms_are_left_alone(observe, draw):
     """A norm below the limit changes no gradient, to the last bit; a limit of 0 makes all of them 0."""
     why = "the limit is a ceiling: gradients are scaled down to it, never up; 0.0 is a limit too"
-    for scale in draw.shuffled((1.0, 1e-6)):
+    for scale in draw.shuffled((1.0, 1e-7)):
         gradients = drawn_gradients(draw, scale=scale)
         expect_clipped(observe, gradients, draw.number(1.1, 1.9) * norm_of(gradients), why, 1.0)
     expect_clipped(observe, gradients, INF, why, 1.0)
