@@ -34,7 +34,7 @@ def shards(lab: Submission, cases: list) -> list:
 
 @contextmanager
 def other_hashes(salt: int) -> Iterator[None]:
-    """hash() of a text gives another number, as in another process: Python draws it anew whenever it starts."""
+    """hash() of a text gives another number, as in another process: Python draws it again whenever it starts."""
 
     def salted(value: object) -> int:
         if isinstance(value, tuple):
