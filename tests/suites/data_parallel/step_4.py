@@ -17,7 +17,8 @@ SCALER = {"init_scale": 2.0**12, "growth_interval": 2}
 
 def whole(shards: list[list[int]]) -> list[int]:
     """The order that the ranks took their places of."""
-    return [index for places in itertools.zip_longest(*shards) for index in places if index is not None]
+    end = object()
+    return [index for places in itertools.zip_longest(*shards, fillvalue=end) for index in places if index is not end]
 
 
 def case(size: int, ranks: int, epochs: list | None = None, **options: object) -> dict:
@@ -59,7 +60,7 @@ def test_leftovers_are_repeated_or_cut(observe, draw):
         length = size // ranks if cut else -(-size // ranks)
         expect(seen["lengths"], f"{what}: lengths").equals([length] * ranks, "round down with drop_last, else up")
         for shards in seen["epochs"]:
-            expect([len(one) for one in shards], f"{what}: indices").equals([length] * ranks, "all have as many")
+            expect([len(shard) for shard in shards], f"{what}: indices").equals([length] * ranks, "all have as many")
             order = whole(shards)
             once = order[: min(size, len(order))]
             expect(len(set(once)), f"{what}: different samples").equals(len(once), "none twice before all were there")
