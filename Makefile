@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP_ARGS ?=
 IMPL ?= src
 # How long `make test` takes, measured on two cores of a fresh clone, set-up not included.
-TEST_MINUTES := 15
+TEST_MINUTES := 12
 
 VENV := .venv
 PY := $(VENV)/bin/python
