@@ -9,8 +9,8 @@ LONG = (
     "test_proof", "test_torchrun", "test_hostile", "test_grade", "test_pages", "test_add_a_lab", "test_handout",
     "test_plugin", "test_experiments", "test_sandbox", "test_ranks", "test_data_parallel_run", "test_sharded_run",
     "test_capstones_run", "test_status", "test_watch", "test_report", "test_gradescope", "test_grade_hidden",
-    "test_grade_stops", "test_demo", "test_distributed_checkpoint", "test_notebook", "test_distributed", "test_checkpoint",
-    "test_explain", "test_release", "test_grade_pages",
+    "test_grade_stops", "test_demo", "test_distributed_checkpoint", "test_notebook", "test_distributed",
+    "test_checkpoint", "test_explain", "test_release", "test_grade_pages",
 )  # fmt: skip
 
 
