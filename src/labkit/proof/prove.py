@@ -1,5 +1,6 @@
 """Proves a graded suite: wrong answers lose points in their own step, right ones keep all, replay and junk get none."""
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -50,16 +51,17 @@ def prove(lab: Lab, seeds: list[int], check: bool, progress: Progress = lambda g
     every = tuple(behaviour.id for behaviour in lab.behaviours)
     with TemporaryDirectory(prefix="labkit-proof-") as folder:
         scratch = Path(folder)
-        others = [] if check else [*seeds[1:], OTHER_SEED]  # a replay answers with the solution's values of these
-        values = {seed: scratch / f"{seed}.values" for seed in [*seeds[:1], *others]}
+        recorded = seeds if check else [*seeds, OTHER_SEED]
+        values = {seed: scratch / f"{seed}.values" for seed in recorded}  # the solution's replies
         jobs = [Job(Answer("solution", "solution", record=values[seed]), seed, every) for seed in values]
         results = grade(lab, jobs, progress)
         skipped = tuple(test for test, state in results[0].states.items() if state == "skipped")
         choice = Choice(lab, results[0], skipped, written)
         stub = Answer("stub", "stub", impl=str(_stub(lab, scratch)))
         jobs = [Job(stub, seed, choice.every) for seed in seeds]
-        replays = zip(seeds, others, strict=False)
-        jobs += [Job(Answer("replay", "replay", replay=values[other]), seed, choice.every) for seed, other in replays]
+        if not check:  # a replay answers with the values of the seed after its own
+            pairs = itertools.pairwise(recorded)
+            jobs += [Job(Answer("replay", "replay", replay=values[other]), seed, choice.every) for seed, other in pairs]
         for seed in seeds:
             chosen = choice.whole if seed == first and not check else choice.cheapest
             jobs += [chosen(one, seed) for one in bank]
