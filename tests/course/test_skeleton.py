@@ -179,8 +179,11 @@ def test_function_that_the_solution_lacks_is_an_error(tmp_path: Path) -> None:
 
 
 def test_solution_that_is_no_python_is_one_line(tmp_path: Path) -> None:
+    lab = tiny(tmp_path / "labs" / "lab07_tiny")
+    lab.paths.solution.parent.mkdir(parents=True)
+    lab.paths.solution.write_text("def a():\n    pass\nx = = 1\n")
     with pytest.raises(LabError, match=r"solutions.tiny\.py, line 3: invalid syntax: x = = 1$"):
-        skeleton_of("def a():\n    pass\nx = = 1\n", tiny(tmp_path))
+        write_skeletons(lab)
 
 
 def test_private_function_may_be_asked_for(tmp_path: Path) -> None:

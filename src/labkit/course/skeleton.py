@@ -11,6 +11,7 @@ import libcst.matchers as m
 
 from labkit.course.errors import LabError
 from labkit.course.files import write_whole
+from labkit.course.loading import compiled
 from labkit.course.manifest import Lab
 
 KEPT_DECORATORS = ("property", "staticmethod")
@@ -21,14 +22,10 @@ def skeleton_of(source: str, lab: Lab) -> str:
     """The skeleton of a solution's `source`.
 
     Raises:
-        LabError: the source is no Python, or lacks a function that a step names.
+        LabError: it lacks a function that a step names.
     """
     stubs = _Stubs(lab)
-    try:
-        original = cst.parse_module(source)
-    except cst.ParserSyntaxError as error:
-        line = source.splitlines()[error.raw_line - 1].strip()
-        raise LabError(f"{lab.paths.solution}, line {error.raw_line}: invalid syntax: {line}") from None
+    original = cst.parse_module(source)
     module = original.visit(stubs)
     missing = {name for step in lab.steps for name in step.todo} - stubs.made
     if missing:
@@ -44,6 +41,7 @@ def skeleton_of(source: str, lab: Lab) -> str:
 def write_skeletons(lab: Lab) -> list[str]:
     """Writes `skeleton.py` and the file in `src/`, that one only if nobody has edited it; says what was done."""
     paths = lab.paths
+    compiled(paths.solution)  # what is no Python is one line
     skeleton, student = paths.skeleton, paths.student
     unedited = not student.exists() or (skeleton.exists() and student.read_bytes() == skeleton.read_bytes())
     new = skeleton_of(paths.solution.read_text(encoding="utf-8"), lab)
