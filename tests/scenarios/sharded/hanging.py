@@ -7,11 +7,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-all_gather = (
-    getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
-)  # torch 2.11 has the old name alone
-reduce_scatter = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
-
+from scenarios.sharded.common import all_gather, reduce_scatter
 
 # Each function ends in its call: the line in which a rank waits is the last one.
 

@@ -7,9 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-all_gather = (
-    getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
-)  # torch 2.11 has the old name alone
+from scenarios.sharded.common import all_gather
 
 
 class Kept:

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from labkit.observe import Flag, Submission, attempt, traffic
 from scenarios.sharded import hanging
-from scenarios.sharded.common import network, own, squared_error
+from scenarios.sharded.common import all_gather, network, own, squared_error
 from scenarios.sharded.sharded_units import ShardedUnit, Twice
 
 PATIENCE = 15.0  # seconds that a rank waits for the others' stacks
 COLLECTIVES: dict[str, Callable[[Tensor], object]] = {
     "all_reduce": dist.all_reduce,
     "broadcast": lambda tensor: dist.broadcast(tensor, 0),
-    "all_gather": lambda tensor: hanging.all_gather(
+    "all_gather": lambda tensor: all_gather(
         tensor.new_empty(dist.get_world_size() * tensor.numel()), tensor.reshape(-1)
     ),
 }
@@ -59,8 +59,7 @@ def deadlock(lab: Submission, steps: int, rank: int, left_out: list) -> Any:
 
     hanging.train(steps, groups, (missing, index) if is_odd else None, arrives)
     watchers[0].join()
-    all_stacks: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(all_stacks, stacks[0])
+    all_stacks = of_all_ranks(stacks[0])
     dist.destroy_process_group(groups[1])
     return lab.waiting_ranks(all_stacks, os.path.basename(hanging.__file__))
 
@@ -115,16 +114,19 @@ def differences_of_ranks(lab: Submission, cases: list) -> list:
                 COLLECTIVES[name](tensor)
         if together:
             all_equal(None)  # this log ends, another one may not
-        logs: list[Any] = [None] * len(ranks)
-        dist.all_gather_object(logs, log)
-        found.append(lab.first_difference(logs))
+        found.append(lab.first_difference(of_all_ranks(log)))
     return found
 
 
 def all_equal(value: object) -> bool:
+    values = of_all_ranks(value)
+    return all(one == values[0] for one in values)
+
+
+def of_all_ranks(value: object) -> list[Any]:
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
-    return all(one == values[0] for one in values)
+    return values
 
 
 def odd(lab: Submission, cases: list) -> list:
@@ -213,9 +215,7 @@ def everything(model: nn.Module) -> list[Any]:
 
 def same_bits(before: list, after: list) -> bool:
     tensors = [[*part[0].values(), *(one for one in part[1] if one is not None)] for part in (before, after)]
-    return before[2:] == after[2:] and all(
-        bits(one).equal(bits(other)) for one, other in zip(*tensors, strict=True)
-    )  # fmt: skip
+    return before[2:] == after[2:] and all(bits(one).equal(bits(other)) for one, other in zip(*tensors, strict=True))
 
 
 def bits(tensor: Tensor) -> Tensor:
