@@ -81,6 +81,22 @@ def test_a_wrong_option_is_one_line_of_all_ranks_together(args: str, says: str) 
     assert says in refused(torchrun(2, *args.split()))
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            "[../third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:81] Timed out waiting 6000ms for recv",
+            "waited 60 s",
+        ),
+        ("Application timeout caused pair closure", "waited 60 s"),  # of a call in flight beside the one above
+        ("[../third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer", "lost its connection"),
+    ],
+)
+def test_what_gloo_says_of_another_rank(error: str, says: str) -> None:
+    assert distributed.lost_another(RuntimeError(error)).startswith(says)
+    assert distributed.lost_another(RuntimeError("a timeout of the learner's own")) is None
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_cuda_without_a_gpu_is_one_line_of_all_ranks_together() -> None:
     assert "no CUDA GPU" in refused(torchrun(2, "--device", "cuda"))

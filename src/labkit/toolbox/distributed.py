@@ -24,6 +24,8 @@ GRACE = 5.0  # seconds: torchrun ends the other ranks within a fraction of one o
 _FAILED = "labkit/failed"  # the store's key for the rank that failed first
 _WAITED = "labkit/waited"  # and, with a rank's number, for one that has waited for another in vain
 
+_PAIR_CLOSED = "application timeout caused pair closure"  # what gloo tells the calls in flight as one times out
+
 
 class Ranks:
     """This process, one of `size`.
@@ -156,10 +158,10 @@ def check_batch(batch_size: int, ranks: int, samples: int) -> None:
 
 def lost_another(error: BaseException) -> str | None:
     """What to say if `error` is the group's: another rank ended or did not come; None for any other error."""
-    text = str(error)
-    if not (isinstance(error, dist.DistError) or "gloo" in text.lower()):
+    text = str(error).lower()
+    if not (isinstance(error, dist.DistError) or "gloo" in text or _PAIR_CLOSED in text):
         return None
-    if "timed out" in text.lower() or "timeout" in text.lower():
+    if "timed out" in text or "timeout" in text:
         return (
             f"waited {TIMEOUT.total_seconds():g} s for another rank: it hangs, or takes another way through "
             "the code (every rank has to make the same collective calls: forward, backward, scaler.step, state_dict)"
