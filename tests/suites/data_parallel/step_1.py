@@ -149,7 +149,8 @@ def test_gradient_of_one_rank_counts_everywhere(observe, draw):
                 of_ranks[rank][index] = None
         steps.append(of_ranks)
     why = "a parameter without a gradient counts as zeros on its rank, and gets the mean like all others"
-    expect_averages(observe, [{"values": drawn(draw, shapes), "steps": steps}], why)
+    values = drawn(draw, shapes)
+    expect_averages(observe, [{"values": values, "steps": steps, "turned": turned} for turned in (False, True)], why)
 
 
 def test_frozen_and_idle_gradients_stay(observe, draw):
@@ -226,6 +227,7 @@ def test_one_process_needs_a_group_too(observe, draw):
     """Without a group every function raises and changes nothing; in a group of one everything stays as it is."""
     shapes = drawn_shapes(draw, 3)
     values, own, total, count = drawn(draw, shapes), drawn(draw, shapes), draw.number(1, 9), draw.integer(2, 9)
+    own[draw.integer(0, 2)] = None
     seen = observe(scenarios.one_process, values=values, own=own, total=total, count=count)
     why = "torch.distributed raises without a group: let it pass through"
     functions = ["broadcast_model", "average_gradients", "mean_over_ranks"]
@@ -235,5 +237,8 @@ def test_one_process_needs_a_group_too(observe, draw):
     expect(seen["alone"]["mean"], "the mean in a group of one").close_to(total / count, FLOAT64, why)
     for where, one in seen.items():
         expect(one["parameters"], f"{where}: parameters").equals(values, "they stay")
-        for index, gradient in enumerate(own):
-            expect(one["gradients"][index], f"{where}: gradient {index}").close_to(gradient, EXACT, "it stays")
+        for index, (gradient, found) in enumerate(zip(own, one["gradients"], strict=True)):
+            if gradient is not None:
+                expect(found, f"{where}: gradient {index}").close_to(gradient, EXACT, "it stays")
+            elif where == "without":
+                expect(found, f"{where}: gradient {index}").equals(None, "zeros come after what may raise")

@@ -62,6 +62,8 @@ def test_large_parameter_has_a_bucket_for_itself(observe, draw):
         shapes[place] = (draw.integer(20, 40), 3)
         cases.append({"shapes": shapes, "dtypes": [torch.float32] * 12, "cap": draw.integer(100, 200)})
     cases.append({"shapes": [(draw.integer(2, 9),) for _ in range(4)], "dtypes": [torch.float32] * 4, "cap": 1})
+    empty_first = [(draw.integer(2, 5), 3), (draw.integer(20, 40), 3), *[(0, 3)] * draw.integer(1, 2)]
+    cases.append({"shapes": empty_first, "dtypes": [torch.float32] * len(empty_first), "cap": draw.integer(100, 200)})
     expect_buckets(observe, cases, "what does not fit into any bucket is sent alone, and nothing joins it")
 
 

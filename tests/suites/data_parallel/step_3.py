@@ -149,7 +149,8 @@ def test_every_backward_begins_afresh(observe, draw):
 
 def test_buffers_follow_rank_0(observe, draw):
     """Training forward passes find rank 0's buffers, new ones too; inside no_sync each rank goes on with its own."""
-    weight, totals, counts = draw.normal(4), [draw.normal(4) for _ in RANKS], [draw.integers(1, high=99) for _ in RANKS]
+    weight, totals = draw.normal(4), [draw.normal(4) for _ in RANKS]
+    counts = [draw.integers(4, low=2**25, high=2**26) for _ in RANKS]  # float32 has but every fourth
     # What the first pass inside of no_sync finds is left open, and the first after no_sync or no_grad.
     modes = ["synced", "synced", "no_grad", "synced", "synced", "no_sync", "no_sync", "synced", "synced"]
     inputs = [[draw.normal(4) for _ in RANKS] for _ in modes]
@@ -182,7 +183,7 @@ def test_parameter_unused_on_one_rank(observe, draw):
                 for index in indices:
                     gradients[index] = None
             steps.append(of_ranks)
-        seen = observe(scenarios.passes, ranks=2, values=values, steps=steps, cap=cap)
+        seen = observe(scenarios.passes, ranks=2, values=values, steps=steps, cap=cap, turned=cap > 1)
         why = "send in the buckets' order on all ranks, and at the end of backward() zeros for what is missing"
         expect_means(seen, steps, values[0], why)
 
@@ -291,6 +292,11 @@ def test_calls_stay_near_the_cap(observe, draw):
         expect(float(len(sent)), f"number of calls on rank {rank}").less_than(
             2 * total / cap + 2, "gradients of a bucket are sent together, in one flat tensor"
         )
+    size = draw.integer(400, 500)
+    for rank, calls in enumerate(observe(scenarios.default_cap, ranks=2, size=size, count=4)):
+        expect(float(min(float_bytes(calls))), f"bytes of the smallest call on rank {rank}").more_than(
+            2 * 4.0 * size**2 - 1.0, "25 MiB by default for every bucket: none sends one parameter alone where two fit"
+        )
 
 
 def test_wire_has_the_dtype_that_was_asked_for(observe, draw):
@@ -306,6 +312,9 @@ def test_wire_has_the_dtype_that_was_asked_for(observe, draw):
         if asked == torch.float32:  # the smallest float16 numbers: half of them is none
             for gradients in rest:
                 gradients[3:] = [(draw.integers(*shape, low=1, high=16) * 2.0**-24).half() for shape in shapes[3:]]
+        if asked == torch.float16:  # only their mean with zeros is within its range
+            rest[0] = [draw.away_from_zero(*shape, low=70000, high=120000) for shape in shapes]
+            rest[1] = [torch.zeros(shape) for shape in shapes]
         steps, cap = [rest[:2], rest[2:]], draw.integer(60, 120)
         seen = observe(scenarios.passes, ranks=2, values=[values] * 2, steps=steps, cap=cap, dtype=asked)
         why = "divide in the wider dtype, cast, send; then cast back to the gradient's dtype"
