@@ -134,7 +134,8 @@ def scaled_backward(
         optimizer: owns the trainable parameters of `model`; it may have several groups, and may be a fused one. It may
             own frozen ones too: their old gradients are not lost, what else becomes of them is left open.
         model: parameters that are frozen or have no gradient are passed over, and None stays None. One that was frozen
-            with an old gradient in it keeps it as it is, whether the step is taken or skipped.
+            with an old gradient in it, and that the optimizer does not own, keeps it as it is, whether the step is
+            taken or skipped.
         max_grad_norm: limit of the 2-norm of all true (unscaled) gradients together; a parameter that two modules
             share counts once. 0.0 is a limit too.
 
@@ -313,8 +314,9 @@ class MixedPrecisionTrainer:
     def evaluate(self, dataloader: Iterable[tuple[Tensor, Tensor]], criterion: nn.Module) -> float:
         """The mean loss over samples (of all ranks), in eval mode and in the precision of training.
 
-        Every batch counts, one whose loss is inf or nan too: the mean of a model that diverged is inf or nan. The
-        training mode of every submodule is put back afterwards, also if the model or the criterion raises.
+        The loss has float32's digits, as in `train_step`. Every batch counts, one whose loss is inf or nan too: the
+        mean of a model that diverged is inf or nan. The training mode of every submodule is put back afterwards, also
+        if the model or the criterion raises.
 
         Args:
             dataloader: yields (inputs, targets), a sample a row; any iterable, a generator too.

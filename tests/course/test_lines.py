@@ -168,7 +168,27 @@ def test_no_control_character_reaches_a_terminal(tmp_path) -> None:
 def test_failures_of_the_first_step_come_first_and_the_others_are_counted(tmp_path) -> None:
     tiny = lab(tmp_path, (2, 9))
     records = [record(tiny, index, "failed") for index in range(11)]
-    text = " ".join(shown(lines(tiny, records, "src/tiny.py", step=None)))
+    text = " ".join(" ".join(shown(lines(tiny, records, "src/tiny.py", step=None))).split())
     assert text.count("expected:") == 2
     assert "and 9 more; all of them: .venv/bin/python -m pytest -v tests/test_tiny.py" in text
     assert " ".join(shown(lines(tiny, records, "src/tiny.py", verbose=True))).count("expected:") == 11
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make test-lab04 STEP=1",
+        "make explain-lab04 TEST=test_a",
+        ".venv/bin/python -m pytest -v tests/test_x.py --impl src",
+    ],
+)
+def test_a_command_is_not_broken_where_it_fits(command: str) -> None:
+    for length in range(40, 80):
+        said = pieces(Line(f"{'x' * (length - 5)}, then: {command} and more", "", 6), 80)
+        assert sum(command in piece for piece in said) == 1, said
+        assert max(map(len, said)) <= 80
+
+
+def test_a_command_that_is_too_long_is_wrapped_like_text() -> None:
+    said = pieces(Line(f"all: .venv/bin/python -m pytest -v {'tests/some_long_name.py ' * 4}", "", 6), 80)
+    assert len(said) > 1 and max(map(len, said)) <= 80

@@ -20,6 +20,11 @@ CONTROLS = re.compile(
 )
 
 
+# A command that a reader copies: it is not broken where it fits into a line.
+COMMAND = re.compile(r"\bmake [a-z][\w-]*(?: [A-Z_]+=[\w./-]+)*|\S*python -m pytest(?: \S+)+")
+JOINED = "\xa0"  # which textwrap takes for no space
+
+
 @dataclass(frozen=True)
 class Line:
     """One line before it is wrapped; what does not fit hangs below, `indent` columns in. `style` is one of rich's."""
@@ -41,17 +46,22 @@ def pieces(line: Line, columns: int) -> list[str]:
 
 
 def wrapped(line: Line, columns: int) -> list[str]:
-    """The line in pieces of at most `columns`; a word that is longer, a path or a name, stays whole to be copied."""
+    """The line in pieces of at most `columns`; a command stays whole, and so does a longer word, a path or a name."""
     start = line.text[: len(line.text) - len(line.text.lstrip())]
+    room = columns - line.indent
+
+    def joined(command: re.Match[str]) -> str:
+        return command[0].replace(" ", JOINED) if len(command[0]) <= room else command[0]
+
     found = textwrap.wrap(
-        line.text.strip(),
+        COMMAND.sub(joined, line.text.strip()),
         columns,
         initial_indent=start,
         subsequent_indent=" " * line.indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return found or [""]
+    return [piece.replace(JOINED, " ") for piece in found] or [""]
 
 
 def visible(text: str) -> str:

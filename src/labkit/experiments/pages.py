@@ -86,16 +86,24 @@ def table(one: Measured) -> str:
 
 
 def machine(found: dict[str, Measured]) -> str:
-    """On what `found` was measured, in a sentence; each machine once where there are several."""
-    return "\n".join(dict.fromkeys(_sentence(one["machine"]) for one in found.values()))
+    """On what `found` was measured: the machine of most, then the others with what they measured."""
+    names: dict[str, list[str]] = {}
+    for name, one in found.items():
+        names.setdefault(_described(one["machine"]), []).append(name)
+    most, *others = sorted(names, key=lambda described: -len(names[described]))
+    also = [f"Another machine measured {_listed(names[other])}: {other}." for other in others]
+    return "\n\n".join([f"Measured on: {most}.", *also])
 
 
-def _sentence(hardware: dict[str, Any]) -> str:
+def _listed(names: list[str]) -> str:
+    *all_but_last, last = [f"`{name}`" for name in sorted(names)]
+    return f"{', '.join(all_but_last)} and {last}" if all_but_last else last
+
+
+def _described(hardware: dict[str, Any]) -> str:
     gpu = hardware["gpu"] or "no GPU"
-    return (
-        f"Measured on: {hardware['cpu']}, {hardware['cores']} cores, {gpu}, PyTorch {hardware['torch']}, "
-        f"Python {hardware['python']}."
-    )
+    versions = f"PyTorch {hardware['torch']}, Python {hardware['python']}"
+    return f"{hardware['cpu']}, {hardware['cores']} cores, {gpu}, {versions}"
 
 
 def write_pages() -> list[str]:

@@ -92,7 +92,8 @@ def _draw_scales(axes: Axes, curves: Sequence[Curve]) -> None:
             axes.plot(
                 *zip(*skipped, strict=True), "x", color=VERMILION, markersize=10, markeredgewidth=2.5, label=label
             )
-    axes.legend(frameon=False)
+    if any(record.skipped for curve in curves for record in curve.records):
+        axes.legend(frameon=False)
 
 
 def _scaled(curve: Curve) -> bool:

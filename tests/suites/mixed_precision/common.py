@@ -18,7 +18,7 @@ HALF_TRAINING = Tolerance("half-precision rounding of activations and gradients,
 
 
 def expect_value_error(seen: object, what: str, names: list[str]) -> None:
-    why = "bad input gets a ValueError" + (f" that names {', '.join(names)}" if names else "")
+    why = "bad input gets a ValueError" + (f" whose message names {', '.join(names)}" if names else "")
     got = seen if isinstance(seen, Raised) else Raised("no exception", "")
     expect(got.type, f"{what}: exception").equals("ValueError", why)
     # "float16" is a part of "bfloat16": take the longer names out first
@@ -27,7 +27,7 @@ def expect_value_error(seen: object, what: str, names: list[str]) -> None:
         if name in message:
             found.append(name)
             message = message.replace(name, "")
-    expect(sorted(found), f"{what}: dtypes in the message").equals(sorted(names), why)
+    expect(sorted(found), f"{what}: dtypes that the ValueError's message names").equals(sorted(names), why)
 
 
 MODEST_SCALE = 1024.0  # the default of 65536 overflows for some drawn batches, and this is not about skips

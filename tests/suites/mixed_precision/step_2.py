@@ -159,17 +159,30 @@ def test_limit_of_zero_is_a_limit(observe, draw):
 
 
 def expect_history(
-    seen: dict, weights: list[Tensor], pattern: list[bool], gradients: list, why: str, factor: float = 1.0
+    seen: dict,
+    weights: list[Tensor],
+    pattern: list[bool],
+    gradients: list,
+    why: str,
+    factor: float = 1.0,
+    off: str = "",
 ) -> None:
-    """Weights and returned values of every step, where `pattern` says which steps have an inf or nan gradient."""
+    """Weights and returned values of every step, where `pattern` says which steps have an inf or nan gradient.
+
+    `off` is added to what a failure names.
+    """
     tolerance = Tolerance("float32 rounding over a dozen steps", atol=1e-4)
     for step, expected in enumerate(follow(weights, pattern, gradients, factor)):
         kind = "skipped step" if pattern[step] else "step"
         for index, weight in enumerate(expected):
-            expect(seen["weights"][step][index], f"parameter {index} after {kind} {step}").close_to(
+            expect(seen["weights"][step][index], f"parameter {index} after {kind} {step}{off}").close_to(
                 weight, tolerance, why
             )
-    expect(seen["stepped"], "returned").equals([not bad for bad in pattern], why)
+    expect(seen["stepped"], f"returned{off}").equals([not bad for bad in pattern], why)
+
+
+def scaler_off(scaler: dict) -> str:
+    return "" if scaler.get("enabled", True) else ", scaler off"
 
 
 def test_overflow_skips_the_step(observe, draw):
@@ -210,7 +223,7 @@ def test_gradients_decide_on_a_skip(observe, draw):
     for scaler in draw.shuffled(({"init_scale": 64.0}, {"enabled": False})):
         seen = observe(scenarios.backward_steps, weights=weights, gradients=gradients, losses=losses, scaler=scaler)
         why = "a finite loss can have an infinite gradient, and the other way round: look at the gradients"
-        expect_history(seen, weights, pattern, gradients, why)
+        expect_history(seen, weights, pattern, gradients, why, off=scaler_off(scaler))
 
 
 def test_large_gradients_are_no_overflow(observe, draw):
@@ -239,11 +252,11 @@ def test_skip_leaves_the_optimizer_state(observe, draw):
                 velocity = [0.5 * v + g for v, g in zip(velocity or [0.0] * 3, step_gradients, strict=True)]
             for index, expected in enumerate(velocity or []):
                 buffer = seen["state"][step][index].get("momentum_buffer")
-                off = "" if scaler.get("enabled", True) else ", scaler off"
-                expect(buffer, f"momentum of parameter {index} after step {step}{off}").close_to(
+                expect(buffer, f"momentum of parameter {index} after step {step}{scaler_off(scaler)}").close_to(
                     expected,
                     Tolerance("float32 rounding over a few steps", atol=1e-4),
-                    why="a skipped step must not reach the optimizer at all, not even with gradients set to zero",
+                    why="a skipped step must not reach the optimizer at all: not by a scaler that is off, and not with "
+                    "gradients set to zero",
                 )
 
 

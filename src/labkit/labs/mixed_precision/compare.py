@@ -123,8 +123,9 @@ def compare(lab: ModuleType, workload: Workload, device: str = "cpu", budget: fl
     """What a training step costs in each format: the lab's trainer is timed, the formats taking turns.
 
     The timing stays within about `budget` seconds: first with fewer turns, then with a smaller batch for all formats
-    alike. Memory is that of the whole batch: on a CPU counted without computing, with the lab's forward; on CUDA what
-    the trainer takes of the allocator, on the batch that was timed.
+    alike, but with no less than a sixteenth of it, as a step of few samples has other ratios. Memory is that of the
+    whole batch: on a CPU counted without computing, with the lab's forward; on CUDA what the trainer takes of the
+    allocator, on the batch that was timed.
     """
     start = time.perf_counter()
     subjects = {name: subject(lab, workload, dtype, device) for name, dtype in DTYPES.items()}
@@ -138,7 +139,7 @@ def compare(lab: ModuleType, workload: Workload, device: str = "cpu", budget: fl
         return int(left / (probed * size / probe_size)) - UNTIMED_TURNS[device]
 
     size = workload.batch_size
-    while size > 1 and affordable_turns(size) < TURNS[0]:
+    while size > probe_size and affordable_turns(size) < TURNS[0]:
         size //= 2
     turns = min(max(affordable_turns(size), TURNS[0]), TURNS[1])
 
