@@ -20,13 +20,18 @@ def buckets(lab: Submission, cases: list) -> list:
 
 
 def average(lab: Submission, cases: list) -> list:
-    """For each case: gradients and calls of each `average_in_buckets`, with `steps[step][rank]` as they were."""
+    """For each case: gradients and calls of each `average_in_buckets`, with `steps[step][rank]` as they were.
+
+    The parameter `freezes` trains in the first step alone.
+    """
     seen = []
     for case in cases:
         model = Holder(case["values"], case.get("frozen", ()), case.get("tied", ()), turned=case.get("turned", False))
         dtype = {"dtype": case["dtype"]} if "dtype" in case else {}
         after = []
-        for step in case["steps"]:
+        for number, step in enumerate(case["steps"]):
+            if number and "freezes" in case:
+                model.layers[case["freezes"]].weight.requires_grad_(False)
             give_gradients(model, step[dist.get_rank()])
             with traffic() as calls:
                 lab.average_in_buckets(model, case["cap"], **dtype)

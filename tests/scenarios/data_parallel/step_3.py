@@ -36,7 +36,9 @@ def start(lab: Submission, values: list, buffers: list, frozen: list, tied: list
 
 
 def refused(lab: Submission, cases: list) -> list:
-    """For each case the wrapping of the model that this rank makes as `case[rank]` says; what it raised and left."""
+    """For each case the wrapping of the model that this rank makes as `case[rank]` says; what it raised and left, and
+    the calls of a backward pass of the module after it.
+    """
     seen = []
     for case in cases:
         made = dict(case[dist.get_rank()])
@@ -47,6 +49,11 @@ def refused(lab: Submission, cases: list) -> list:
             module.elsewhere = nn.Linear(2, 2, device="meta")
         raised = attempt(lambda module=module, cap=cap: wrap(lab, module, cap) and None)
         seen.append({"raised": raised, "left": [one.detach().clone() for one in left]})
+        trained = [one for one in module.parameters() if one.requires_grad and not one.is_meta]
+        with traffic() as calls:
+            if trained:
+                torch.stack([one.sum() for one in trained]).sum().backward()
+        seen[-1]["calls"] = [call["name"] for call in calls]
     return seen
 
 
@@ -164,14 +171,16 @@ class Counting(nn.Module):
         return (inputs * self.weight).sum()
 
 
-def buffers_found(lab: Submission, weight: Tensor, totals: list, counts: list, inputs: list, modes: list) -> list:
+def buffers_found(
+    lab: Submission, weight: Tensor, totals: list, counts: list, inputs: list, modes: list, dtype: torch.dtype
+) -> list:
     """The buffers that each training forward pass finds, of the inputs `inputs[step][rank]`, and those that it leaves.
 
     `modes[step]` is "synced", "no_sync", or "no_grad" for a pass under torch.no_grad().
     """
     rank = dist.get_rank()
     module = Counting(weight, totals[rank], counts[rank])
-    model = wrap(lab, module)
+    model = wrap(lab, module, dtype=dtype)
     left = []
     for step, mode in zip(inputs, modes, strict=True):
         if mode == "no_grad":
@@ -281,6 +290,9 @@ def no_sync(lab: Submission, values: list, steps: list, cap: int) -> dict:
         with model.no_sync():
             raise ArithmeticError("inside no_sync")
 
+    with model.no_sync():
+        attempt(fails)
+        run("in the outer after an exception")
     seen["raised"] = attempt(fails)
     run("after an exception")
     return seen

@@ -78,6 +78,7 @@ class Line(nn.Module):
         super().__init__()
         self.weight, self.spare = nn.Parameter(weight.clone()), nn.Parameter(spare.clone())
         self.through_half = through_half
+        self.part = nn.Identity()
         self.passes: list[int] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -125,6 +126,7 @@ def steps(
     own = {"cap_bytes": 64} | ({} if wire is None else {"dtype": wire})
     model = DistributedDataParallel(module) if wrapper == "torch" else lab.DataParallel(module, **own)
     model.train(training)
+    module.part.train(not training)
     parameters = [module.weight] if only_weight else [module.weight, module.spare]
     optimizer = torch.optim.SGD([{"params": [one]} for one in parameters], lr=lr)
     options: dict[str, Any] = {"micro_batches": micro_batches, "max_grad_norm": limit}
@@ -140,7 +142,7 @@ def steps(
             loss = lab.train_step(model, tuple(batch[rank]), optimizer, MeanProduct(factor), **options)
         scale = options["scaler"].get_scale() if scaler is not None else 1.0
         seen.append({"loss": loss, "weights": weights(module), "scale": scale, "passes": list(module.passes)})
-        seen[-1] |= {"calls": calls, "training": model.training and module.training}
+        seen[-1] |= {"calls": calls, "modes": [model.training, module.training, module.part.training]}
     return seen
 
 

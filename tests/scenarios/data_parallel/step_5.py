@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh
 from torch.nn.parallel import DistributedDataParallel
@@ -58,6 +59,25 @@ def passes(
         dist.barrier()
         if rank in dist.get_process_group_ranks(group):
             dist.destroy_process_group(group)
+    return seen
+
+
+def futures(lab: Submission, values: list, coefficients: list) -> list:
+    """Of the bucket in a backward pass of each parameter: its dtype, and that of what the hook's future gives."""
+    seen: list = []
+
+    def spy(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        future = lab.compress_gradients(state, bucket)
+        return future.then(lambda done: noted(bucket.buffer(), done.value()))
+
+    def noted(buffer: torch.Tensor, given: Any) -> Any:
+        seen.append([buffer.dtype, getattr(given, "dtype", None)])
+        return given
+
+    for one, by in zip(values, coefficients, strict=True):
+        model = DistributedDataParallel(Holder([one]))
+        model.register_comm_hook(None, spy)
+        model([by]).backward()
     return seen
 
 

@@ -1,5 +1,7 @@
 """Step 1, averages: one behaviour a test, judged by the values that the ranks brought back."""
 
+import math
+
 import torch
 
 from labkit.judge.expect import Tolerance, expect, expect_error
@@ -19,7 +21,7 @@ def broadcast_cases(draw):
         buffers = [
             [
                 draw.normal(draw_size := 3),
-                draw.integers(draw_size, low=2**25, high=2**26),
+                draw.integers(draw_size, low=2**60, high=2**62),  # neither float32 nor float64 has most of them
                 draw.integers(5, high=2).bool(),
                 draw.normal(2, 2, dtype=torch.bfloat16),
                 draw.integers(1, high=9)[0],
@@ -182,37 +184,41 @@ def test_tied_weights_are_averaged_once(observe, draw):
 
 def test_mean_counts_every_sample(observe, draw):
     """The mean is the sum of both totals over the sum of both counts, on both ranks; a rank may count 0."""
-    counts = [[draw.integer(1, 9), draw.integer(10, 99), 0], [draw.integer(20, 50), 0, draw.integer(1, 9)]]
+    counts = [[draw.integer(1, 9), draw.integer(10, 99), 0, 3], [draw.integer(20, 50), 0, draw.integer(1, 9), 1]]
     totals = [[draw.number(-50, 50) for _ in counts[0]] for _ in RANKS]
+    totals[draw.integer(0, 1)][3] = math.nan
     seen = observe(scenarios.means, ranks=2, totals=totals, counts=counts)
     for rank in RANKS:
-        for case in range(3):
+        for case in range(4):  # the last is nan
             mean = (totals[0][case] + totals[1][case]) / (counts[0][case] + counts[1][case])
             expect(seen[rank][case], f"mean on rank {rank}").close_to(
                 mean, FLOAT64, "add up totals and counts over the ranks first, divide once; a mean of means is another"
             )
 
 
-def test_mean_is_exact_for_large_counts(observe, draw):
-    """Counts beyond 2**24 and totals of many digits are added up exactly."""
-    counts = [[2**24 + 1 + 2 * draw.integer(0, 999), 2**40 + 1] for _ in RANKS]
-    totals = [[draw.number(1e9, 2e9), draw.number(1e15, 2e15)] for _ in RANKS]
-    seen = observe(scenarios.means, ranks=2, totals=totals, counts=counts)
-    for rank in RANKS:
-        for case in range(2):
-            mean = (totals[0][case] + totals[1][case]) / (counts[0][case] + counts[1][case])
-            expect(seen[rank][case], f"mean on rank {rank}").close_to(mean, FLOAT64, "send and add up float64")
-
-
 def test_mean_over_nothing_is_refused(observe, draw):
     """A count of 0 on all ranks is a ValueError on all of them, and the next mean is right."""
-    totals, counts = [[0.0, draw.number(1, 9), 0.0] for _ in RANKS], [[0, draw.integer(1, 9), 0] for _ in RANKS]
+    totals = [[0.0, draw.number(1, 9), draw.number(1, 9)] for _ in RANKS]
+    counts = [[0, draw.integer(1, 9), 0] for _ in RANKS]
     seen = observe(scenarios.means, ranks=2, totals=totals, counts=counts)
     for rank in RANKS:
         for case in (0, 2):
             expect_error(seen[rank][case], f"no counts, on rank {rank}", "ValueError", "look at the sum of the counts")
         mean = (totals[0][1] + totals[1][1]) / (counts[0][1] + counts[1][1])
         expect(seen[rank][1], f"mean on rank {rank}").close_to(mean, FLOAT64, "the ranks go on with the next call")
+
+
+def test_mean_is_exact_for_large_counts(observe, draw):
+    """Counts beyond 2**24 and totals of many digits are added up, to the same bits on all of four ranks."""
+    counts = [[2**24 + 1 + 2 * draw.integer(0, 999), 2**40 + 1] for _ in range(4)]
+    totals = [[draw.number(1e9, 2e9), *(draw.number(1e15, 2e15) for _ in range(9))] for _ in range(4)]
+    counts = [[one, *[other] * 9] for one, other in counts]
+    seen = observe(scenarios.means, ranks=4, totals=totals, counts=counts)
+    for rank in range(4):
+        for case in range(10):
+            mean = sum(own[case] for own in totals) / sum(own[case] for own in counts)
+            expect(seen[rank][case], f"mean on rank {rank}").close_to(mean, FLOAT64, "send and add up float64")
+        expect(seen[rank], f"means on rank {rank}").equals(seen[0], "the same on every rank: one order of adding up")
 
 
 def test_half_gradients_do_not_overflow(observe, draw):

@@ -108,24 +108,28 @@ def expect_averages(observe, cases: list[dict], why: str, tolerance: Tolerance =
             for step, of_ranks in enumerate(case["steps"]):
                 like = case["values"]
                 found, what = seen[rank][number][step]["gradients"], f"case {number}, step {step}, rank {rank}"
-                expect_gradients(found, means(of_ranks), like, what, why, tolerance, case.get("frozen", ()))
+                frozen = [*case.get("frozen", ()), *([case["freezes"]] if step and "freezes" in case else [])]
+                expect_gradients(found, means(of_ranks), like, what, why, tolerance, frozen)
     return seen
 
 
 def test_bucketed_average_is_the_mean(observe, draw):
     """Gradients become the mean over four ranks in every bucket; frozen, idle, tied and mixed ones too."""
     shapes = drawn_shapes(draw, 7)
-    frozen, idle, lost = draw.shuffled(range(7))[:3]
+    frozen, idle, lost, freezes = draw.shuffled(range(7))[:4]
     cases = []
     for cap in (1, draw.integer(60, 120), 10**6):
         steps = []
-        for _ in range(2):
+        for step in range(2):
             of_ranks = [drawn(draw, shapes) for _ in RANKS]
             for gradients in of_ranks:
                 gradients[frozen] = gradients[idle] = None
+                if step and cap > 1:
+                    gradients[freezes] = None
             of_ranks[draw.integer(0, 3)][lost] = None
             steps.append(of_ranks)
         cases.append({"values": drawn(draw, shapes), "steps": steps, "cap": cap, "frozen": [frozen]})
+        cases[-1] |= {"freezes": freezes} if cap > 1 else {}
         cases[-1] |= {"tied": [draw.integer(0, 6)], "turned": cap > 1}
     why = "cut the flat tensor up in the order in which it was put together; divide by the ranks once"
     expect_averages(observe, cases, why)

@@ -87,6 +87,9 @@ def test_modules_that_cannot_be_wrapped_are_refused(observe, draw):
             expect(one["left"], f"{name}: parameters on rank {rank}").equals(
                 case[rank]["values"], "nothing has changed"
             )
+            expect(one["calls"], f"{name}: calls of a later backward pass on rank {rank}").equals(
+                [], "nothing has changed: hooks come after all checks"
+            )
 
 
 def test_backward_leaves_the_mean(observe, draw):
@@ -150,13 +153,14 @@ def test_every_backward_begins_afresh(observe, draw):
 def test_buffers_follow_rank_0(observe, draw):
     """Training forward passes find rank 0's buffers, new ones too; inside no_sync each rank goes on with its own."""
     weight, totals = draw.normal(4), [draw.normal(4) for _ in RANKS]
-    counts = [draw.integers(4, low=2**25, high=2**26) for _ in RANKS]  # float32 has but every fourth
+    counts = [draw.integers(4, low=2**60, high=2**61) for _ in RANKS]  # no float has most of them
     # What the first pass inside of no_sync finds is left open, and the first after no_sync or no_grad.
     modes = ["synced", "synced", "no_grad", "synced", "synced", "no_sync", "no_sync", "synced", "synced"]
     inputs = [[draw.normal(4) for _ in RANKS] for _ in modes]
     seen = observe(
-        scenarios.buffers_found, ranks=2, weight=weight, totals=totals, counts=counts, inputs=inputs, modes=modes
-    )
+        scenarios.buffers_found, ranks=2, weight=weight, totals=totals, counts=counts, inputs=inputs, modes=modes,
+        dtype=torch.bfloat16,
+    )  # fmt: skip
     for rank in RANKS:
         for step, source in ((0, 0), (1, 0), (2, 0), (4, 0), (6, rank), (8, 0)):
             why = "broadcast module.buffers() before each training forward pass, not after it, and not in no_sync"
@@ -175,7 +179,7 @@ def test_parameter_unused_on_one_rank(observe, draw):
     """What only one rank's batch uses has half of its gradient on both, in any bucket and every step."""
     shapes = drawn_shapes(draw, 6)
     values = [drawn(draw, shapes) for _ in RANKS]
-    for cap in (1, draw.integer(60, 120)):
+    for cap in (1, draw.integer(60, 120), 10**6):
         steps = []
         for absent in ([[5], []], [[5], []], [[], [0]], [[4, 5], [0, 1]], [[2], [3]], [[], []]):
             of_ranks = [drawn(draw, shapes) for _ in RANKS]
@@ -359,12 +363,13 @@ def test_accumulates_without_calls(observe, draw):
 def test_no_sync_nests_and_ends_by_exceptions(observe, draw):
     """Only the end of the outermost no_sync ends it, and an exception does too, and passes through."""
     shapes = drawn_shapes(draw, 4)
-    values, steps = drawn(draw, shapes), [[drawn(draw, shapes) for _ in RANKS] for _ in range(4)]
+    values, steps = drawn(draw, shapes), [[drawn(draw, shapes) for _ in RANKS] for _ in range(5)]
     seen = observe(scenarios.no_sync, ranks=2, values=values, steps=steps, cap=draw.integer(60, 120))
     for rank in RANKS:
         why = "keep the old flag, and put that one back, in a finally"
-        for number, name in enumerate(("in the inner", "in the outer again", "after both", "after an exception")):
-            one, inside = seen[rank][name], number < 2
+        names = ("in the inner", "in the outer again", "after both", "in the outer after an exception")
+        for number, name in enumerate((*names, "after an exception")):
+            one, inside = seen[rank][name], number in (0, 1, 3)
             expected = steps[number][rank] if inside else means(steps[number])
             expect_gradients(one["gradients"], expected, values, f"{name} no_sync, rank {rank}", why)
             expect(bool(one["calls"]), f"whether anything was sent {name} no_sync on rank {rank}").equals(

@@ -193,7 +193,9 @@ def test_micro_batches_make_the_same_step(observe, draw):
             expect(max(passes) - min(passes), f"difference of the {what}").equals(
                 int(counts[step][rank] % micro_batches > 0), "parts of nearly equal size: tensor_split makes them"
             )
-            expect(seen[rank][step]["training"], f"train mode on rank {rank}").equals(training, "the mode stays")
+            expect(seen[rank][step]["modes"], f"train mode of model, module and a part of it on rank {rank}").equals(
+                [training, training, not training], "the mode of each module stays as it was"
+            )
 
 
 def test_only_the_last_part_is_synchronized(observe, draw):
@@ -288,11 +290,15 @@ def test_old_gradients_have_no_part(observe, draw):
 
 def test_step_reports_the_loss_of_all_samples(observe, draw):
     """The loss is the mean over all samples of both ranks, unscaled, before the step; the same number on both."""
-    for scaler, micro_batches in ((None, 1), (SCALER, draw.integer(2, 4))):
-        start = drawn_start(draw)
+    too_large = {"init_scale": 2.0**127}  # the scaled loss is inf, and the step is skipped
+    for scaler, micro_batches in ((None, 1), (SCALER, draw.integer(2, 4)), (too_large, draw.integer(1, 2))):
+        start, factor = drawn_start(draw), 2.0 ** draw.integer(5, 7)
         batches = [reference.drawn_batch(draw, (draw.integer(4, 5), draw.integer(8, 9)))]
-        seen = observe(scenarios.steps, ranks=2, **start, batches=batches, micro_batches=micro_batches, scaler=scaler)
-        loss = reference.loss(start["weight"], start["spare"], batches[0])
+        seen = observe(
+            scenarios.steps, ranks=2, **start, batches=batches, micro_batches=micro_batches, scaler=scaler,
+            factor=factor,
+        )  # fmt: skip
+        loss = factor * reference.loss(start["weight"], start["spare"], batches[0])
         for rank in RANKS:
             expect(seen[rank][0]["loss"], f"loss on rank {rank}").close_to(
                 loss, STEPS, "sum up losses times samples, unscaled, and give the sums to mean_over_ranks"

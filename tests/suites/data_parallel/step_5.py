@@ -145,6 +145,12 @@ def test_compressed_gradients_are_the_mean(observe, draw):
     steps = [[drawn_positive(draw, shapes, torch.bfloat16) for _ in RANKS] for _ in range(2)]
     seen = observe(scenarios.passes, ranks=4, values=halves, steps=steps, compress=True)
     expect_means(seen, steps, halves, why, BFLOAT16)
+    dtypes = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
+    values = [draw.normal(3, 2).to(dtype) for dtype in dtypes]
+    for rank, one in enumerate(observe(scenarios.futures, ranks=4, values=values, coefficients=values)):
+        expect(one, f"dtypes of bucket and averaged gradients on rank {rank}").equals(
+            [[dtype, dtype] for dtype in dtypes], "the future gives the mean in the dtype of bucket.buffer()"
+        )
 
 
 def test_compressed_sum_does_not_overflow(observe, draw):
