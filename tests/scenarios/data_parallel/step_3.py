@@ -68,11 +68,12 @@ def passes(
     synced: list | None = None,
     clear: list | None = None,
     turned: bool = False,
+    evaluated: tuple | list = (),
 ) -> list:
     """Backward passes whose gradients on this rank are `steps[step][rank]`; gradients and calls after each.
 
-    `synced[step]` says which run outside of `no_sync`; `clear[step]` what is done with the gradients before it, "none",
-    "zeros" or "keep".
+    The steps in `evaluated` run in eval mode. `synced[step]` says which run outside of `no_sync`; `clear[step]` what is
+    done with the gradients before it, "none", "zeros" or "keep".
     """
     rank = dist.get_rank()
     module = Holder(values[rank], frozen, tied, turned=turned)
@@ -82,6 +83,7 @@ def passes(
         how = "none" if clear is None else clear[step]
         if how != "keep":
             model.zero_grad(set_to_none=how == "none")
+        model.train(step not in evaluated)
         with traffic() as calls, nullcontext() if synced is None or synced[step] else model.no_sync():
             model(coefficients[rank]).backward()
         seen.append({"gradients": gradients(module), "calls": calls})

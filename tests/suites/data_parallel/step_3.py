@@ -93,12 +93,12 @@ def test_modules_that_cannot_be_wrapped_are_refused(observe, draw):
 
 
 def test_backward_leaves_the_mean(observe, draw):
-    """When backward() returns, all gradients are the means over both ranks, whatever the buckets; in their dtype."""
+    """When backward() returns, all gradients are the means over both ranks, whatever the buckets; in eval mode too."""
     shapes = drawn_shapes(draw, 6)
     for cap, dtype in ((1, torch.float32), (draw.integer(60, 120), torch.bfloat16), (None, torch.float32)):
         values = [drawn(draw, shapes, dtype) for _ in RANKS]
         steps = [[drawn_positive(draw, shapes, dtype) for _ in RANKS] for _ in range(2)]
-        seen = observe(scenarios.passes, ranks=2, values=values, steps=steps, cap=cap)
+        seen = observe(scenarios.passes, ranks=2, values=values, steps=steps, cap=cap, evaluated=[1])
         expect_means(seen, steps, values[0], WHY, FLOAT32 if dtype == torch.float32 else BFLOAT16)
 
 

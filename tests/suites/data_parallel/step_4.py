@@ -177,12 +177,13 @@ def test_step_is_that_of_one_process(observe, draw):
 
 def test_micro_batches_make_the_same_step(observe, draw):
     """Micro-batches of nearly equal size make the step of the whole batch, each in one pass; the mode stays."""
-    for training, micro_batches in ((True, 2), (False, 3), (True, draw.integer(4, 5))):
+    for training, micro_batches, wrapper in ((True, 2, "torch"), (False, 3, "own"), (True, draw.integer(4, 5), "own")):
         counts = [(draw.integer(5, 7), draw.integer(9, 13)) for _ in range(2)]
         start, batches = drawn_start(draw), [reference.drawn_batch(draw, count) for count in counts]
         seen = observe(
-            scenarios.steps, ranks=2, **start, batches=batches, micro_batches=micro_batches, lr=0.5, training=training
-        )
+            scenarios.steps, ranks=2, **start, batches=batches, micro_batches=micro_batches, lr=0.5,
+            training=training, wrapper=wrapper,
+        )  # fmt: skip
         why = "a part's mean loss counts by the share that its samples have in those of all ranks"
         expect_steps(seen, start["weight"], reference.stepped(start["weight"], batches, 0.5), why)
         for rank, step in itertools.product(RANKS, range(2)):
