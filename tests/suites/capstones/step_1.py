@@ -313,7 +313,7 @@ def test_layers_and_feedforward_set_the_size(observe, draw):
 
 def test_heads_share_the_width(observe, draw):
     """Each attention has as many heads as asked for: the encoder's, the decoder's, and that from decoder to encoder."""
-    shared = {"heads": 1, "d_model": 12, "source_tokens": draw.integer(61, 70), "target_tokens": draw.integer(71, 80)}
+    shared = {"heads": 1, "d_model": 12, "source_tokens": draw.integer(61, 70), "target_tokens": draw.integer(71, 400)}
     sizes = drawn_sizes(draw, **shared, max_length=draw.integer(25, 35))
     for name, lengths, scales, least in draw.shuffled(ATTENTIONS):
         sources, targets = (drawn_tokens(draw, sizes[f"{side}_tokens"], ROWS, length)
@@ -345,7 +345,7 @@ def test_runs_under_autocast(observe, draw):
              for grads in (True, False)]  # fmt: skip
     dtypes, modes, gradients = zip((torch.float32, False, False), *draw.shuffled(cases), strict=True)
     sizes = drawn_sizes(
-        draw, heads=2, d_model=2 * draw.integer(4, 8)
+        draw, heads=2, d_model=2 * draw.integer(4, 8), target_tokens=draw.integer(30, 400)
     )  # the fused attention needs an even number of heads
     lengths = [draw.integer(2, 7) for _ in range(3)]
     source, target = (
