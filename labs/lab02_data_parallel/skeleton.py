@@ -6,7 +6,7 @@ half precision on the wire. Read `docs/02_data_parallel.md` beside it; run `make
 All but `make_buckets` and `ShardSampler` work on the default process group, which the caller has formed, and are called
 by all of its ranks. Without one they raise what torch.distributed raises, before anything has changed. Parameters,
 buffers and gradients are dense, with any strides, the same on all ranks: a channels_last weight is not contiguous. A
-gradient has the dtype and strides of its parameter.
+gradient comes with the dtype and the strides of its parameter.
 """
 
 import sys

@@ -24,10 +24,17 @@ def broadcast(lab: Submission, values: list, buffers: list, source: int | None, 
 
 
 def broadcast_of_models_that_differ(lab: Submission, cases: list, source: int) -> list:
-    """For each case `broadcast_model` of models that each rank makes as `case[rank]` says; what it raised and left."""
+    """For each case `broadcast_model` of models that each rank makes as `case[rank]` says; what it raised and left.
+
+    The layer `shares` has the parameter of the first one instead of its own.
+    """
     seen = []
     for case in cases:
-        model = Holder(**case[dist.get_rank()])
+        made = dict(case[dist.get_rank()])
+        shares = made.pop("shares", None)
+        model = Holder(**made)
+        if shares is not None:
+            model.layers[shares].weight = model.layers[0].weight
         raised = attempt(lambda model=model: lab.broadcast_model(model, source))
         seen.append({"raised": raised, "left": [one.detach().clone() for one in tensors(model)]})
     return seen

@@ -95,6 +95,7 @@ def test_models_that_differ_are_refused(observe, draw):
         "another buffer": ({"buffers": [more]}, {"buffers": [draw.normal(3)]}),
         "a buffer of another dtype": ({"buffers": [more]}, {"buffers": [more.half()]}),
         "one buffer less": ({"buffers": [more]}, {}),
+        "two weights shared": ({"values": [*values, values[0]]}, {"values": [*values, values[0]], "shares": 3}),
     }
     for odd, source in draw.shuffled([(0, 0), (1, 0), (1, 1)]):
         names = draw.shuffled(list(pairs))
@@ -111,7 +112,7 @@ def test_models_that_differ_are_refused(observe, draw):
                 expect(
                     f"rank {1 - source}" in one["raised"].message, f"{what}: the message names rank {1 - source}"
                 ).equals(True, "say which rank differs from the source")
-                own = [*case[rank]["values"], *case[rank].get("buffers", [])]
+                own = [*case[rank]["values"][: case[rank].get("shares")], *case[rank].get("buffers", [])]
                 expect(one["left"], f"{what}: parameters and buffers").equals(own, "nothing has changed")
 
 
