@@ -10,6 +10,7 @@ from labkit.judge.expect import Tolerance, expect
 
 EXACT = Tolerance("nothing is rounded on the way", atol=0.0)
 FLOAT32 = Tolerance("a few float32 roundings of numbers below 4", rtol=1e-6, atol=2e-6)
+FLOAT64 = Tolerance("a few float64 roundings of numbers below 4", atol=1e-14)
 # Positive entries: no partial sum is larger than the whole. A cast of each, and a sum of four in any order.
 BFLOAT16 = Tolerance("bfloat16 rounds what is sent, and each sum", rtol=4 * 2.0**-8)
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import torch
 import torch.distributed as dist
@@ -295,6 +295,9 @@ def no_sync(lab: Submission, values: list, steps: list, cap: int) -> dict:
     with model.no_sync():
         attempt(fails)
         run("in the outer after an exception")
+    with suppress(KeyboardInterrupt), model.no_sync():
+        raise KeyboardInterrupt
+    run("after an interrupt")
     seen["raised"] = attempt(fails)
     run("after an exception")
     return seen

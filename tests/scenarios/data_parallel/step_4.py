@@ -90,14 +90,14 @@ class Line(nn.Module):
 
 
 class MeanProduct(nn.Module):
-    """The mean of outputs times targets, so that gradients are as large as the targets say."""
+    """The mean of outputs times targets, in `dtype`, so that gradients are as large as the targets say."""
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, factor: float, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.factor = factor
+        self.factor, self.dtype = factor, dtype
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return (outputs * targets).mean() * self.factor
+        return ((outputs * targets).mean() * self.factor).to(self.dtype)
 
 
 def steps(
@@ -116,11 +116,13 @@ def steps(
     through_half: bool = False,
     wire: torch.dtype | None = None,
     training: bool = True,
+    of_loss: torch.dtype = torch.float32,
 ) -> list:
     """After each `train_step` on `batches[step][rank]`: the loss, weights, loss scale, passes and calls.
 
     The optimizer has a group for each parameter. What is None is left out. `wrapper`: torch's DDP, or the lab's
-    DataParallel with `wire` as its dtype. `old` are gradients that are there before the first step.
+    DataParallel with `wire` as its dtype. `old` are gradients that are there before the first step. `of_loss` is the
+    dtype of the criterion's losses.
     """
     rank, module = dist.get_rank(), Line(weight, spare, through_half)
     own = {"cap_bytes": 64} | ({} if wire is None else {"dtype": wire})
@@ -139,7 +141,7 @@ def steps(
     for batch in batches:
         module.passes.clear()
         with traffic() as calls:
-            loss = lab.train_step(model, tuple(batch[rank]), optimizer, MeanProduct(factor), **options)
+            loss = lab.train_step(model, tuple(batch[rank]), optimizer, MeanProduct(factor, of_loss), **options)
         scale = options["scaler"].get_scale() if scaler is not None else 1.0
         seen.append({"loss": loss, "weights": weights(module), "scale": scale, "passes": list(module.passes)})
         seen[-1] |= {"calls": calls, "modes": [model.training, module.training, module.part.training]}

@@ -5,11 +5,11 @@ import math
 import torch
 
 from labkit.judge.expect import Tolerance, expect, expect_error
-from references.data_parallel.common import EXACT, drawn, drawn_positive, drawn_shapes, expect_gradients, means
+from references.data_parallel.common import EXACT, FLOAT64, drawn, drawn_positive, drawn_shapes, expect_gradients, means
 from scenarios.data_parallel import step_1 as scenarios
 
 RANKS = (0, 1)
-FLOAT64 = Tolerance("float64 rounding of two sums and a division", rtol=1e-14)
+QUOTIENT = Tolerance("float64 rounding of two sums and a division", rtol=1e-14)
 BFLOAT16_SUM = Tolerance("one bfloat16 sum of halves that are exact", ulps=1.0)
 
 
@@ -131,8 +131,9 @@ def expect_averages(observe, cases: list[dict], why: str, tolerance: Tolerance |
 def test_gradients_become_their_mean(observe, draw):
     """Every gradient becomes the mean over both ranks, on both ranks, in its own dtype; parameters stay."""
     shapes = drawn_shapes(draw, 5)
-    for dtype, tolerance in ((torch.float32, None), (torch.bfloat16, BFLOAT16_SUM)):
-        steps = [[drawn_positive(draw, shapes, dtype) for _ in RANKS] for _ in range(2)]
+    for dtype, tolerance in ((torch.float32, None), (torch.bfloat16, BFLOAT16_SUM), (torch.float64, FLOAT64)):
+        some = drawn_positive if dtype == torch.bfloat16 else drawn
+        steps = [[some(draw, shapes, dtype) for _ in RANKS] for _ in range(2)]
         cases = [{"values": drawn(draw, shapes, dtype), "steps": steps}]
         expect_averages(observe, cases, "the sum over the ranks divided by their number, of parameter.grad", tolerance)
     mixed = [drawn(draw, shapes[:2]) + drawn_positive(draw, shapes[2:], torch.bfloat16) for _ in range(3)]
@@ -195,7 +196,7 @@ def test_mean_counts_every_sample(observe, draw):
         for case in range(4):  # the last is nan
             mean = (totals[0][case] + totals[1][case]) / (counts[0][case] + counts[1][case])
             expect(seen[rank][case], f"mean on rank {rank}").close_to(
-                mean, FLOAT64, "add up totals and counts over the ranks first, divide once; a mean of means is another"
+                mean, QUOTIENT, "add up totals and counts over the ranks first, divide once; a mean of means is another"
             )
 
 
@@ -208,7 +209,7 @@ def test_mean_over_nothing_is_refused(observe, draw):
         for case in (0, 2):
             expect_error(seen[rank][case], f"no counts, on rank {rank}", "ValueError", "look at the sum of the counts")
         mean = (totals[0][1] + totals[1][1]) / (counts[0][1] + counts[1][1])
-        expect(seen[rank][1], f"mean on rank {rank}").close_to(mean, FLOAT64, "the ranks go on with the next call")
+        expect(seen[rank][1], f"mean on rank {rank}").close_to(mean, QUOTIENT, "the ranks go on with the next call")
 
 
 def test_mean_is_exact_for_large_counts(observe, draw):
@@ -220,7 +221,7 @@ def test_mean_is_exact_for_large_counts(observe, draw):
     for rank in range(4):
         for case in range(10):
             mean = sum(own[case] for own in totals) / sum(own[case] for own in counts)
-            expect(seen[rank][case], f"mean on rank {rank}").close_to(mean, FLOAT64, "send and add up float64")
+            expect(seen[rank][case], f"mean on rank {rank}").close_to(mean, QUOTIENT, "send and add up float64")
         expect(seen[rank], f"means on rank {rank}").equals(seen[0], "the same on every rank: one order of adding up")
 
 
@@ -244,7 +245,7 @@ def test_one_process_needs_a_group_too(observe, draw):
     expect(seen["without"]["raised"], "functions that raise without a group").equals(functions, why)
     why = "a group of one has itself alone to average over"
     expect(seen["alone"]["raised"], "functions that raise in a group of one").equals([], why)
-    expect(seen["alone"]["mean"], "the mean in a group of one").close_to(total / count, FLOAT64, why)
+    expect(seen["alone"]["mean"], "the mean in a group of one").close_to(total / count, QUOTIENT, why)
     for where, one in seen.items():
         expect(one["parameters"], f"{where}: parameters").equals(values, "they stay")
         for index, (gradient, found) in enumerate(zip(own, one["gradients"], strict=True)):

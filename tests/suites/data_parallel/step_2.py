@@ -9,6 +9,7 @@ from references.data_parallel.common import (
     BFLOAT16,
     EXACT,
     FLOAT32,
+    FLOAT64,
     drawn,
     drawn_positive,
     drawn_shapes,
@@ -140,6 +141,9 @@ def test_bucketed_average_is_the_mean(observe, draw):
     ]
     case = {"values": mixed[0], "steps": [mixed[1:]], "cap": 10**6}
     expect_averages(observe, [case], "a bucket has the dtype of its gradients", BFLOAT16)
+    wide = [drawn(draw, shapes, torch.float64) for _ in range(5)]
+    case = {"values": wide[0], "steps": [wide[1:]], "cap": 10**6}
+    expect_averages(observe, [case], "float64 gradients are divided and added up in float64", FLOAT64)
 
 
 def floats(calls: list[dict]) -> list[list]:

@@ -11,6 +11,7 @@ from references.data_parallel import step_3 as reference
 from references.data_parallel.common import (
     BFLOAT16,
     FLOAT32,
+    FLOAT64,
     drawn,
     drawn_positive,
     drawn_shapes,
@@ -95,11 +96,12 @@ def test_modules_that_cannot_be_wrapped_are_refused(observe, draw):
 def test_backward_leaves_the_mean(observe, draw):
     """When backward() returns, all gradients are the means over both ranks, whatever the buckets; in eval mode too."""
     shapes = drawn_shapes(draw, 6)
-    for cap, dtype in ((1, torch.float32), (draw.integer(60, 120), torch.bfloat16), (None, torch.float32)):
-        values = [drawn(draw, shapes, dtype) for _ in RANKS]
-        steps = [[drawn_positive(draw, shapes, dtype) for _ in RANKS] for _ in range(2)]
+    tolerances = {torch.float32: FLOAT32, torch.bfloat16: BFLOAT16, torch.float64: FLOAT64}
+    for cap, dtype in zip((1, draw.integer(60, 120), None), tolerances, strict=True):
+        values, some = [drawn(draw, shapes, dtype) for _ in RANKS], drawn_positive if dtype == torch.bfloat16 else drawn
+        steps = [[some(draw, shapes, dtype) for _ in RANKS] for _ in range(2)]
         seen = observe(scenarios.passes, ranks=2, values=values, steps=steps, cap=cap, evaluated=[1])
-        expect_means(seen, steps, values[0], WHY, FLOAT32 if dtype == torch.float32 else BFLOAT16)
+        expect_means(seen, steps, values[0], WHY, tolerances[dtype])
 
 
 def test_arguments_and_outputs_pass_through(observe, draw):
@@ -363,12 +365,12 @@ def test_accumulates_without_calls(observe, draw):
 def test_no_sync_nests_and_ends_by_exceptions(observe, draw):
     """Only the end of the outermost no_sync ends it, and an exception does too, and passes through."""
     shapes = drawn_shapes(draw, 4)
-    values, steps = drawn(draw, shapes), [[drawn(draw, shapes) for _ in RANKS] for _ in range(5)]
+    values, steps = drawn(draw, shapes), [[drawn(draw, shapes) for _ in RANKS] for _ in range(6)]
     seen = observe(scenarios.no_sync, ranks=2, values=values, steps=steps, cap=draw.integer(60, 120))
     for rank in RANKS:
         why = "keep the old flag, and put that one back, in a finally"
         names = ("in the inner", "in the outer again", "after both", "in the outer after an exception")
-        for number, name in enumerate((*names, "after an exception")):
+        for number, name in enumerate((*names, "after an interrupt", "after an exception")):
             one, inside = seen[rank][name], number in (0, 1, 3)
             expected = steps[number][rank] if inside else means(steps[number])
             expect_gradients(one["gradients"], expected, values, f"{name} no_sync, rank {rank}", why)

@@ -304,6 +304,16 @@ def test_step_reports_the_loss_of_all_samples(observe, draw):
             expect(seen[rank][0]["loss"], f"loss on rank {rank}").close_to(
                 loss, STEPS, "sum up losses times samples, unscaled, and give the sums to mean_over_ranks"
             )
+    start, batch = drawn_start(draw), reference.drawn_batch(draw, (draw.integer(5, 7), draw.integer(5, 7)))
+    factor = 3e4 / max(abs(reference.loss(**start, batch=[own])) for own in batch)
+    seen = observe(
+        scenarios.steps, ranks=2, **start, batches=[batch], micro_batches=1, factor=factor, of_loss=torch.float16
+    )
+    rounding = Tolerance("a float16 loss of each rank", rtol=1e-3, atol=32.0)
+    for rank in RANKS:
+        expect(seen[rank][0]["loss"], f"loss on rank {rank}, of float16 losses").close_to(
+            factor * reference.loss(**start, batch=batch), rounding, "loss.item() first: times the samples it overflows"
+        )
 
 
 def test_rank_without_samples_is_named_everywhere(observe, draw):
