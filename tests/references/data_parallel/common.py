@@ -24,7 +24,8 @@ def drawn_shapes(draw: Draw, count: int) -> list[tuple[int, ...]]:
 
 
 def drawn(draw: Draw, shapes: Sequence[tuple[int, ...]], dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    return [draw.normal(*shape, dtype=dtype) for shape in shapes]
+    values = [draw.normal(*shape, dtype=dtype) for shape in shapes]
+    return [value / 3 for value in values] if dtype == torch.float64 else values  # with digits that float32 lacks
 
 
 def drawn_positive(draw: Draw, shapes: Sequence[tuple[int, ...]], dtype: torch.dtype = torch.float32) -> list[Tensor]:
