@@ -1,11 +1,15 @@
 """The experiments: each measures, and shows what it measured; the committed figures are theirs and no others."""
 
 import json
+import subprocess
+import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from click.testing import CliRunner
 from msgspec import structs
 from page_checks import ROOT
 from rich.console import Console
@@ -14,7 +18,7 @@ from test_at_scale import SMALL_CASES
 from labkit.course import manifest
 from labkit.course.errors import LabError
 from labkit.course.files import shown
-from labkit.experiments import running
+from labkit.experiments import commands, running
 from labkit.labs.build_amp import training
 from labkit.labs.data_parallel import training as data_parallel
 from labkit.labs.mixed_precision.roofline import Sizes
@@ -116,3 +120,28 @@ def test_fsdp_holds_half_of_what_ddp_holds_and_the_page_shows_what_is_measured()
     assert held["DDP"] == held["one process"] * 2
     for ddp, fsdp in zip(held["DDP"], held["FSDP2"], strict=True):
         assert all(fsdp[part] <= 0.55 * ddp[part] for part in ddp)
+
+
+def test_figures_are_measured_side_by_side_but_for_those_that_are_timed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    met, alone = threading.Barrier(2, timeout=10), threading.Lock()
+
+    def ran(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        name = command[command.index("experiment") + 1]
+        if name.startswith("timed"):
+            assert alone.acquire(blocking=False)
+            alone.release()
+        else:
+            met.wait()  # for the other one
+        return subprocess.CompletedProcess(command, int(name == "timed-c"), f"{name} is measured\n")
+
+    names = ["plain-a", "timed-a", "timed-b", "plain-b", "timed-c", "timed-d"]
+    monkeypatch.setattr(running, "owners", lambda: dict.fromkeys(names))
+    monkeypatch.setattr(running, "module", lambda name: SimpleNamespace(TIMED=name.startswith("timed")))
+    monkeypatch.setattr(commands.subprocess, "run", ran)
+    monkeypatch.setattr(commands.os, "cpu_count", lambda: 2)
+    result = CliRunner().invoke(commands.figures, ["--out", str(tmp_path)])
+    assert result.exit_code == 1
+    said = [line for line in result.output.splitlines() if line]
+    assert said == [f"{name} is measured" for name in ("plain-a", "plain-b", "timed-a", "timed-b", "timed-c")]

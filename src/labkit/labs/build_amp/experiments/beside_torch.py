@@ -13,6 +13,7 @@ from labkit.labs.build_amp.training import HERE, LAST, TORCH, Settings, beside_t
 from labkit.toolbox.measure import one_thread
 
 TITLE = "Five sigmoid layers learn digits by the AMP that is built here and by torch.amp"
+TIMED = True
 WIDTHS = {"fp32": 7.0, HERE: 4.5, TORCH: 1.6}  # where curves meet, the ones below stay visible
 LINES = {"fp32": "-", "bf16": ":", "fp16": "--"}  # of torch.amp's curves
 

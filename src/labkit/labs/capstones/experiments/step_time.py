@@ -19,6 +19,7 @@ from labkit.toolbox.emulation import PRODUCTS
 from labkit.toolbox.measure import check_amp_available, interleaved_medians, one_thread
 
 TITLE = "A training step of each job's model in fp32 and in bf16, on one thread"
+TIMED = True
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 REPEATS = 5
 # Two of MiniLM's six layers, with drawn weights: nothing is downloaded for a time.

@@ -14,6 +14,7 @@ from labkit.labs.data_parallel.training import DDP, HAND, ONE, PARAMETERS, WAYS,
 from labkit.observe.answer import Answer
 
 TITLE = "Digits learnt on several ranks; bytes for each parameter, calls of one step"
+TIMED = True
 SETTINGS = Settings()
 
 

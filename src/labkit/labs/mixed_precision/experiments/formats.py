@@ -12,6 +12,7 @@ from labkit.toolbox.history import mean_loss
 from labkit.toolbox.measure import one_thread
 
 TITLE = "Six sigmoid layers learn digits in each format"
+TIMED = True
 STEPS = 500
 LEARNING_RATE = 1e-2
 WINDOW = 10  # steps whose mean is a point of a curve

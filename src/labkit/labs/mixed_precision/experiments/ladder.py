@@ -15,6 +15,7 @@ from labkit.labs.mixed_precision.rates import native_formats, plain_products, wi
 from labkit.toolbox.measure import one_thread
 
 TITLE = "The ladder of a training step on one thread: each rung makes one change more"
+TIMED = True
 CASES = [case for case in small_models.CASES if case[0].name != "small BERT"]  # its rungs are GPT-2's
 PRODUCT = 512  # rows of the plain product's matrices
 REPEATS = 11

@@ -15,6 +15,7 @@ from labkit.labs.mixed_precision.rates import with_prefix
 from labkit.toolbox.measure import one_thread
 
 TITLE = "The roofline of this machine, on one thread: what bounds a step, and how near to its bound it comes"
+TIMED = True
 CASES = small_models.CASES
 # A matrix beyond the caches; rows for which a narrow product is bounded by memory, a wide one by arithmetic.
 SIZES = roofline.Sizes(product=512, numbers=2**20, widths=(4, 8, 16, 32, 64, 128, 256, 512), copy=2**26)

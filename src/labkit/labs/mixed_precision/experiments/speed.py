@@ -16,6 +16,7 @@ from labkit.labs.mixed_precision.training import DTYPES
 from labkit.toolbox.measure import check_amp_available, interleaved_medians, one_thread
 
 TITLE = "Where 16 bits begin to pay: time against width, on one thread"
+TIMED = True
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048)
 EMULATED_UP_TO = 256  # wider products in a format that the CPU only emulates take seconds
 BATCH = 256

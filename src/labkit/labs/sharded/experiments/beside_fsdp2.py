@@ -15,6 +15,7 @@ from labkit.observe.answer import Answer
 from labkit.toolbox.recorder import ALL_GATHER, ALL_REDUCE, REDUCE_SCATTER
 
 TITLE = "Digits learnt on several ranks; bytes for each parameter, calls of one step"
+TIMED = True
 SETTINGS = Settings()
 
 
