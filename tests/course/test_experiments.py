@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -131,8 +132,10 @@ def test_figures_are_measured_side_by_side_but_for_those_that_are_timed(
         name = command[command.index("experiment") + 1]
         if name.startswith("timed"):
             assert alone.acquire(blocking=False)
+            time.sleep(0.02)
             alone.release()
         else:
+            assert not alone.locked()
             met.wait()  # for the other one
         return subprocess.CompletedProcess(command, int(name == "timed-c"), f"{name} is measured\n")
 
