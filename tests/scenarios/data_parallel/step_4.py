@@ -49,7 +49,7 @@ def other_hashes(salt: int) -> Iterator[None]:
 
 
 def shards_of_other_processes(lab: Submission, size: int, seed: int, seeds: list) -> list:
-    """Each rank's indices, twice, and what torch's own generator gives afterwards.
+    """Each rank's indices, twice, and what torch's own generator gives amid the second iteration and afterwards.
 
     That generator, Python's, and the hashes of texts are other ones on each rank, by `seeds[rank]`.
     """
@@ -59,7 +59,10 @@ def shards_of_other_processes(lab: Submission, size: int, seed: int, seeds: list
             torch.manual_seed(own)
             random.seed(own)
             sampler = lab.ShardSampler(size, rank, len(seeds), seed=seed)
-            seen.append([list(sampler), list(sampler), torch.rand(3)])
+            once, again = list(sampler), iter(sampler)
+            begun = [next(again)]
+            amid = torch.rand(3)
+            seen.append([once, [*begun, *again], amid, torch.rand(3)])
     return seen
 
 

@@ -220,6 +220,10 @@ def test_float16_wire_overflows_only_if_the_mean_does(observe, draw):
     single[one] = [draw.away_from_zero(*shape, low=70000, high=240000) for shape in shapes]
     values, rounding = drawn(draw, shapes), Tolerance("float16 rounds what is sent, and each sum", rtol=4 * 2.0**-11)
     cases = [{"values": values, "steps": [step], "cap": 64, "dtype": torch.float16} for step in (large, single)]
+    beyond = [[torch.zeros(shape, dtype=torch.float64) for shape in shapes] for _ in RANKS]
+    beyond[one] = [draw.away_from_zero(*shape, low=4.0, high=13.0).double() * 1e38 for shape in shapes]
+    wide = drawn(draw, shapes, torch.float64)
+    cases.append({"values": wide, "steps": [beyond], "cap": 64, "dtype": torch.float32})
     expect_averages(observe, cases, "divide in float32 first, then cast: a cast of 70000 to float16 is inf", rounding)
     spoilt = [drawn_positive(draw, shapes) for _ in RANKS]
     places = [draw.integer(0, math.prod(shape) - 1) for shape in shapes]

@@ -113,8 +113,10 @@ def test_order_depends_on_its_seed_alone(observe, draw):
     expect(sorted(whole([one[0] for one in seen])), "all indices").equals([*range(size)], why)
     for one, seed in zip(seen, seeds, strict=True):
         expect(one[1], "a second iteration").equals(one[0], "every iteration of an epoch has the same order")
-        left = torch.rand(3, generator=torch.Generator().manual_seed(seed))
-        expect(one[2], "torch.rand afterwards").close_to(left, EXACT, "not torch.manual_seed: a torch.Generator()")
+        own = torch.Generator().manual_seed(seed)
+        for found, when in zip(one[2:], ("amid an iteration", "afterwards"), strict=True):
+            left = torch.rand(3, generator=own)
+            expect(found, f"torch.rand {when}").close_to(left, EXACT, "not torch.manual_seed: a torch.Generator()")
 
 
 def test_shards_that_make_no_sense_are_refused(observe, draw):
