@@ -32,7 +32,7 @@ class Holder(nn.Module):
         turned: bool = False,
     ) -> None:
         super().__init__()
-        copied = _column_by_column if turned else Tensor.clone
+        copied = column_by_column if turned else Tensor.clone
         weights = [nn.Parameter(copied(value), requires_grad=i not in frozen) for i, value in enumerate(values)]
         self.layers = nn.ModuleList(map(Layer, weights))
         self.again = nn.ModuleList(Layer(weights[i]) for i in tied)
@@ -45,7 +45,7 @@ class Holder(nn.Module):
         return torch.stack([(one.weight * by).sum().double() for one, by in pairs if by is not None]).sum()
 
 
-def _column_by_column(tensor: Tensor) -> Tensor:
+def column_by_column(tensor: Tensor) -> Tensor:
     return tensor.mT.contiguous().mT if tensor.dim() > 1 else tensor.clone()
 
 

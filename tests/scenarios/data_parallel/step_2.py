@@ -14,7 +14,9 @@ def buckets(lab: Submission, cases: list) -> list:
     seen = []
     for case in cases:
         pairs = zip(case["shapes"], case["dtypes"], strict=True)
-        parameters = [torch.nn.Parameter(torch.zeros(shape, dtype=dtype)) for shape, dtype in pairs]
+        parameters = [  # each with a half of its storage
+            torch.nn.Parameter(torch.zeros((2, *shape), dtype=dtype)[1]) for shape, dtype in pairs
+        ]
         seen.append(attempt(lambda case=case, given=parameters: lab.make_buckets(given, case["cap"])))
     return seen
 

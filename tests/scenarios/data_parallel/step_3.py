@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from labkit.observe import Flag, Submission, attempt, traffic
-from scenarios.data_parallel.common import Holder, gradients, places, tensors, weights
+from scenarios.data_parallel.common import Holder, column_by_column, gradients, places, tensors, weights
 
 PATIENCE = 8.0  # seconds that a late rank waits for the other one to finish its layers
 
@@ -153,14 +153,14 @@ def train(lab: Submission, sizes: list, states: list, batches: list, lr: float, 
 class Counting(nn.Module):
     """A layer whose buffers every training forward pass changes, each rank's by its own inputs.
 
-    `count` changes in place, `total` is assigned, and `last` is None before the first pass.
+    `count` changes in place and is not contiguous, `total` is assigned, `last` is None before the first pass.
     """
 
     def __init__(self, weight: Tensor, total: Tensor, count: Tensor) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight.clone())
         self.register_buffer("total", total.clone())
-        self.register_buffer("count", count.clone(), persistent=False)
+        self.register_buffer("count", column_by_column(count), persistent=False)
         self.register_buffer("last", None)
         self.found: list[list[Tensor]] = []
 
@@ -288,9 +288,17 @@ def no_sync(lab: Submission, values: list, steps: list, cap: int) -> dict:
         run("in the outer again")
     run("after both")
 
+    def raises(_: Tensor) -> None:
+        raise ArithmeticError("inside no_sync")
+
     def fails() -> None:
-        with model.no_sync():
-            raise ArithmeticError("inside no_sync")
+        """In the middle of a backward pass: the other parameters have their gradients."""
+        hook = module.layers[0].weight.register_hook(raises)
+        try:
+            with model.no_sync():
+                model(steps[0][rank]).backward()
+        finally:
+            hook.remove()
 
     with model.no_sync():
         attempt(fails)

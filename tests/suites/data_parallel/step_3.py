@@ -155,7 +155,7 @@ def test_every_backward_begins_afresh(observe, draw):
 def test_buffers_follow_rank_0(observe, draw):
     """Training forward passes find rank 0's buffers, new ones too; inside no_sync each rank goes on with its own."""
     weight, totals = draw.normal(4), [draw.normal(4) for _ in RANKS]
-    counts = [draw.integers(4, low=2**60, high=2**61) for _ in RANKS]  # no float has most of them
+    counts = [draw.integers(2, 3, low=2**60, high=2**61) for _ in RANKS]  # no float has most of them
     # What the first pass inside of no_sync finds is left open, and the first after no_sync or no_grad.
     modes = ["synced", "synced", "no_grad", "synced", "synced", "no_sync", "no_sync", "synced", "synced"]
     inputs = [[draw.normal(4) for _ in RANKS] for _ in modes]
