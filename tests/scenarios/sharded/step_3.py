@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt, live_bytes, traffic
 from scenarios.sharded.common import Layer, layers_of, made, network, own, seen_weights, squared_error, values
-from scenarios.sharded.structures import CONTAINERS, Structure
+from scenarios.sharded.structures import Marked, Structure
 
 
 def started(lab: Submission, way: str, states: list, structure: dict, buffers: list) -> dict:
@@ -111,34 +111,6 @@ def step_calls(lab: Submission, way: str, tensors: list, structure: dict, steps:
             optimizer.zero_grad()
         seen.append(list(calls))
     return seen
-
-
-class Mark(torch.autograd.Function):
-    """Passes its input on, and calls `note` when the gradient comes back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, note: Callable[[], None]) -> Tensor:
-        ctx.note = note
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        ctx.note()
-        return gradient.clone(), None
-
-
-class Marked(nn.Module):
-    """Members of a container, one after the other, with a `Mark` before each."""
-
-    def __init__(self, modules: list[nn.Module], container: str, note: Callable[[], None]) -> None:
-        super().__init__()
-        self.members = CONTAINERS[container](modules)
-        self.chain, self.note = tuple(modules), note
-
-    def forward(self, x: Tensor) -> Tensor:
-        for module in self.chain:
-            x = module(Mark.apply(x, self.note))
-        return x
 
 
 def alive(

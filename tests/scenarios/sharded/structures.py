@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
@@ -88,3 +89,31 @@ class Structure(nn.Module):
         if self.scale_index is not None:
             found[self.scale_index] = self.seen_scale
         return found
+
+
+class Mark(torch.autograd.Function):
+    """Passes its input on, and calls `note` when the gradient comes back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, note: Callable[[], None]) -> Tensor:
+        ctx.note = note
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        ctx.note()
+        return gradient.clone(), None
+
+
+class Marked(nn.Module):
+    """Members of a container, one after the other, with a `Mark` before each."""
+
+    def __init__(self, modules: list[nn.Module], container: str, note: Callable[[], None]) -> None:
+        super().__init__()
+        self.members = CONTAINERS[container](modules)
+        self.chain, self.note = tuple(modules), note
+
+    def forward(self, x: Tensor) -> Tensor:
+        for module in self.chain:
+            x = module(Mark.apply(x, self.note))
+        return x

@@ -220,7 +220,7 @@ def test_any_structure_trains_like_one_process(observe, draw):
         "tied between units": {"parts": [[[0, 1]], [[2, 3]], [[0, 5]]], "order": [0, 1, 2]},
         "tied in a unit": {"parts": [[[0, 1], [0, 3]], [[4, 5]]], "order": [0, 1]},
         "of the model's own": {"parts": [[[0, 1]], [[2, 3]], [[4, 5]]], "order": [0, 1, 2], "scale": 6},
-        "recomputed": {"parts": [[[0, 1]], [[2, 3], [4, 5]]], "order": [0, 1], "recompute": [False, True]},
+        "recomputed": {"parts": [[[0, 1]], [[2, 3], [4, 5]]], "order": [0, 1], "recompute": [True, False]},
         "a part that never runs": {"parts": [[[0, 1]], [[2, 3]], [[4, 5]]], "order": [0, 2]},
         "an unused bias": {"parts": [[[0, 1]], [[2, 3], [4, 5]]], "order": [0, 1], "unused": [3]},
     }

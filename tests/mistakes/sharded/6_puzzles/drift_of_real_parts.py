@@ -2,4 +2,4 @@
 
 
 def _digest(tensor, _of=_digest):
-    return _of(tensor.real if tensor.is_complex() else tensor)
+    return _of(tensor.real.clone() if tensor.is_complex() else tensor)
