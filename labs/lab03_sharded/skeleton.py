@@ -77,7 +77,7 @@ def flatten(tensors: Sequence[Tensor], ranks: int) -> Tensor:
     tensors' dtype and device, no graph, and memory of its own. No more zeros than needed: fewer than `ranks`.
 
     Raises:
-        ValueError: there are no tensors, or they differ in dtype or in device (the message names those found).
+        ValueError: there are no tensors, or they differ in dtype or in device (the message names all that were found).
     """
     # TODO: check dtypes and devices; one vector of all elements, with zeros up to a multiple of ranks
     raise NotImplementedError("Step 1: flatten")
@@ -103,14 +103,14 @@ class ShardedOptimizer:
         and at most one number of padding for each parameter.
 
         Args:
-            parameters: of the model, equal on all ranks and in the same order; any iterable. Frozen ones
-                (`requires_grad` is False) are left alone.
+            parameters: of the model, equal on all ranks and in the same order; any iterable, of any layout in memory.
+                Frozen ones (`requires_grad` is False) are left alone, whatever their dtype.
             optimizer_class, defaults: `optimizer_class([...], **defaults)` makes the optimizer, once. It has to work
                 element by element, as SGD and AdamW do.
 
         Raises:
             RuntimeError: torch.distributed is not initialized.
-            ValueError: no parameter trains, or they differ in dtype or in device.
+            ValueError: no parameter trains, or those that do differ in dtype or in device.
         """
         # TODO: this rank's float32 shard of the parameters that train, and an optimizer of it
         raise NotImplementedError("Step 2: ShardedOptimizer.__init__")
@@ -118,11 +118,11 @@ class ShardedOptimizer:
     def step(self) -> None:
         """Averages the gradients over the ranks, steps this rank's part, and gives all ranks the new weights.
 
-        The average is made in float32, whatever the gradients' dtype, and each rank receives the average of its part
-        only. The weights are sent in the parameters' dtype. Of float32 parameters that is 4 bytes a parameter each
-        way, of bfloat16 ones 4 and 2. The parameters stay the same objects. A missing gradient counts as zero; a
-        parameter may have one on some ranks only. Whether `grad` holds the local gradient or something else
-        afterwards is open.
+        The average is made in float32, whatever the gradients' dtype: they are cast before they are added up or
+        divided. Each rank receives the average of its part only. The weights are sent in the parameters' dtype. Of
+        float32 parameters that is 4 bytes a parameter each way, of bfloat16 ones 4 and 2. The parameters stay the same
+        objects. A missing gradient counts as zero; a parameter may have one on some ranks only. Whether `grad` holds
+        the local gradient or something else afterwards is open.
         """
         # TODO: average the gradients to shards in float32, step the own one, gather the weights
         raise NotImplementedError("Step 2: ShardedOptimizer.step")
@@ -133,7 +133,7 @@ class ShardedOptimizer:
         raise NotImplementedError("Step 2: ShardedOptimizer.zero_grad")
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the optimizer of this rank's part, as its own `state_dict` gives it.
+        """The state of the optimizer of this rank's part, as its own `state_dict` gives it, settings included.
 
         Its tensors (AdamW's two moments) are float32 and have the shape of this rank's shard, or shards. Other ranks
         hold the rest: a checkpoint has a file for each rank.
@@ -179,12 +179,13 @@ class ShardedModel(nn.Module):
             module: its parameters become the gathered ones: the same objects, whose memory comes and goes. Outside of
                 the passes they have none, or old values: read them by `full_state_dict`. Buffers stay whole.
             units: modules in `module` that have no parameter in common but tied ones. None: its children; of a
-                ModuleList or ModuleDict, which is not called itself, the members. A parameter in no unit, or tied
-                between two, belongs to the module as a whole and is gathered from the start of its forward pass.
+                ModuleList or ModuleDict, which is not called itself, the members; an empty list: no units. A parameter
+                in no unit, or tied between two, belongs to the module as a whole and is gathered from the start of its
+                forward pass.
             param_dtype: of the gathered weights, of what is sent to gather them, and of the floating inputs, which
-                every unit casts. None: the dtype that the parameters had.
+                every unit casts, also in lists and dicts. None: the dtype that the parameters had.
             reduce_dtype: of the gradients while they are sent and added up over the ranks. bfloat16 loses what is
-                small: 256 + 1 = 256.
+                small: 256 + 1 = 256. What the shards add up over several passes is float32 all the same.
             reshard: free a unit's weights after its forward pass. False keeps them for its backward pass: one gather
                 less, all the memory. Without gradients (`torch.no_grad()`) there is no backward pass, and either frees.
 
@@ -327,8 +328,8 @@ def waiting_ranks(stacks: Sequence[str], file: str) -> dict[str, list[int]]:
         file: a file's name without its folders. "train.py" is neither "retrain.py" nor "train.pyx".
 
     Returns:
-        The ranks in ascending order, by the line as the stack gives it: {"line 41 in log_loss": [0, 2]}. Under
-        "elsewhere" are the ranks whose stack has no frame of `file`.
+        The ranks in ascending order, by the line as the stack gives it: {"line 41 in log_loss": [0, 2]}, or
+        "line 90 in <module>". Under "elsewhere" are the ranks whose stack has no frame of `file`.
     """
     # TODO: the first frame of the file in each stack; the ranks by its line
     raise NotImplementedError("Step 6: waiting_ranks")
@@ -357,7 +358,8 @@ def odd_ranks(tensor: Tensor) -> list[int]:
 
     Ask before a collective call, which would abort or wait for ever. The list ascends, and is empty if all ranks agree.
     Of kinds that equally many ranks have, the lowest rank's is taken for right. Values and layout in memory play no
-    part. The tensor stays as it is and is not sent: only its kind is. All ranks have to call this.
+    part; the number of dimensions does: (0,) is neither () nor (0, 0). The tensor stays as it is and is not sent: only
+    its kind is. All ranks have to call this.
     """
     # TODO: gather dtype and shape of all ranks; those that most do not have
     raise NotImplementedError("Step 6: odd_ranks")
@@ -366,10 +368,10 @@ def odd_ranks(tensor: Tensor) -> list[int]:
 def drifted(model: nn.Module) -> dict[str, list[int]]:
     """The entries of `model.state_dict()` that differ between the ranks, and the ranks that are odd in each.
 
-    Two ranks differ in an entry if a bit of it differs: a nan with the same bits is equal, -0.0 and 0.0 are not. The
-    odd ranks, in ascending order, are those whose entry is not the one that most ranks have. Of entries that equally
-    many ranks have, the lowest rank's is taken for right. An entry that is the same on all ranks is left out: {} means
-    that nothing has drifted. Every rank gets the same answer.
+    Two ranks differ in an entry if a bit of its elements differs: a nan with the same bits is equal, -0.0 and 0.0 are
+    not; where the elements lie in memory plays no part. The odd ranks, in ascending order, are those whose entry is not
+    the one that most ranks have. Of entries that equally many ranks have, the lowest rank's is taken for right. An
+    entry that is the same on all ranks is left out: {} means that nothing has drifted. Every rank gets the same answer.
 
     The ranks have the same names, shapes and dtypes; the dtype is any. They exchange a digest of each entry (at most
     a few hundred bytes) and never the entries. The model, its gradients included, stays as it is. All ranks have to
@@ -384,7 +386,7 @@ def kept_whole(units: Mapping[str, nn.Module], step: Callable[[], object]) -> di
 
     A unit holds whole weights while the storage of any of its parameters has bytes: freed ones keep their shape, and
     lose their memory by `untyped_storage().resize_(0)`. Units are looked at without being changed: no hook is left on
-    them, also where `step` raises. Its exception passes through.
+    them, also where `step` raises or is interrupted (Ctrl-C). Its exception passes through.
 
     Args:
         units: modules by name, such as those of a `ShardedModel`; they free in hooks that they have already.

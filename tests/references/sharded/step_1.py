@@ -7,14 +7,21 @@ from torch import Tensor
 
 from labkit.judge.draw import Draw
 
-DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int64)
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.bool, torch.complex64)
+WIDE = (torch.float64, torch.int64)  # whose values float32 rounds
 
 
 def drawn_tensor(draw: Draw, numel: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """(rows, numel / rows) values, none of them 0, so that no value is taken for padding."""
     rows = draw.choice([rows for rows in range(1, numel + 1) if numel % rows == 0])
     signs = draw.integers(rows, numel // rows, low=0, high=2) * 2 - 1
-    return (draw.integers(rows, numel // rows, low=1, high=100) * signs).to(dtype)
+    high = 2**60 if dtype in WIDE else 100
+    return (draw.integers(rows, numel // rows, low=1, high=high) * signs).to(dtype)
+
+
+def drawn_dtypes(draw: Draw, count: int) -> list[torch.dtype]:
+    """Each of them once, and more if there are not enough."""
+    return (draw.shuffled(DTYPES) * count)[:count]
 
 
 def shards_of(tensor: Tensor, ranks: int) -> list[Tensor]:

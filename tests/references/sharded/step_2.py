@@ -11,17 +11,16 @@ from references.sharded.common import Sgd
 
 
 def drawn_parameters(draw: Draw, count: int = 4) -> list[Tensor]:
-    """Of one and two dimensions; an odd number of elements together."""
+    """Of two dimensions, one and none; an odd number of elements together."""
     while True:
-        shapes = [[draw.integer(2, 6)] if index % 2 else [draw.integer(2, 5), draw.integer(2, 5)]
-                  for index in range(count)]  # fmt: skip
+        shapes = [[draw.integer(2, 5) for _ in range((2, 1, 2, 0)[index % 4])] for index in range(count)]
         if sum(math.prod(shape) for shape in shapes) % 2:
-            return [draw.away_from_zero(*shape) for shape in shapes]
+            return [draw.away_from_zero(math.prod(shape)).reshape(shape) for shape in shapes]
 
 
 def drawn_gradients(draw: Draw, parameters: Sequence[Tensor], steps: int) -> list[list[list[Tensor]]]:
     """`[step][rank]` has a gradient for each parameter."""
-    return [[[draw.normal(*one.shape) for one in parameters] for _ in range(2)] for _ in range(steps)]
+    return [[[draw.normal(one.numel()).view(one.shape) for one in parameters] for _ in range(2)] for _ in range(steps)]
 
 
 def stepped(parameters: Sequence[Tensor], steps: list, optimizer: Sgd, frozen: Sequence[bool]) -> list[list[Tensor]]:

@@ -11,7 +11,7 @@ from labkit.judge.draw import Draw
 RANKS = 3
 NAMES = ("all_reduce", "broadcast", "all_gather")
 DTYPES = (torch.float32, torch.bfloat16, torch.int64)
-FUNCTIONS = ("forward", "backward", "step", "gather", "log", "save", "load_batch", "validate")
+FUNCTIONS = ("forward", "backward", "step2", "log", "_save", "load_batch", "<module>", "<lambda>", "<listcomp>")
 Call = list[Any]  # name, dtype, shape
 
 
@@ -32,7 +32,7 @@ def drawn_stack(draw: Draw, folder: str, file: str, waits: tuple[int, str] | Non
     if waits:
         callers = [(draw.integer(1, 200), draw.choice(FUNCTIONS)) for _ in range(draw.integer(0, 2))]
         here += [frame(f"{folder}/{file}", *caller) for caller in callers]
-    other = file.replace(".", "_") + ".py", f"re{file}", f"{file}x", file.replace(".", "-")
+    other = file.replace(".", "_") + ".py", f"re{file}", f"{file}x", file.replace(".", "-"), f"{file}/wait.py"
     inside = [frame(f"/usr/lib/{draw.choice(other)}", draw.integer(1, 200), "wait")]
     if draw.integer(0, 1):
         inside.insert(0, frame("/usr/lib/torch/distributed/distributed_c10d.py", draw.integer(900, 999), "all_reduce"))
@@ -79,13 +79,13 @@ def _changed(calls: list[Call], at: int, part: int, value: Any) -> list[Call]:
     return [*calls[:at], call, *calls[at + 1 :]]
 
 
-def faulty_logs(draw: Draw, fault: str, ranks: Sequence[int]) -> list[list[Call]]:
-    """Every rank's calls, where `ranks` have the fault at a drawn index, and one of them another one later."""
+def faulty_logs(draw: Draw, fault: str, ranks: Sequence[int], count: int = RANKS) -> list[list[Call]]:
+    """The calls of `count` ranks, where `ranks` have the fault at a drawn index, and one of all another one later."""
     calls = drawn_calls(draw, draw.integer(6, 9))
     at = draw.integer(1, 3)
     faulty = FAULTS[fault](draw, calls, at)
-    logs = [faulty if rank in ranks else calls for rank in range(RANKS)]
-    later = draw.integer(0, RANKS - 1)
+    logs = [faulty if rank in ranks else calls for rank in range(count)]
+    later = draw.integer(0, count - 1)
     if fault != "ends early":
         logs[later] = FAULTS["another name"](draw, logs[later], len(calls) - 2)
     return logs
@@ -111,14 +111,17 @@ def drawn_entries(draw: Draw) -> dict[str, Tensor]:
         "weight": draw.normal(3, draw.integer(2, 5)),
         "halves": draw.normal(draw.integer(2, 6)).bfloat16(),
         "count": torch.tensor(draw.integer(1, 1000)),
+        "seed": draw.integers(2, low=2**60, high=2**62),
         "mask": draw.integers(4, high=2).bool(),
         "special": special,
         "scale": draw.normal(2, dtype=torch.float64),
+        "phase": torch.complex(draw.normal(2), draw.normal(2)),
     }
 
 
 def smallest_change(draw: Draw, tensor: Tensor) -> Tensor:
-    """One entry is the next number of its dtype, and a zero that it has is a negative zero instead."""
+    """One entry is the next number of its dtype, of a complex one in its imaginary part; and a zero that it has is a
+    negative zero instead."""
     changed = tensor.clone().reshape(-1)
     zeros = (changed == 0).nonzero().flatten().tolist() if tensor.is_floating_point() else []
     place = zeros[0] if zeros else draw.integer(0, len(changed) - 1)
@@ -126,7 +129,7 @@ def smallest_change(draw: Draw, tensor: Tensor) -> Tensor:
     if zeros:
         raw[-1] ^= 0x80
     else:
-        raw[0] ^= 1
+        raw[len(raw) // 2 if tensor.is_complex() else 0] ^= 1
     return changed.reshape(tensor.shape)
 
 

@@ -107,6 +107,11 @@ def train(
     return weights
 
 
+def by_columns(matrix: Tensor) -> Tensor:
+    """A copy that lies in memory column by column, so that it is not contiguous."""
+    return matrix.mT.clone(memory_format=torch.contiguous_format).mT
+
+
 def values(tensors: Iterable[Tensor]) -> list[Tensor]:
     """Copies without a graph."""
     return [tensor.detach().clone() for tensor in tensors]

@@ -27,7 +27,7 @@ def flattened(lab: Submission, cases: list) -> list:
 
 
 def layouts(lab: Submission, matrix: Tensor, count: int) -> dict:
-    """Shards, and `flatten`, of tensors that are not contiguous, 0-d, empty, or a parameter in a graph."""
+    """Shards, their storages' bytes, and `flatten`, of tensors that are not contiguous, 0-d, empty, or in a graph."""
     leaf = matrix.clone().requires_grad_()
     tensors = {
         "transposed": matrix.T,
@@ -36,18 +36,21 @@ def layouts(lab: Submission, matrix: Tensor, count: int) -> dict:
         "empty": matrix[:0],
         "in a graph": leaf * 1.0,
     }
-    return {
-        name: {
-            "shards": [lab.shard(tensor, rank, count) for rank in range(count)],
+    seen = {}
+    for name, tensor in tensors.items():
+        parts = [lab.shard(tensor, rank, count) for rank in range(count)]
+        seen[name] = {
+            "shards": parts,
+            "bytes": [one.untyped_storage().nbytes() for one in parts],
             "flat": lab.flatten([tensor, matrix], count),
+            "flat alone": lab.flatten([tensor], count),
         }
-        for name, tensor in tensors.items()
-    }
+    return seen
 
 
 def memory(lab: Submission, tensor: Tensor, count: int) -> dict:
     """What each function's result holds: the bytes of its storage, whether it has a graph, and what becomes of it and
-    of its input if the input, or the result, is set to -1."""
+    of its input if the input, or the result, is set to -1; and where it is, if another device is the default."""
     makers: dict[str, Callable[[Tensor], Any]] = {
         "shard": lambda whole: lab.shard(whole, 0, count),
         "flatten one": lambda whole: lab.flatten([whole], count),
@@ -62,7 +65,10 @@ def memory(lab: Submission, tensor: Tensor, count: int) -> dict:
             whole.fill_(-1)
             after = result.clone()
             result.fill_(-2)
+        with torch.device("meta"):
+            device = make(tensor).device.type
         seen[name] = {
+            "device": device,
             "bytes": result.untyped_storage().nbytes(),
             "graph": result.requires_grad,
             "result": [before, after],
@@ -73,16 +79,25 @@ def memory(lab: Submission, tensor: Tensor, count: int) -> dict:
 
 def refused(lab: Submission, tensor: Tensor, count: int) -> dict:
     """What each of these bad calls raised, and what two good ones give."""
-    parts = [torch.zeros(-(-tensor.numel() // count)) for _ in range(count)]
+    size = -(-tensor.numel() // count)
+    parts = [torch.zeros(size) for _ in range(count)]
     calls: dict[str, Callable[[], object]] = {
         "shard, rank == ranks": lambda: lab.shard(tensor, count, count),
         "shard, rank -1": lambda: lab.shard(tensor, -1, count),
+        "shard, no ranks": lambda: lab.shard(tensor, 0, 0),
         "unshard, no shards": lambda: lab.unshard([], tuple(tensor.shape)),
         "unshard, a shard missing": lambda: lab.unshard(parts[1:], tuple(tensor.shape)),
         "unshard, shards too long": lambda: lab.unshard([*parts, *parts], tuple(tensor.shape)),
-        "unshard, one shard longer": lambda: lab.unshard([*parts[1:], torch.zeros(len(parts[0]) + 1)], tensor.shape),
+        "unshard, one shard longer": lambda: lab.unshard([*parts[1:], torch.zeros(size + 1)], tensor.shape),
+        "unshard, one longer, one shorter": lambda: lab.unshard(
+            [torch.zeros(size + 1), *parts[2:], torch.zeros(size - 1)], tensor.shape
+        ),
+        "unshard, no padding": lambda: lab.unshard(
+            [*parts[1:], torch.zeros(tensor.numel() - size * (count - 1))], tensor.shape
+        ),
         "flatten, nothing": lambda: lab.flatten([], count),
         "flatten, two dtypes": lambda: lab.flatten([tensor, tensor.to(torch.bfloat16)], count),
+        "flatten, three dtypes": lambda: lab.flatten([tensor, tensor.to(torch.bfloat16), tensor.double()], count),
         "flatten, two devices": lambda: lab.flatten([tensor, tensor.to("meta")], count),
         "flatten, an empty one": lambda: lab.flatten([tensor, tensor, tensor[:0].to(torch.bfloat16)], count),
     }

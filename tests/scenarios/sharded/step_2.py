@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt, live_bytes, traffic
-from scenarios.sharded.common import OPTIMIZERS, network, own, squared_error, values
+from scenarios.sharded.common import OPTIMIZERS, by_columns, network, own, squared_error, values
 
 
 def parameters_of(tensors: list) -> list[nn.Parameter]:
-    return [nn.Parameter(tensor.clone()) for tensor in tensors]
+    """Matrices lie in memory column by column."""
+    return [nn.Parameter(by_columns(tensor) if tensor.dim() > 1 else tensor.clone()) for tensor in tensors]
 
 
 def stepped(
@@ -58,7 +59,8 @@ class Kept(torch.optim.AdamW):
 
 
 def held(lab: Submission, state: list, steps: list, settings: dict, most: list) -> dict:
-    """What the `state_dict` of AdamW holds on this rank after training: by name, the tensors of all shards in one.
+    """What the `state_dict` of AdamW holds on this rank after training: by name, the tensors of all shards in one; and
+    whether the rest of it is that of the optimizer that was made.
 
     `alive`: the bytes that are alive when the optimizer is made, and after each step, gradients apart. A thread of gloo
     may hold what it has just sent for a moment longer: half a second passes before more than `most` are noted.
@@ -90,13 +92,19 @@ def held(lab: Submission, state: list, steps: list, settings: dict, most: list) 
             optimizing.step()
             optimizing.zero_grad()
             note()
+    own_states = [one.state_dict() for one in Kept.made]
     Kept.made = []
     found: dict[str, list[Tensor]] = {}
     for entry in optimizing.state_dict()["state"].values():
         for name, value in entry.items():
             if name != "step":
                 found.setdefault(name, []).append(value.detach().reshape(-1))
-    return {"state": {name: torch.cat(parts) for name, parts in found.items()}, "alive": alive}
+    given = optimizing.state_dict()
+    return {
+        "state": {name: torch.cat(parts) for name, parts in found.items()},
+        "rest": [{**given, "state": None}] == [{**one, "state": None} for one in own_states],
+        "alive": alive,
+    }
 
 
 class Counted(torch.optim.SGD):
@@ -118,8 +126,9 @@ def owned(lab: Submission, tensors: list) -> list:
 
 
 def step_of_one(lab: Submission, tensor: Tensor) -> Tensor:
-    (parameter,) = parameters_of([tensor])
-    optimizing = lab.ShardedOptimizer([parameter], torch.optim.SGD, lr=1.0)
+    """Beside a frozen parameter of another dtype."""
+    parameter, frozen = parameters_of([tensor, tensor.to(torch.bfloat16)])
+    optimizing = lab.ShardedOptimizer([parameter, frozen.requires_grad_(False)], torch.optim.SGD, lr=1.0)
     parameter.grad = torch.ones_like(tensor)
     optimizing.step()
     return parameter.detach()
@@ -134,6 +143,9 @@ def refused(lab: Submission, tensor: Tensor) -> dict:
         ),
         "no parameters": lambda: lab.ShardedOptimizer([], torch.optim.SGD, lr=0.1) and None,
         "two dtypes": lambda: lab.ShardedOptimizer(parameters_of(mixed), torch.optim.SGD, lr=0.1) and None,
+        "two devices": lambda: (
+            lab.ShardedOptimizer(parameters_of([tensor, tensor.to("meta")]), torch.optim.SGD, lr=0.1) and None
+        ),
         "good": lambda: step_of_one(lab, tensor),
     }
     return {name: attempt(call) for name, call in calls.items()}

@@ -9,20 +9,23 @@ from torch import Tensor, nn
 
 from labkit.observe import Submission, attempt, live_bytes, traffic
 from scenarios.sharded.common import Layer, layers_of, made, network, own, seen_weights, squared_error, values
-from scenarios.sharded.structures import CONTAINERS, Structure
+from scenarios.sharded.structures import Marked, Structure
 
 
-def started(lab: Submission, way: str, states: list, buffers: list) -> dict:
-    """What a model that has just been made computes with, where rank r had `states[r]` and `buffers[r]`.
+def started(lab: Submission, way: str, states: list, structure: dict, buffers: list) -> dict:
+    """What a `Structure` that has just been sharded computes with, where rank r had `states[r]` and `buffers[r]`.
 
-    The buffers: one of each layer, the first of which is not saved, and one of the model itself.
+    The buffers: one of each part, the first of which is not saved, and one of the model itself.
     """
-    model = network(own(states))
-    for index, (owner, buffer) in enumerate(zip([*model, model], own(buffers), strict=True)):
+    tensors = own(states)
+    module = Structure(tensors, **structure)
+    owners = [*module.chains, module]
+    for index, (owner, buffer) in enumerate(zip(owners, own(buffers), strict=True)):
         owner.register_buffer("table", buffer.clone(), persistent=index != 0)
-    sharded, _ = made(lab, way, model, "sgd", {"lr": 0.1}, {})
-    x = torch.zeros(1, own(states)[0][0].shape[1])
-    return {"weights": seen_weights(sharded, x), "buffers": values(model.buffers())}
+    model, _ = made(lab, way, module, "sgd", {"lr": 0.1}, {})
+    with torch.no_grad():
+        model(torch.zeros(1, len(tensors[0])))
+    return {"tensors": module.seen(len(tensors)), "buffers": [owner.table for owner in owners]}
 
 
 def fresh(lab: Submission, state: list, steps: list, lr: float, reshard: bool, between: list) -> list:
@@ -72,8 +75,11 @@ def two_at_once(lab: Submission, state: list, steps: list, lr: float, reshard: b
 
 def shards_of(lab: Submission, state: list, steps: list, dtype: torch.dtype, options: dict) -> dict:
     """Shards right after construction and gradients after the first of `steps`; `same`: later calls give the same
-    objects, as does `parameters()`; `graph`: whether a gradient has one."""
-    model = lab.ShardedModel(network(state).to(dtype), **options)
+    objects, as does `parameters()`; `gathered`: the module has the parameters that it had; `graph`: whether a gradient
+    has one."""
+    module = network(state).to(dtype)
+    gathered = list(module.parameters())
+    model = lab.ShardedModel(module, **options)
     shards = model.shards()
     before = values(shards)
     for x, y in own(steps[0]):
@@ -84,6 +90,7 @@ def shards_of(lab: Submission, state: list, steps: list, dtype: torch.dtype, opt
         "values": before,
         "parameters": all(type(one) is nn.Parameter for one in shards),
         "gradients": [one.grad for one in shards],
+        "gathered": [one is now for one, now in zip(gathered, module.parameters(), strict=True)],
         "graph": any(one.grad is not None and one.grad.requires_grad for one in shards),
         "same": [one is other for one, other in zip(shards, again, strict=True)],
         "parameters are shards": len(parameters) == len(shards)
@@ -104,34 +111,6 @@ def step_calls(lab: Submission, way: str, tensors: list, structure: dict, steps:
             optimizer.zero_grad()
         seen.append(list(calls))
     return seen
-
-
-class Mark(torch.autograd.Function):
-    """Passes its input on, and calls `note` when the gradient comes back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, note: Callable[[], None]) -> Tensor:
-        ctx.note = note
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        ctx.note()
-        return gradient.clone(), None
-
-
-class Marked(nn.Module):
-    """Members of a container, one after the other, with a `Mark` before each."""
-
-    def __init__(self, modules: list[nn.Module], container: str, note: Callable[[], None]) -> None:
-        super().__init__()
-        self.members = CONTAINERS[container](modules)
-        self.chain, self.note = tuple(modules), note
-
-    def forward(self, x: Tensor) -> Tensor:
-        for module in self.chain:
-            x = module(Mark.apply(x, self.note))
-        return x
 
 
 def alive(
@@ -172,14 +151,15 @@ def alive(
 
 
 def reduced(lab: Submission, way: str, gradients: list, dtype: torch.dtype, options: dict) -> list:
-    """The gradients of this rank's shards, where the gradient of rank r's loss is `gradients[r]` in every weight of a
-    module of this `dtype`."""
-    weight = torch.zeros_like(own(gradients))
+    """The gradients of this rank's shards, where those of rank r's losses are `gradients[r]`, one for each backward
+    pass, in the weight of a module of this `dtype`."""
+    weight = torch.zeros_like(own(gradients)[0])
     model = network([[weight, torch.zeros(len(weight))]], lambda: None)
     model[0].bias = None
     model, optimizer = made(lab, way, model.to(dtype), "sgd", {"lr": 1.0}, options)
     x = torch.eye(weight.shape[1], dtype=dtype)
-    (model(x) * own(gradients).T).sum().backward()
+    for gradient in own(gradients):
+        (model(x) * gradient.T).sum().backward()
     shards = [one for group in optimizer.param_groups for one in group["params"]]
     return [getattr(one.grad, "_local_tensor", one.grad) for one in shards]
 
@@ -198,41 +178,45 @@ def small_updates(lab: Submission, way: str, weight: Tensor, dtype: torch.dtype,
 
 
 class Widening(nn.Module):
-    """A layer that gives float32, whatever it computes in; takes a scale by name, and a row's number."""
+    """A layer that gives float32, whatever it computes in; takes a row's number, and a scale that lies in a list in a
+    dict, and gives a dict."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         self.layer = Layer(weight, bias, last=False)
         self.given: dict[str, torch.dtype] = {}
 
-    def forward(self, x: Tensor, row: Tensor, *, factor: Tensor) -> Tensor:
+    def forward(self, x: Tensor, row: Tensor, *, more: dict) -> dict:
+        factor = more["factor"][0]
         self.given = {"x": x.dtype, "row": row.dtype, "factor": factor.dtype}
-        return (self.layer(x) * factor[row]).float()
+        return {"row": row, "wide": (self.layer(x) * factor[row]).float()}
 
 
 class Casts(nn.Module):
-    """A `Widening` and a layer behind it."""
+    """A `Widening` and a layer behind it; gives what that gives, or its sum."""
 
     def __init__(self, state: list) -> None:
         super().__init__()
         self.first, self.last = Widening(*state[0]), Layer(*state[1], last=True)
 
-    def forward(self, x: Tensor, row: Tensor, *, factor: Tensor) -> Tensor:
-        return self.last(self.first(x, row, factor=factor))
+    def forward(self, x: Tensor, row: Tensor, *, factor: Tensor, summed: bool = False) -> Tensor:
+        outputs = self.last(self.first(x, row, more={"factor": [factor.float()], "nothing": None})["wide"])
+        return outputs.sum() if summed else outputs
 
 
 def casts(lab: Submission, state: list, x: Tensor, factor: Tensor, dtype: torch.dtype, param_dtype: Any) -> dict:
     """Dtypes of what the units of a model get, compute with and give; and the gradient of the input."""
     module = Casts(state).to(dtype)
     model = lab.ShardedModel(module, param_dtype=param_dtype)
-    leaf = x.clone().requires_grad_()
-    outputs = model(leaf, torch.zeros((), dtype=torch.int64), factor=factor)
+    leaf, row = x.clone().requires_grad_(), torch.zeros((), dtype=torch.int64)
+    total = model(leaf, row, factor=factor, summed=True)
+    outputs = model(leaf, row, factor=factor)
     outputs.float().sum().backward()
     return {
         "given": module.first.given,
         "inputs": [module.first.layer.inputs, module.last.inputs],
         "weights": [layer.seen[0].dtype for layer in (module.first.layer, module.last)],
-        "output": outputs.dtype,
+        "output": [outputs.dtype, total.dtype],
         "values": outputs.detach().float(),
         "input's gradient": [leaf.grad.dtype, bool(leaf.grad.any())],
     }
@@ -256,6 +240,16 @@ def structured(lab: Submission, way: str, tensors: list, structure: dict, steps:
     return {"tensors": seen, "trains": with_gradient}
 
 
+def whole_inside(lab: Submission, state: list) -> list:
+    """For the forward pass of each layer of a model without units: which parameters have memory in it."""
+    inside: list[list[bool]] = []
+    module = network(state, lambda: inside.append([one.untyped_storage().nbytes() > 0 for one in module.parameters()]))
+    model = lab.ShardedModel(module, units=[])
+    with torch.no_grad():
+        model(torch.zeros(1, state[0][0].shape[1]))
+    return inside
+
+
 def whole_parameters(module: nn.Module) -> list:
     """Copies of the parameters that have their memory; None for one that has not: reading it would end the process."""
     return [
@@ -265,40 +259,50 @@ def whole_parameters(module: nn.Module) -> list:
 
 
 def refused(lab: Submission, states: list, tables: list) -> dict:
-    """What each of these bad calls raised, on a rank of a group or outside of any; and the modules' weights after, and
-    a buffer of theirs. Those of rank r are `states[r]` and `tables[r]`."""
+    """What each of these bad calls raised, on a rank of a group or outside of any, and a good one; and the modules'
+    weights after, a buffer of theirs, and what one computes. Those of rank r are `states[r]` and `tables[r]`."""
     rank = dist.get_rank() if dist.is_initialized() else 0
     state, table = states[rank], tables[rank]
     module = network(state)
-    module.add_module("holder", nn.ModuleList([*layers_of(state)]))
+    module.add_module("holder", nn.ModuleList([nn.ModuleDict({"first": layers_of(state)[0]}), *layers_of(state)[1:]]))
     other = network(state)[0]
     half = network(state)
     half[0].weight.data = half[0].weight.data.to(torch.bfloat16)
     last_half = network(state)
     last_half[-1].bias.data = last_half[-1].bias.data.to(torch.bfloat16)
+    elsewhere, halves = network(state), network(state)
+    elsewhere[0].bias = nn.Parameter(elsewhere[0].bias.to("meta"))
+    halves[-1].to(torch.bfloat16)
     chain = nn.Sequential(network(state), nn.Tanh())
     for one in (module, chain, last_half):
         one.register_buffer("table", table.clone())
     calls: dict[str, Callable[[], object]] = {
         "not in the module": lambda: lab.ShardedModel(module, units=[module[0], other]),
         "one in another": lambda: lab.ShardedModel(chain, units=[chain[0], chain[0][1]]),
+        "one in another, named first": lambda: lab.ShardedModel(chain, units=[chain[0][1], chain[0]]),
         "twice": lambda: lab.ShardedModel(module, units=[module[0], module[0]]),
         "never called": lambda: lab.ShardedModel(module, units=[module.holder]),
+        "a dict, never called": lambda: lab.ShardedModel(module, units=[module.holder[0]]),
         "two dtypes": lambda: lab.ShardedModel(half),
+        "two dtypes, one of the gathered weights": lambda: lab.ShardedModel(half, param_dtype=torch.bfloat16),
+        "two devices": lambda: lab.ShardedModel(elsewhere),
         "two dtypes in the last unit": lambda: lab.ShardedModel(last_half),
     }
     seen = {name: attempt(lambda call=call: call() and None) for name, call in calls.items()}
+    good = attempt(lambda: lab.ShardedModel(halves) and None)
     weights = [whole_parameters(one) for one in (module, chain, last_half)]
     alone = None if dist.is_initialized() else attempt(lambda: lab.ShardedModel(network(state)) and None)
     tables = [one.table for one in (module, chain, last_half)]
-    return {"raised": seen, "weights": weights, "tables": tables, "alone": alone}
+    output = None if None in weights[1] else chain(torch.ones(1, state[0][0].shape[1])).detach()
+    return {"raised": seen, "good": good, "weights": weights, "tables": tables, "output": output, "alone": alone}
 
 
 def old_optimizer(lab: Submission, state: list, x: Tensor) -> list:
-    """What the step of an optimizer raised that was made before its model was sharded; that of one made after; and the
-    weights then."""
+    """What the step of an optimizer raised that was made before its model was sharded, with another parameter in its
+    first group; that of one made after; and the weights then."""
     module = network(state)
-    old = torch.optim.SGD(module.parameters(), lr=0.1)
+    groups = [{"params": [nn.Parameter(x.clone())]}, {"params": list(module.parameters())}]
+    old = torch.optim.SGD(groups, lr=0.1)
     model = attempt(lambda: lab.ShardedModel(module))
     if not isinstance(model, nn.Module):
         return [model, None, []]

@@ -1,6 +1,7 @@
 """Scenarios of step 4 of Lab 03, around the sharded model: what the suite makes the code under test do."""
 
 import math
+from types import MappingProxyType
 
 import torch
 import torch.distributed as dist
@@ -11,7 +12,7 @@ from scenarios.sharded.common import network, own, seen_weights, squared_error
 from scenarios.sharded.structures import Structure
 
 
-def clipped(lab: Submission, gradients: list, max_norm: float, dtype: torch.dtype = torch.float32) -> dict:
+def clipped(lab: Submission, gradients: list, max_norm: float) -> dict:
     """`clip_grad_norm` of shards whose gradients on this rank are `gradients[rank]`; None: a shard without one.
 
     The shards come from a generator. `calls` are those on the group.
@@ -69,10 +70,12 @@ def train_clipped(
 
 
 def whole_state(lab: Submission, tensors: list, structure: dict, dtype: torch.dtype, param_dtype: object) -> dict:
-    """The whole state of a sharded `Structure` with a buffer that is saved and one that is not, right after
-    construction; that of the module before; and whether changing the state changes the model."""
+    """The whole state of a sharded `Structure` with two buffers that are saved and one that is not, right after
+    construction; that of the module before; whether changing the state changes the model; and the state after one in
+    float64 was loaded whose floating entries are larger by 1."""
     module = Structure(tensors, **structure).to(dtype)
     module.register_buffer("table", torch.arange(5))
+    module.register_buffer("mean", torch.rand(2, dtype=torch.float64))
     module.register_buffer("scratch", torch.ones(2), persistent=False)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     model = lab.ShardedModel(module, param_dtype=param_dtype)
@@ -81,7 +84,10 @@ def whole_state(lab: Submission, tensors: list, structure: dict, dtype: torch.dt
     for value in state.values():
         value.zero_()
     again = model.full_state_dict()
+    larger = {name: value.double() + 1 if value.is_floating_point() else value for name, value in copies.items()}
+    loads = attempt(lambda: model.load_full_state_dict(larger))
     return {
+        "larger": [loads, larger, model.full_state_dict()],
         "state": copies,
         "again": again,
         "before": before,
@@ -118,7 +124,7 @@ def loaded(
         for index, pair in enumerate(other)
         for name, value in zip(("weight", "bias"), pair, strict=True)
     }
-    result = model.load_full_state_dict(new | {"table": torch.arange(3.0)})
+    result = model.load_full_state_dict(MappingProxyType(new | {"table": torch.arange(3.0)}))
     for value in new.values():
         value.fill_(-9.0)
     states = [model.full_state_dict()]
@@ -137,8 +143,10 @@ def load_refused(lab: Submission, state: list, other: list) -> dict:
     """What loading each of these bad states raised, and the whole state after all of them."""
     module = network(state)
     module.register_buffer("table", torch.zeros(3))
+    module.register_buffer("count", torch.zeros(()))
     model = lab.ShardedModel(module)
-    good = {name: value.clone() for name, value in network(other).state_dict().items()} | {"table": torch.ones(3)}
+    good = {name: value.clone() for name, value in network(other).state_dict().items()}
+    good |= {"table": torch.ones(3), "count": torch.ones(())}
     last = f"{len(state) - 1}.bias"
     bad: dict[str, dict] = {
         "a name is missing": {name: value for name, value in good.items() if name != last},
@@ -146,6 +154,9 @@ def load_refused(lab: Submission, state: list, other: list) -> dict:
         "another shape": good | {last: torch.ones(len(good[last]) + 1)},
         "the same number in another shape": good | {"0.weight": good["0.weight"].reshape(-1)},
         "no buffer": {name: value for name, value in good.items() if name != "table"},
+        "one number for a buffer of three": good | {"table": torch.ones(1)},
+        "a vector for a buffer of no dimension": good | {"count": torch.ones(1)},
+        "a row for a vector": good | {last: good[last][None]},
     }
     raised = {name: attempt(lambda one=one: model.load_full_state_dict(one)) for name, one in bad.items()}
     return {"raised": raised, "state": model.full_state_dict()}

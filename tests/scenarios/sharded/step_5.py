@@ -10,9 +10,11 @@ from scenarios.sharded.structures import Structure
 
 
 def whole_state(lab: Submission, tensors: list, structure: dict, steps: list, lr: float, param_dtype: object) -> dict:
-    """`full_state` of an FSDP2 model of a `Structure` with a buffer, after construction and after each step of SGD."""
+    """`full_state` of an FSDP2 model of a `Structure` with a buffer that is saved and one that is not, after
+    construction and after each step of SGD."""
     module = Structure(tensors, **structure)
     module.register_buffer("table", torch.arange(5))
+    module.register_buffer("scratch", torch.ones(2), persistent=False)
     names = sorted(module.state_dict())
     model = lab.fsdp2(module, param_dtype)
     same = model is module

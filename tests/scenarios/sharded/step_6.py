@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from labkit.observe import Flag, Submission, attempt, traffic
 from scenarios.sharded import hanging
-from scenarios.sharded.common import all_gather, network, own, squared_error
+from scenarios.sharded.common import all_gather, by_columns, network, own, squared_error
 from scenarios.sharded.sharded_units import ShardedUnit, Twice
 
 PATIENCE = 15.0  # seconds that a rank waits for the others' stacks
@@ -223,13 +223,21 @@ def bits(tensor: Tensor) -> Tensor:
 
 
 def drifted_entries(lab: Submission, cases: list) -> list:
-    """What `drifted` finds in a module whose parts have the entries `case[rank]`, and the bytes that it sent."""
-    seen = []
+    """What `drifted` finds in a module whose parts have the entries `case[rank]`, and the bytes that it sent.
+
+    The first part has another name too, "again". What differs between the ranks and does not count: a buffer that is
+    not saved, memory around an entry, and the order in memory of a matrix.
+    """
+    rank, seen = dist.get_rank(), []
     for case in cases:
         module = nn.Module()
+        module.register_buffer("scratch", torch.full((2,), rank), persistent=False)
         for name, value in own(case).items():
+            flat = torch.cat([value.reshape(-1), value.new_full((1,), rank)])[:-1]
+            matrix = value.dim() > 1 and rank % 2 == 1
             module.add_module(name, nn.Module())
-            module.get_submodule(name).register_buffer("entry", value)
+            module.get_submodule(name).register_buffer("entry", by_columns(value) if matrix else flat.view(value.shape))
+        module.add_module("again", module.get_submodule(next(iter(own(case)))))
         with traffic() as calls:
             found = lab.drifted(module)
         seen.append({"found": found, "sent": sum(call["bytes"] for call in calls)})
@@ -265,14 +273,19 @@ def kept(lab: Submission, cases: list) -> list:
 
 
 def hooks_of(units: dict[str, nn.Module]) -> list[list[int]]:
-    """How many hooks of each kind every module in the units has."""
+    """How many hooks of each kind every module and parameter in the units has, and all modules together."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return [[len(getattr(one, kind)) for kind in kinds] for unit in units.values() for one in unit.modules()]
+    found = [[len(getattr(one, kind)) for kind in kinds] for unit in units.values() for one in unit.modules()]
+    of_tensors = ("_backward_hooks", "_post_accumulate_grad_hooks")
+    parameters = [one for unit in units.values() for one in unit.parameters()]
+    found += [[len(getattr(one, kind) or ()) for kind in of_tensors] for one in parameters]
+    return [*found, [len(getattr(torch.nn.modules.module, f"_global{kind}")) for kind in kinds]]
 
 
 def looked_at(lab: Submission, state: list, kept: list, x: Tensor) -> dict:
-    """Around two calls of `kept_whole`, of which the second one's step raises when it has run: how many steps ran, what
-    was found and raised, the output, the gradients, and whether hooks were left or the storages changed."""
+    """Around three calls of `kept_whole`, of which the second one's step raises when it has run, and the third one's is
+    interrupted: the outputs, what was found and raised, the gradients, and whether hooks were left or the storages
+    changed."""
     units, model = sharded_run(state, kept, list(range(len(state))))
     outputs, hooks, sizes = [], hooks_of(units), []
 
@@ -287,11 +300,20 @@ def looked_at(lab: Submission, state: list, kept: list, x: Tensor) -> dict:
         step()
         raise ArithmeticError("the loss is nan")
 
+    def interrupted_step() -> None:
+        step()
+        raise KeyboardInterrupt
+
     found = lab.kept_whole(units, step)
     after = [one.untyped_storage().nbytes() for one in model.parameters()]
     gradients = [one.grad.clone() for one in model.parameters()]
     raised = attempt(lambda: lab.kept_whole(units, broken_step))
+    try:
+        interrupted = bool(lab.kept_whole(units, interrupted_step)) and False
+    except KeyboardInterrupt:
+        interrupted = True
     return {
+        "interrupted": interrupted,
         "found": found,
         "outputs": outputs,
         "raised": raised,

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from scenarios.sharded.common import Layer
+from scenarios.sharded.common import by_columns as in_columns
 
 CONTAINERS: dict[str, Callable[[list[nn.Module]], nn.Module]] = {
     "list": nn.ModuleList,
@@ -22,6 +24,8 @@ class Structure(nn.Module):
 
     `tensors` are the values of all parameters; `parts[part][layer]` names the two that a layer has as weight and bias,
     so that layers can share them; `scale` names the one that multiplies the input, or none does. `frozen` names some.
+    With `by_columns`, matrices lie in memory so. `recompute` says for each part whether its second forward pass stops
+    as soon as it has what backward needs.
     """
 
     def __init__(
@@ -32,12 +36,16 @@ class Structure(nn.Module):
         scale: int | None = None,
         container: str = "list",
         frozen: list | None = None,
-        recompute: bool = False,
+        recompute: list | None = None,
         unused: list | None = None,
+        by_columns: bool = False,
     ) -> None:
         super().__init__()
         shared = [
-            nn.Parameter(tensor.clone(), requires_grad=index not in (frozen or ()))
+            nn.Parameter(
+                in_columns(tensor) if by_columns and tensor.dim() > 1 else tensor.clone(),
+                requires_grad=index not in (frozen or ()),
+            )
             for index, tensor in enumerate(tensors)
         ]
         self.pairs = [pair for part in parts for pair in part]
@@ -47,6 +55,7 @@ class Structure(nn.Module):
         chains = [nn.Sequential(*(self._layer(shared, pair, unused or ()) for pair in part)) for part in parts]
         self.container = CONTAINERS[container](chains)
         self.chains = tuple(chains)  # a tuple is not searched for modules
+        self.nothing = nn.Identity()
 
     @staticmethod
     def _layer(shared: list[nn.Parameter], pair: list, unused: Any) -> Layer:
@@ -61,13 +70,13 @@ class Structure(nn.Module):
             x = x * self.scale
         for index in self.order:
             chain = self.chains[index]
-            x = self._recomputed(chain, x) if self.recompute else chain(x)
-        return x
+            x = chain(x) if self.recompute is None else self._recomputed(chain, x, self.recompute[index])
+        return self.nothing(x)
 
     @staticmethod
-    def _recomputed(chain: nn.Module, x: Tensor) -> Tensor:
+    def _recomputed(chain: nn.Module, x: Tensor, early_stop: bool) -> Tensor:
         """Without the early stop, the second forward pass goes to the end of the chain too, past its hooks."""
-        with set_checkpoint_early_stop(False):
+        with set_checkpoint_early_stop(early_stop):
             return checkpoint(chain, x, use_reentrant=False)
 
     def seen(self, count: int) -> list[Tensor | None]:
@@ -80,3 +89,31 @@ class Structure(nn.Module):
         if self.scale_index is not None:
             found[self.scale_index] = self.seen_scale
         return found
+
+
+class Mark(torch.autograd.Function):
+    """Passes its input on, and calls `note` when the gradient comes back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, note: Callable[[], None]) -> Tensor:
+        ctx.note = note
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        ctx.note()
+        return gradient.clone(), None
+
+
+class Marked(nn.Module):
+    """Members of a container, one after the other, with a `Mark` before each."""
+
+    def __init__(self, modules: list[nn.Module], container: str, note: Callable[[], None]) -> None:
+        super().__init__()
+        self.members = CONTAINERS[container](modules)
+        self.chain, self.note = tuple(modules), note
+
+    def forward(self, x: Tensor) -> Tensor:
+        for module in self.chain:
+            x = module(Mark.apply(x, self.note))
+        return x

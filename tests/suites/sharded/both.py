@@ -7,7 +7,7 @@ import torch
 
 from labkit.judge.draw import Draw
 from labkit.judge.expect import Tolerance, expect
-from references.sharded.common import drawn_sizes, drawn_state, drawn_steps, outputs_of
+from references.sharded.common import drawn_state, drawn_steps, outputs_of
 from references.sharded.step_3 import drawn_tensors
 from scenarios.sharded import step_3 as scenarios
 from suites.sharded.common import FLOAT32, bytes_sent
@@ -17,17 +17,20 @@ LAYERS, WIDTH = 8, 24
 
 
 def expect_start(observe, draw: Draw, way: str) -> None:
-    sizes = drawn_sizes(draw)
-    states = [drawn_state(draw, sizes) for _ in range(2)]
-    buffers = [[draw.normal(draw.integer(1, 4)) for _ in range(4)]]
-    buffers.append([draw.normal(*one.shape) for one in buffers[0]])
-    seen = observe(scenarios.started, ranks=2, way=way, states=states, buffers=buffers)
+    # A unit whose weight is tied to that of another one, and a scale of the model's own; some of all this is frozen.
+    structure = {"parts": [[[0, 1]], [[2, 3]], [[0, 5]]], "order": [0, 1, 2], "scale": 6, "frozen": [2, 6]}
+    width, size = draw.integer(3, 5), draw.integer(1, 4)
+    states = [drawn_tensors(draw, 3, width, scale=True) for _ in range(2)]
+    buffers = [
+        [draw.normal(size), draw.integers(size, low=2**40, high=2**60), draw.normal(size).double() / 3, *draw.normal(1)]
+        for _ in range(2)
+    ]
+    seen = observe(scenarios.started, ranks=2, way=way, states=states, structure=structure, buffers=buffers)
+    why = "all ranks start from rank 0's weights and buffers, to the last bit: broadcast them before the first pass"
     for rank, one in enumerate(seen):
-        why = "all ranks start from rank 0's weights and buffers: broadcast them before the first pass"
-        expect(one["weights"], f"weights and biases on rank {rank}").equals(states[0], why)
-        found = sorted(one["buffers"], key=lambda buffer: buffer.tolist())
-        expected = sorted(buffers[0], key=lambda buffer: buffer.tolist())
-        expect(found, f"buffers on rank {rank}, sorted").equals(expected, why)
+        for index in (0, 1, 2, 3, 5, 6):
+            expect(one["tensors"][index], f"parameter {index} on rank {rank}").equals(states[0][index], why)
+        expect(one["buffers"], f"buffers on rank {rank}").equals(buffers[0], why)
 
 
 def expect_step_bytes(observe, draw: Draw, way: str) -> None:
@@ -60,7 +63,7 @@ def expect_step_bytes(observe, draw: Draw, way: str) -> None:
                 for kind, each in expected.items():
                     expect(sent[kind], f"bytes of {kind}, {what}").more_than(numel * each - 1, whys[kind])
                     expect(sent[kind], f"bytes of {kind}, {what}").less_than(padded * each + 1, whys[kind])
-                expect(sent["all_reduce"] + sent["other"], f"other bytes, {what}").equals(
+                expect(sent["all_reduce"] + sent["broadcast"] + sent["other"], f"other bytes, {what}").equals(
                     0, "an all-reduce or a broadcast sends every rank what only one of them needs"
                 )
 
@@ -106,19 +109,24 @@ def expect_reduced(observe, draw: Draw, way: str, dtypes: Sequence[tuple]) -> No
         signs = draw.away_from_zero(draw.integer(3, 5), draw.integer(3, 5)).sign()
         gradients = draw.shuffled([signs * 256, torch.ones_like(signs)])
         seen = observe(
-            scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=dtype,
+            scenarios.reduced, ranks=2, way=way, gradients=[[one] for one in gradients], dtype=dtype,
             options={"param_dtype": param_dtype, "reduce_dtype": torch.float32},
         )  # fmt: skip
         defaults = observe(
-            scenarios.reduced, ranks=2, way=way, gradients=gradients, dtype=dtype, options={"param_dtype": param_dtype}
-        )
+            scenarios.reduced, ranks=2, way=way, gradients=[[one] for one in gradients], dtype=dtype,
+            options={"param_dtype": param_dtype},
+        )  # fmt: skip
         expected = ((gradients[0] + gradients[1]) / 2).flatten().sort().values
         for name, ranks in (("reduce_dtype=torch.float32", seen), ("the default reduce_dtype", defaults)):
-            found = torch.cat([one.flatten() for rank in ranks for one in rank if one is not None])
-            weights = found[found != 0].sort().values
-            expect(weights, f"gradients of the weights, sorted, param_dtype {param_dtype}, {name}").equals(
-                expected, "256 + 1 is 256 in bfloat16: gradients are cast to reduce_dtype before they are sent"
-            )
+            expect(
+                sorted_numbers(ranks), f"gradients of the weights, sorted, param_dtype {param_dtype}, {name}"
+            ).equals(expected, "256 + 1 is 256 in bfloat16: gradients are cast to reduce_dtype before they are sent")
+
+
+def sorted_numbers(ranks: list) -> torch.Tensor:
+    """Those of all ranks' shards but padding; None is no shard."""
+    found = torch.cat([one.flatten() for rank in ranks for one in rank if one is not None])
+    return found[found != 0].sort().values
 
 
 def expect_small_updates(observe, draw: Draw, way: str, dtype: torch.dtype, param_dtype: torch.dtype | None) -> None:

@@ -48,15 +48,17 @@ def expect_training(
 
 def bytes_sent(calls: list[dict]) -> dict[str, int]:
     """By kind of call, the bytes of the whole of what is gathered, reduced or broadcast; barriers have none."""
-    sent = {"gather": 0, "reduce_scatter": 0, "all_reduce": 0, "other": 0}
+    sent = {"gather": 0, "reduce_scatter": 0, "all_reduce": 0, "broadcast": 0, "other": 0}
     for call in calls:
         sent[kind_of(call)] += call["bytes"]
     return sent
 
 
 def kind_of(call: dict) -> str:
+    """A reduce of each part to its rank is a reduce-scatter in pieces."""
     name = call["name"].replace("_", "")
     kinds = {"reducescatter": "reduce_scatter", "allgather": "gather", "allreduce": "all_reduce"}
+    kinds |= {"reduce": "reduce_scatter", "broadcast": "broadcast"}
     return next((kind for part, kind in kinds.items() if part in name), "other")
 
 

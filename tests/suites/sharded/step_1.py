@@ -5,14 +5,16 @@ import math
 import torch
 
 from labkit.judge.expect import expect
-from references.sharded.step_1 import DTYPES, drawn_tensor, shards_of, sizes_and_ranks
+from references.sharded.step_1 import drawn_dtypes, drawn_tensor, shards_of, sizes_and_ranks
 from scenarios.sharded import step_1 as scenarios
 from suites.sharded.common import expect_value_error
 
 
 def test_shards_are_cut_in_order(observe, draw):
     """Rank r holds the r-th ceil(numel / ranks) elements, in the tensor's dtype."""
-    cases = [(drawn_tensor(draw, numel, draw.choice(DTYPES)), ranks) for numel, ranks in sizes_and_ranks(draw)]
+    sizes = sizes_and_ranks(draw)
+    dtypes = drawn_dtypes(draw, len(sizes))
+    cases = [(drawn_tensor(draw, numel, dtype), ranks) for (numel, ranks), dtype in zip(sizes, dtypes, strict=True)]
     seen = observe(scenarios.shards, tensors=[tensor for tensor, _ in cases], counts=[ranks for _, ranks in cases])
     for (tensor, ranks), shards in zip(cases, seen, strict=True):
         for rank, expected in enumerate(shards_of(tensor, ranks)):
@@ -44,10 +46,16 @@ def test_every_layout_is_flattened_row_by_row(observe, draw):
     }  # fmt: skip
     why = "reshape(-1) flattens row by row, whatever the strides; an empty tensor has empty shards"
     for name, tensor in tensors.items():
-        expect(seen[name]["shards"], f"shards, {name}").equals(shards_of(tensor, ranks), why)
-        both = torch.cat([tensor.reshape(-1), matrix.reshape(-1)])
-        padding = torch.zeros(-len(both) % ranks)
-        expect(seen[name]["flat"], f"flatten, {name} and another").equals(torch.cat([both, padding]), why)
+        shards = shards_of(tensor, ranks)
+        expect(seen[name]["shards"], f"shards, {name}").equals(shards, why)
+        expect(seen[name]["bytes"], f"bytes of the shards' storages, {name}").equals(
+            [one.nbytes for one in shards], "reshape(-1) copies what is not contiguous: a slice of that keeps all of it"
+        )
+        for key, others in (("flat", [matrix]), ("flat alone", [])):
+            together = torch.cat([one.reshape(-1) for one in (tensor, *others)])
+            padding = torch.zeros(-len(together) % ranks)
+            what = f"flatten, {name}{' and another' if others else ''}"
+            expect(seen[name][key], what).equals(torch.cat([together, padding]), why)
 
 
 def test_results_have_memory_of_their_own(observe, draw):
@@ -67,6 +75,9 @@ def test_results_have_memory_of_their_own(observe, draw):
             expect(one["bytes"], f"{name}: bytes of its storage").equals(
                 expected.nbytes, "the storage holds the result alone, so that the rest can be freed: .clone() a slice"
             )
+            expect(
+                one["device"], f"device of {name}, of a tensor on the cpu while another device is the default"
+            ).equals("cpu", "a new tensor is on the default device unless you say where: tensor.new_zeros(...) does")
             expect(one["graph"], f"{name}: requires_grad").equals(
                 False, "a shard is a value, not a step of a graph: detach()"
             )
@@ -74,9 +85,9 @@ def test_results_have_memory_of_their_own(observe, draw):
 
 def test_unshard_puts_the_tensor_together(observe, draw):
     """The shards of all ranks, without the padding, in the given shape and in their dtype."""
-    cases, tensors = [], []
-    for numel, ranks in sizes_and_ranks(draw):
-        tensors.append(drawn_tensor(draw, numel, draw.choice(DTYPES)))
+    cases, tensors, sizes = [], [], sizes_and_ranks(draw)
+    for (numel, ranks), dtype in zip(sizes, drawn_dtypes(draw, len(sizes)), strict=True):
+        tensors.append(drawn_tensor(draw, numel, dtype))
         cases.append({"shards": shards_of(tensors[-1], ranks), "shape": list(tensors[-1].shape)})
     ranks = draw.integer(2, 5)
     tensors += [torch.tensor(float(draw.integer(1, 99))), torch.zeros(3, 0)]
@@ -91,8 +102,8 @@ def test_unshard_puts_the_tensor_together(observe, draw):
 def test_flatten_puts_tensors_one_after_another(observe, draw):
     """All elements, tensor after tensor, in their dtype; only what padding is needed, at the very end."""
     cases, flats = [], []
-    for count in (1, 2, 3, 4, 3, 5):
-        dtype, ranks = draw.choice(DTYPES), draw.integer(1, 5)
+    for count, dtype in zip((1, 2, 3, 4, 3, 5), drawn_dtypes(draw, 6), strict=True):
+        ranks = draw.integer(1, 5)
         tensors = [drawn_tensor(draw, draw.integer(1, 12), dtype) for _ in range(count)]
         together = torch.cat([tensor.reshape(-1) for tensor in tensors])
         size = math.ceil(len(together) / ranks) * ranks
@@ -105,13 +116,15 @@ def test_flatten_puts_tensors_one_after_another(observe, draw):
         )
 
 
-SHARD_CALLS = ("shard, rank == ranks", "shard, rank -1", "unshard, no shards", "unshard, a shard missing",
-               "unshard, shards too long", "unshard, one shard longer")  # fmt: skip
+SHARD_CALLS = (
+    "shard, rank == ranks", "shard, rank -1", "shard, no ranks", "unshard, no shards", "unshard, a shard missing",
+    "unshard, shards too long", "unshard, one shard longer", "unshard, one longer, one shorter", "unshard, no padding",
+)  # fmt: skip
 
 
 def test_shards_that_cannot_be_are_refused(observe, draw):
     """A rank that there is not, and shards that are not those of the shape, get a ValueError."""
-    tensor, ranks = drawn_tensor(draw, 3 * draw.integer(4, 9) + 1), draw.integer(2, 3)
+    tensor, ranks = drawn_tensor(draw, 6 * draw.integer(2, 4) + 1), draw.integer(2, 3)  # neither 2 nor 3 divide it
     seen = observe(scenarios.refused, tensor=tensor, count=ranks)
     for call in SHARD_CALLS:
         expect_value_error(seen.get(call), call)
@@ -119,11 +132,12 @@ def test_shards_that_cannot_be_are_refused(observe, draw):
 
 
 def test_flatten_refuses_mixed_tensors(observe, draw):
-    """No tensor at all, two dtypes, or two devices get a ValueError that names those found."""
-    tensor, ranks = drawn_tensor(draw, 3 * draw.integer(4, 9) + 1), draw.integer(2, 3)
+    """No tensor at all, several dtypes, or two devices get a ValueError that names all that were found."""
+    tensor, ranks = drawn_tensor(draw, 6 * draw.integer(2, 4) + 1), draw.integer(2, 3)
     seen = observe(scenarios.refused, tensor=tensor, count=ranks)
     expect_value_error(seen["flatten, nothing"], "flatten, nothing")
     expect_value_error(seen["flatten, two dtypes"], "flatten, two dtypes", "float32", "bfloat16")
+    expect_value_error(seen["flatten, three dtypes"], "flatten, three dtypes", "float32", "bfloat16", "float64")
     expect_value_error(seen["flatten, two devices"], "flatten, two devices", "cpu", "meta")
     expect_value_error(seen["flatten, an empty one"], "flatten, an empty one of another dtype", "float32", "bfloat16")
     both = torch.cat([tensor.reshape(-1)] * 2)

@@ -59,6 +59,9 @@ def test_each_rank_holds_its_share_of_the_state(observe, draw):
             "each moment is on one rank, and is that of the gradient averaged over the ranks", torch.float32,
         )  # fmt: skip
     for rank, one in enumerate(seen):
+        expect(one["rest"], f"besides the state it is the state_dict of the optimizer, rank {rank}").equals(
+            True, "the settings of the groups belong to a checkpoint too: give the optimizer's own state_dict"
+        )
         expect(len(one["alive"]), f"moments on rank {rank}").equals(len(alive), "every step is made")
         for step, (size, limit) in enumerate(zip(one["alive"], alive, strict=True)):
             what = f"bytes alive besides gradients on rank {rank} after {step} steps, of {4 * numel} of whole weights"
@@ -101,26 +104,28 @@ def test_small_updates_of_bfloat16_add_up(observe, draw):
 
 
 def test_gradients_are_averaged_in_float32(observe, draw):
-    """A small bfloat16 gradient on one rank is not lost beside a large one on the other."""
-    large = [one.sign() * 256 for one in drawn_parameters(draw)]
-    small = [torch.ones_like(one) for one in large]
-    # bfloat16 has these numbers, and those half a unit beside a small one: nothing is rounded but the sum.
-    start = [one / 2 + draw.integers(*one.shape, low=1, high=60) for one in large]
-    ranks = [[one.to(torch.bfloat16) for one in gradients] for gradients in draw.shuffled([large, small])]
-    seen = observe(
-        scenarios.stepped, ranks=2, tensors=[one.to(torch.bfloat16) for one in start], steps=[ranks],
-        optimizer="sgd", settings={"lr": 1.0},
-    )  # fmt: skip
-    history = [[one.double() - (other.double() + 1) / 2 for one, other in zip(start, large, strict=True)]]
-    expect_parameters(
-        seen, history, "256 + 1 is 256 in bfloat16: cast the gradients to float32 before they are sent",
-        EXACT, torch.bfloat16,
-    )  # fmt: skip
+    """A small gradient of a half on one rank is not lost beside a large one on the other, nor by being divided."""
+    whys = {
+        torch.bfloat16: "256 + 1 is 256 in bfloat16: cast the gradients to float32 before they are sent",
+        torch.float16: "half of 2**-24 is 0 in float16: cast the gradients to float32 before they are divided",
+    }
+    for dtype, unit in draw.shuffled([(torch.bfloat16, 1.0), (torch.float16, 2.0**-24)]):
+        large = [one.sign() * 256 for one in drawn_parameters(draw)]
+        small = [torch.ones_like(one) for one in large]
+        # The dtype has these numbers, and those half a unit beside a small one: nothing is rounded but the average.
+        start = [one / 2 + draw.integers(*one.shape, low=1, high=60) for one in large]
+        ranks = [[(one * unit).to(dtype) for one in gradients] for gradients in draw.shuffled([large, small])]
+        seen = observe(
+            scenarios.stepped, ranks=2, tensors=[one.to(dtype) for one in start], steps=[ranks],
+            optimizer="sgd", settings={"lr": 1 / unit},
+        )  # fmt: skip
+        history = [[one.double() - (other.double() + 1) / 2 for one, other in zip(start, large, strict=True)]]
+        expect_parameters(seen, history, whys[dtype], EXACT, dtype)
 
 
 def test_a_step_sends_shards_once_each_way(observe, draw):
     """A step sends what one reduce-scatter in float32 and one gather in the parameters' dtype send, and no more."""
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
         tensors = [one.to(dtype) for one in drawn_parameters(draw)]
         numel = sum(one.numel() for one in tensors)
         steps = [
@@ -130,6 +135,7 @@ def test_a_step_sends_shards_once_each_way(observe, draw):
         for rank, one in enumerate(seen):
             for calls in one["calls"]:
                 sent, what = bytes_sent(calls), f"a step of {numel} {dtype} parameters on rank {rank}"
+                sent["gather"] += sent["broadcast"]  # of each rank's part: a gather in pieces
                 for kind, size in (("reduce_scatter", 4), ("gather", dtype.itemsize)):
                     why = f"{size} bytes for each parameter and at most a little padding: {kind} of the whole, once"
                     expect(sent[kind], f"bytes of {kind}, {what}").more_than(numel * size - 1, why)
@@ -140,10 +146,12 @@ def test_a_step_sends_shards_once_each_way(observe, draw):
 
 
 def test_missing_gradients_count_as_zero(observe, draw):
-    """A parameter may have a gradient on one rank only, or on none."""
+    """A parameter may have a gradient on one rank only, or on none; and so may all of them."""
     tensors = drawn_parameters(draw, count=5)
-    steps = drawn_gradients(draw, tensors, steps=3)
-    for ranks in steps:
+    steps = drawn_gradients(draw, tensors, steps=5)
+    for ranks, without_any in zip(steps, [(), *draw.shuffled([(), (0,), (1,), (0, 1)])], strict=True):
+        for rank in without_any:
+            ranks[rank][:] = [None] * 5
         holes = draw.shuffled([(0,), (1,), (0, 1)])
         for index, missing in zip(draw.shuffled(range(5))[:3], holes, strict=True):
             for rank in missing:
@@ -184,10 +192,10 @@ def test_zero_grad_starts_the_next_step_clean(observe, draw):
 
 
 def test_parameters_that_cannot_be_cut_are_refused(observe, draw):
-    """No parameter that trains, or two dtypes, get a ValueError; a process without a group gets a RuntimeError."""
+    """No parameter that trains, two dtypes or devices get a ValueError; without a group it is a RuntimeError."""
     tensor = draw.normal(draw.integer(3, 7))
     for rank, seen in enumerate(observe(scenarios.refused, ranks=2, tensor=tensor)):
-        for call in ("nothing trains", "no parameters", "two dtypes"):
+        for call in ("nothing trains", "no parameters", "two dtypes", "two devices"):
             expect_value_error(seen[call], f"{call}, rank {rank}")
         expect(seen["good"], "a good parameter after a step of 1").close_to(tensor - 1.0, FLOAT32, "it is taken")
     alone = observe(scenarios.refused, tensor=tensor)

@@ -5,11 +5,18 @@ import itertools
 import torch
 
 from labkit.judge.expect import Tolerance, expect
-from references.sharded.common import Sgd, drawn_sizes, drawn_state, drawn_steps, gradients_of, trained
+from references.sharded.common import Sgd, drawn_sizes, drawn_state, drawn_steps, gradients_of, outputs_of, trained
 from references.sharded.step_3 import drawn_tensors
 from references.sharded.step_3 import trained as trained_structure
 from scenarios.sharded import step_3 as scenarios
-from suites.sharded.both import expect_alive, expect_reduced, expect_small_updates, expect_start, expect_step_bytes
+from suites.sharded.both import (
+    expect_alive,
+    expect_reduced,
+    expect_small_updates,
+    expect_start,
+    expect_step_bytes,
+    sorted_numbers,
+)
 from suites.sharded.common import FLOAT32, expect_training, expect_value_error, expect_weights
 
 BOTH = (True, False)
@@ -49,6 +56,15 @@ def test_gradients_of_micro_batches_add_up(observe, draw):
                 seen[rank][step], history[step], f"on rank {rank} after step {step + 1}",
                 "two forward passes may come before their two backward passes",
             )  # fmt: skip
+    signs = draw.away_from_zero(draw.integer(3, 5), draw.integer(3, 5)).sign()
+    passes = draw.shuffled([signs * 256, torch.ones_like(signs)])
+    seen = observe(
+        scenarios.reduced, ranks=2, way="sharded", gradients=[passes] * 2, dtype=torch.float32,
+        options={"reduce_dtype": torch.bfloat16},
+    )  # fmt: skip
+    expect(sorted_numbers(seen), "gradients of two backward passes, sorted, reduce_dtype torch.bfloat16").equals(
+        (signs * 256 + 1).flatten().sort().values, "256 + 1 is 256 in bfloat16: add up in float32 what was reduced"
+    )
 
 
 def test_every_pass_computes_with_the_weights_of_then(observe, draw):
@@ -56,12 +72,12 @@ def test_every_pass_computes_with_the_weights_of_then(observe, draw):
     for reshard in draw.shuffled(BOTH):
         for between in (["train"], draw.shuffled(["no_grad", "train", "eval"]), ["no_grad"]):
             sizes, lr = drawn_sizes(draw), draw.number(0.02, 0.05)
-            state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, 2)
+            state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, 1)
             history = [[one.double() for pair in state for one in pair], *trained(state, steps, Sgd(lr))]
             seen = observe(scenarios.fresh, ranks=2, state=state, steps=steps, lr=lr, reshard=reshard, between=between)
             for rank, one in enumerate(seen):
                 expect(len(one), f"passes on rank {rank}").equals(
-                    3 * (2 * len(between) + 1), "every pass runs each layer"
+                    2 * (2 * len(between) + 1), "every pass runs each layer"
                 )
                 for index, weights in enumerate(one):
                     step = index // (2 * len(between) + 1)
@@ -88,8 +104,8 @@ def test_shards_hold_every_number_once_in_float32(observe, draw):
         for rank, one in enumerate(seen):
             here = f"{what}, rank {rank}"
             kinds = {(value.dtype, value.dim()) for value in one["values"]}
-            expect([kind[0] for kind in sorted(kinds, key=str)], f"dtypes of the shards, {here}").equals(
-                [torch.float32], "shards are master weights: float32, whatever is gathered"
+            expect(sorted(kinds, key=str), f"dtypes and dimensions of the shards, {here}").equals(
+                [(torch.float32, 1)], "shards are master weights: float32, whatever is gathered, in one dimension"
             )
             expect(one["parameters"], f"every shard is an nn.Parameter, {here}").equals(True, "an optimizer gets them")
             expect(sum(value.numel() for value in one["values"]), f"numbers held, of {numel}, {here}").less_than(
@@ -97,6 +113,9 @@ def test_shards_hold_every_number_once_in_float32(observe, draw):
             )
             expect(one["same"], f"shards() gives the same objects again, {here}").equals(
                 [True] * len(one["values"]), "the optimizer holds them: shards() makes no new ones"
+            )
+            expect(one["gathered"], f"the module's parameters are the same objects, {here}").equals(
+                [True] * len(tensors), "they become the gathered ones: give them other data, and do not replace them"
             )
             expect(one["parameters are shards"], f"parameters() are the shards, {here}").equals(
                 True, "parameters() and zero_grad() are about what this rank holds"
@@ -131,8 +150,7 @@ def test_a_step_gathers_twice_and_scatters_once(observe, draw):
 
 def test_whole_weights_live_one_unit_at_a_time(observe, draw):
     """Inside a layer this rank holds its shards and little more: one unit's weights, never the model's."""
-    for container in draw.shuffled(["list", "dict", "list in dict"]):
-        expect_alive(observe, draw, "sharded", ("inside",), container)
+    expect_alive(observe, draw, "sharded", ("inside",), "list in dict")
 
 
 def test_between_the_passes_only_shards_live(observe, draw):
@@ -147,8 +165,13 @@ def test_whole_gradients_do_not_pile_up(observe, draw):
 
 
 def test_named_units_are_gathered_one_by_one(observe, draw):
-    """Units that are named, deep in the model, are those that are gathered, one at a time."""
+    """Units that are named, deep in the model, are those that are gathered, one at a time; no units, all at once."""
     expect_alive(observe, draw, "sharded", ("inside",), "list", named=True)
+    state = drawn_state(draw, drawn_sizes(draw))
+    for rank, inside in enumerate(observe(scenarios.whole_inside, ranks=2, state=state)):
+        expect(inside, f"which parameters are whole inside each layer, without units, rank {rank}").equals(
+            [[True] * 6] * 3, "a parameter in no unit is gathered from the start of the model's forward pass"
+        )
 
 
 def test_gradients_are_reduced_in_reduce_dtype(observe, draw):
@@ -164,7 +187,7 @@ def test_small_updates_of_half_weights_add_up(observe, draw):
 
 
 def test_units_compute_in_param_dtype(observe, draw):
-    """Weights and floating inputs of every unit, also those given by name, are in param_dtype; integers stay."""
+    """Weights and floating inputs of every unit, in containers and by name too, are in param_dtype; integers stay."""
     half, full = torch.bfloat16, torch.float32
     for dtype, param_dtype, expected in draw.shuffled([(full, half, half), (full, None, full), (half, full, full)]):
         sizes = [draw.integer(3, 5)] * 3
@@ -174,11 +197,13 @@ def test_units_compute_in_param_dtype(observe, draw):
         given = {"x": expected, "row": torch.int64, "factor": expected}
         for rank, one in enumerate(seen):
             what = f"{dtype} module, param_dtype {param_dtype}, rank {rank}"
-            why = "every unit casts its floating inputs to param_dtype, positional or by name, and nothing else"
+            why = "every unit casts its floating inputs to param_dtype, also in a list or dict, and nothing else"
             expect(one["given"], f"dtypes given to the first unit, {what}").equals(given, why)
             expect(one["weights"], f"dtypes of gathered weights, {what}").equals([expected] * 2, "param_dtype")
             expect(one["inputs"], f"dtypes that layers get, {what}").equals([expected] * 2, why)
-            expect(one["output"], f"dtype of the output, {what}").equals(expected, "the output is left as it is")
+            expect(one["output"], f"dtypes of the outputs, a matrix and a number, {what}").equals(
+                [expected] * 2, "the output is left as it is"
+            )
             if expected == full:
                 (weight, bias), (other, shift) = ([tensor.to(dtype).double() for tensor in pair] for pair in state)
                 outputs = torch.tanh(x.double() @ weight.T + bias) * factor[0] @ other.T + shift
@@ -195,7 +220,7 @@ def test_any_structure_trains_like_one_process(observe, draw):
         "tied between units": {"parts": [[[0, 1]], [[2, 3]], [[0, 5]]], "order": [0, 1, 2]},
         "tied in a unit": {"parts": [[[0, 1], [0, 3]], [[4, 5]]], "order": [0, 1]},
         "of the model's own": {"parts": [[[0, 1]], [[2, 3]], [[4, 5]]], "order": [0, 1, 2], "scale": 6},
-        "recomputed": {"parts": [[[0, 1]], [[2, 3], [4, 5]]], "order": [0, 1], "recompute": True},
+        "recomputed": {"parts": [[[0, 1]], [[2, 3], [4, 5]]], "order": [0, 1], "recompute": [True, False]},
         "a part that never runs": {"parts": [[[0, 1]], [[2, 3]], [[4, 5]]], "order": [0, 2]},
         "an unused bias": {"parts": [[[0, 1]], [[2, 3], [4, 5]]], "order": [0, 1], "unused": [3]},
     }
@@ -227,8 +252,8 @@ def expect_structures(observe, draw, structures: dict, decay: float) -> dict:
         history = trained_structure(tensors, structure, steps, settings["lr"], decay)
         seen = observe(
             scenarios.structured, ranks=2, way="sharded", tensors=tensors,
-            structure={"container": draw.choice(["list", "dict", "list in dict"])} | structure, steps=steps,
-            settings=settings,
+            structure={"container": draw.choice(["list", "dict", "list in dict"]), "by_columns": True} | structure,
+            steps=steps, settings=settings,
         )  # fmt: skip
         used = {index for part in structure["order"] for pair in structure["parts"][part] for index in pair}
         used |= {structure["scale"]} if "scale" in structure else set()
@@ -249,9 +274,13 @@ def test_units_that_cannot_be_are_refused(observe, draw):
     calls = (
         "not in the module",
         "one in another",
+        "one in another, named first",
         "twice",
         "never called",
+        "a dict, never called",
         "two dtypes",
+        "two dtypes, one of the gathered weights",
+        "two devices",
         "two dtypes in the last unit",
     )
     for rank, seen in enumerate(observe(scenarios.refused, ranks=2, states=states, tables=tables)):
@@ -263,6 +292,11 @@ def test_units_that_cannot_be_are_refused(observe, draw):
         expect(seen["weights"], f"weights of the refused modules, rank {rank}").equals(
             [tensors + tensors, tensors, halved], why
         )
+        outputs = torch.tanh(outputs_of([one.double() for one in tensors], torch.ones(1, sizes[0])))
+        expect(seen["output"], f"output of a refused module, rank {rank}").close_to(
+            outputs, FLOAT32, "a refused module has no hooks, and computes as before", torch.float32
+        )
+        expect(seen["good"], f"units of one dtype each, rank {rank}").equals(None, "one dtype in a unit is enough")
         expect(seen["tables"], f"buffers of the refused modules, rank {rank}").equals([tables[rank]] * 3, why)
     alone = observe(scenarios.refused, states=states, tables=tables)["alone"]
     expect_value_error(alone, "without a group", type_name="RuntimeError")

@@ -1,5 +1,7 @@
 """Step 6, puzzles: one behaviour a test, judged by the values that a scenario brought back."""
 
+import math
+
 import torch
 
 from labkit.judge.expect import expect
@@ -36,10 +38,13 @@ def test_stacks_are_grouped_by_line(observe, draw):
     for count in (1, 2, 2, 3, 4):
         file = draw.choice(("train.py", "main.py", "run.v2.py"))
         places = [(draw.integer(1, 300), function) for function in draw.shuffled(FUNCTIONS)[:count]]
+        odd_name = draw.choice(("<module>", "<lambda>", "<listcomp>"))
+        places = [place for place in places if place[1] != odd_name]
+        places.insert(0, (draw.integer(1, 300), odd_name))
         special = draw.shuffled([None, (draw.integer(301, 400), places[0][1])])  # elsewhere; a function's other line
         places[1:3] = special[: count - 1]
         waits = draw.shuffled([*places, *(draw.choice(places) for _ in range(draw.integer(1, 4)))])
-        folder = draw.choice(("/home/me", "/home/me/re", "."))
+        folder = draw.choice(("/home/me", "/home/me/re", "/home/me/run (2)", "."))
         cases.append({"file": file, "stacks": [drawn_stack(draw, folder, file, place) for place in waits]})
         expected.append(grouped([f"line {place[0]} in {place[1]}" if place else "elsewhere" for place in waits]))
     seen = observe(scenarios.waiting, cases=cases)
@@ -70,10 +75,11 @@ def place_of(function) -> str:
 
 def test_the_first_differing_call_is_found(observe, draw):
     """Drawn logs: index, cause and odd ranks of the first difference, whatever differs later; None where none does."""
-    cases = [[drawn_calls(draw, draw.integer(4, 7))] * RANKS, [[]] * RANKS]
+    cases = [[drawn_calls(draw, draw.integer(4, 7))] * ranks for ranks in (1, RANKS)] + [[[]] * RANKS]
     for fault in FAULTS:
         for count in draw.shuffled([1, 2]):
             cases.append(faulty_logs(draw, fault, draw.shuffled(range(RANKS))[:count]))
+        cases.append(faulty_logs(draw, fault, draw.shuffled(range(4))[:2], count=4))  # as many as the others
     calls = drawn_calls(draw, 5)
     cases.append([FAULTS[fault](draw, calls, 2) for fault in draw.shuffled(list(FAULTS))[:RANKS]])
     cases = draw.shuffled(cases)
@@ -100,19 +106,20 @@ def expect_differences(seen: list, cases: list, where: str) -> None:
 def test_odd_shapes_and_dtypes_are_named(observe, draw):
     """Ranks whose tensor has another shape or dtype than most: rank 0 too, two of them, and all alike."""
     cases = []
-    for kind in draw.shuffled(["alike", "shape", "dtype", "both", "numel", "dimensions", "all"] * 2):
-        shape = [draw.integer(2, 4), draw.integer(5, 7)]
+    often = ["alike", "shape", "dtype", "both", "numel", "dimensions", "all"]
+    for kind in draw.shuffled([*often, *often, "none or one of size 0", "one of size 0 more"]):
+        shape = [] if kind == "none or one of size 0" else [draw.integer(2, 4), draw.integer(5, 7)]
         kinds = [[shape, torch.float32]] * RANKS
-        other = {
-            "alike": kinds[0],
-            "shape": [[shape[0], shape[1] + 1], torch.float32],
+        others = {
+            "shape": [[*shape[:-1], 8], torch.float32],
             "dtype": [shape, draw.choice((torch.float64, torch.bfloat16, torch.int32))],
-            "both": [[shape[0] + 1, shape[1]], torch.bfloat16],
+            "both": [[*shape[:-1], 8], torch.bfloat16],
             "numel": [shape[::-1], torch.float32],
-            "dimensions": [draw.choice(([shape[0] * shape[1]], [1, *shape])), torch.float32],
-            "all": kinds[0],
-        }[kind]
-        kinds[draw.integer(0, RANKS - 1)] = other
+            "dimensions": [draw.choice(([math.prod(shape)], [1, *shape])), torch.float32],
+            "none or one of size 0": [[0], torch.float32],
+            "one of size 0 more": [[*shape, 0], torch.float32],
+        }
+        kinds[draw.integer(0, RANKS - 1)] = others.get(kind, kinds[0])
         if kind == "all":
             kinds = [[[*shape, *[1] * rank], torch.float32] for rank in range(RANKS)]
         cases.append({"shapes": [one for one, _ in kinds], "dtypes": [one for _, one in kinds]})
@@ -189,14 +196,15 @@ def test_drifted_entries_are_named_with_their_ranks(observe, draw):
 def test_drift_is_seen_in_every_bit(observe, draw):
     """The last bit of an entry of any dtype counts, and the sign of a zero; a nan that all ranks have does not."""
     cases, expected = [], []
-    for always in draw.shuffled(["weight", "halves", "count", "special", "scale"]):
+    for always in draw.shuffled(["weight", "halves", "count", "seed", "special", "scale", "phase"]):
         entries = drawn_entries(draw)
         ranks = [dict(entries) for _ in range(RANKS)]
         found = {}
         for name in dict.fromkeys([always, draw.choice(list(entries))]):
             if name != "mask":
                 rank = draw.integer(0, RANKS - 1)
-                ranks[rank][name], found[f"{name}.entry"] = smallest_change(draw, entries[name]), [rank]
+                ranks[rank][name] = smallest_change(draw, entries[name])
+                found |= {f"{one}.entry": [rank] for one in ([name, "again"] if name == "weight" else [name])}
         cases.append(ranks)
         expected.append(found)
     for rank, seen in enumerate(observe(scenarios.drifted_entries, ranks=RANKS, cases=cases)):
@@ -223,14 +231,14 @@ def test_drift_is_found_by_digests(observe, draw):
             changed[place] *= -1
         ranks[rank][names[0]] = changed
         cases.append(ranks)
-        expected.append({} if kind == "alike" else {f"{names[0]}.entry": [rank]})
+        expected.append({} if kind == "alike" else {f"{names[0]}.entry": [rank], "again.entry": [rank]})
     whole = sum(value.nbytes for value in cases[0][0].values())
     for rank, seen in enumerate(observe(scenarios.drifted_entries, ranks=RANKS, cases=cases)):
         for number, (one, wanted) in enumerate(zip(seen, expected, strict=True)):
             what = f"case {number}, on rank {rank}"
             expect(one["found"], f"drifted entries, {what}").equals(wanted, "a digest of all bytes in their order")
             expect(one["sent"], f"bytes sent, of {whole} in the entries, {what}").less_than(
-                whole / 4, "the ranks exchange a digest of each entry, not the entry"
+                RANKS * 4 * 400, "the ranks exchange a digest of each entry, not the entry"
             )
 
 
@@ -270,8 +278,8 @@ def test_looking_at_units_leaves_no_trace(observe, draw):
     outputs = outputs_of([leaves[index : index + 2] for index in range(0, len(leaves), 2)], x)
     gradients = torch.autograd.grad(outputs.square().sum(), leaves)
     for rank, seen in enumerate(observe(scenarios.looked_at, ranks=RANKS, state=state, kept=kept, x=x)):
-        expect(len(seen["outputs"]), f"steps in two calls, on rank {rank}").equals(
-            2, "step is called once in each call"
+        expect(len(seen["outputs"]), f"steps in three calls, on rank {rank}").equals(
+            3, "step is called once in each call"
         )
         for output in seen["outputs"]:
             expect(output, f"output on rank {rank}").close_to(
@@ -290,5 +298,8 @@ def test_looking_at_units_leaves_no_trace(observe, draw):
         raised = seen["raised"].type if isinstance(seen["raised"], Raised) else "no exception"
         expect(raised, f"exception of the second step, rank {rank}").equals(
             "ArithmeticError", "what the step raises passes through the probe"
+        )
+        expect(seen["interrupted"], f"the KeyboardInterrupt of the third step arrives, rank {rank}").equals(
+            True, "what the step raises passes through the probe"
         )
         expect(seen["hooks left"], f"hooks left, on rank {rank}").equals(False, "remove them in a finally")
