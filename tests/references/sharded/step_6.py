@@ -104,7 +104,7 @@ def first_difference(logs: Sequence[list[Call]]) -> list | None:
 
 
 def drawn_entries(draw: Draw) -> dict[str, Tensor]:
-    """Of every kind that a model has: 0-d, integers, bools, halves, and one with a nan and a zero in it."""
+    """Of every kind that a model has: 0-d, integers, bools, halves, one with a nan and a zero in it, one of nans."""
     special = draw.normal(5)
     special[draw.integer(0, 1)], special[draw.integer(2, 4)] = float("nan"), 0.0
     return {
@@ -114,6 +114,7 @@ def drawn_entries(draw: Draw) -> dict[str, Tensor]:
         "seed": draw.integers(2, low=2**60, high=2**62),
         "mask": draw.integers(4, high=2).bool(),
         "special": special,
+        "unknown": torch.full((2,), float("nan")),
         "scale": draw.normal(2, dtype=torch.float64),
         "phase": torch.complex(draw.normal(2), draw.normal(2)),
     }

@@ -62,8 +62,9 @@ def held(lab: Submission, state: list, steps: list, settings: dict, most: list) 
     """What the `state_dict` of AdamW holds on this rank after training: by name, the tensors of all shards in one; and
     whether the rest of it is that of the optimizer that was made.
 
-    `alive`: the bytes that are alive when the optimizer is made, and after each step, gradients apart. A thread of gloo
-    may hold what it has just sent for a moment longer: half a second passes before more than `most` are noted.
+    `alive`: the bytes that are alive when the optimizer is made, and after each step, gradients apart; the last step
+    has none. A thread of gloo may hold what it has just sent for a moment longer: half a second passes before more than
+    `most` are noted.
     """
     Kept.made = []
     alive = []
@@ -92,6 +93,10 @@ def held(lab: Submission, state: list, steps: list, settings: dict, most: list) 
             optimizing.step()
             optimizing.zero_grad()
             note()
+        for parameter in model.parameters():
+            parameter.grad = None
+        optimizing.step()
+        note()
     own_states = [one.state_dict() for one in Kept.made]
     Kept.made = []
     found: dict[str, list[Tensor]] = {}

@@ -41,10 +41,11 @@ def test_each_rank_holds_its_share_of_the_state(observe, draw):
     weights, whole = [tensor.double() for pair in state for tensor in pair], AdamW(**settings)
     for ranks in steps:
         weights = whole.step(weights, gradients_of(weights, ranks))
+    weights = whole.step(weights, [torch.zeros_like(one) for one in weights])  # the last step has no gradients
     numel = sum(one.numel() for one in weights)
     most = math.ceil(numel / 2) + len(weights)  # of padding, one number for each parameter
     # The whole weights and this rank's shard, after a step with two moments; and something small, a fifth of a whole.
-    alive = [4 * (numel + shards * most) + 4 * numel // 5 for shards in (1, *[3] * len(steps))]
+    alive = [4 * (numel + shards * most) + 4 * numel // 5 for shards in (1, *[3] * (len(steps) + 1))]
     seen = observe(scenarios.held, ranks=2, state=state, steps=steps, settings=settings, most=alive)
     for name, moments in (("exp_avg", whole.first), ("exp_avg_sq", whole.second)):
         parts = [one["state"].get(name, torch.zeros(0)) for one in seen]

@@ -196,7 +196,7 @@ def test_drifted_entries_are_named_with_their_ranks(observe, draw):
 def test_drift_is_seen_in_every_bit(observe, draw):
     """The last bit of an entry of any dtype counts, and the sign of a zero; a nan that all ranks have does not."""
     cases, expected = [], []
-    for always in draw.shuffled(["weight", "halves", "count", "seed", "special", "scale", "phase"]):
+    for always in draw.shuffled(["weight", "halves", "count", "seed", "special", "unknown", "scale", "phase"]):
         entries = drawn_entries(draw)
         ranks = [dict(entries) for _ in range(RANKS)]
         found = {}
