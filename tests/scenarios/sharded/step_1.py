@@ -95,6 +95,7 @@ def refused(lab: Submission, tensor: Tensor, count: int) -> dict:
         "unshard, no padding": lambda: lab.unshard(
             [*parts[1:], torch.zeros(tensor.numel() - size * (count - 1))], tensor.shape
         ),
+        "unshard, all shards longer": lambda: lab.unshard([torch.zeros(3)] * count, (2 * count,)),
         "flatten, nothing": lambda: lab.flatten([], count),
         "flatten, two dtypes": lambda: lab.flatten([tensor, tensor.to(torch.bfloat16)], count),
         "flatten, three dtypes": lambda: lab.flatten([tensor, tensor.to(torch.bfloat16), tensor.double()], count),

@@ -193,20 +193,26 @@ class Widening(nn.Module):
 
 
 class Casts(nn.Module):
-    """A `Widening` and a layer behind it; gives what that gives, or its sum."""
+    """A `Widening` and a layer behind it, which gets its outputs in `between`; gives what that gives, or its sum."""
 
-    def __init__(self, state: list) -> None:
+    def __init__(self, state: list, between: torch.dtype | None) -> None:
         super().__init__()
-        self.first, self.last = Widening(*state[0]), Layer(*state[1], last=True)
+        self.first, self.last, self.between = Widening(*state[0]), Layer(*state[1], last=True), between
 
     def forward(self, x: Tensor, row: Tensor, *, factor: Tensor, summed: bool = False) -> Tensor:
-        outputs = self.last(self.first(x, row, more={"factor": [factor.float()], "nothing": None})["wide"])
+        hidden = self.first(x, row, more={"factor": [factor.float()], "nothing": None})["wide"]
+        outputs = self.last(hidden if self.between is None else hidden.to(self.between))
         return outputs.sum() if summed else outputs
 
 
-def casts(lab: Submission, state: list, x: Tensor, factor: Tensor, dtype: torch.dtype, param_dtype: Any) -> dict:
-    """Dtypes of what the units of a model get, compute with and give; and the gradient of the input."""
-    module = Casts(state).to(dtype)
+def casts(lab: Submission, state: list, x: Tensor, factor: Tensor, dtypes: list, param_dtype: Any) -> dict:
+    """Dtypes of what the units of a model get, compute with and give; and the gradient of the input.
+
+    The parameters of the first unit and of the last are in `dtypes`.
+    """
+    module = Casts(state, between=dtypes[1] if param_dtype is None else None)
+    for unit, dtype in zip((module.first, module.last), dtypes, strict=True):
+        unit.to(dtype)
     model = lab.ShardedModel(module, param_dtype=param_dtype)
     leaf, row = x.clone().requires_grad_(), torch.zeros((), dtype=torch.int64)
     total = model(leaf, row, factor=factor, summed=True)

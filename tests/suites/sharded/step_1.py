@@ -119,6 +119,7 @@ def test_flatten_puts_tensors_one_after_another(observe, draw):
 SHARD_CALLS = (
     "shard, rank == ranks", "shard, rank -1", "shard, no ranks", "unshard, no shards", "unshard, a shard missing",
     "unshard, shards too long", "unshard, one shard longer", "unshard, one longer, one shorter", "unshard, no padding",
+    "unshard, all shards longer",
 )  # fmt: skip
 
 

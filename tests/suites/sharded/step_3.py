@@ -189,23 +189,28 @@ def test_small_updates_of_half_weights_add_up(observe, draw):
 def test_units_compute_in_param_dtype(observe, draw):
     """Weights and floating inputs of every unit, in containers and by name too, are in param_dtype; integers stay."""
     half, full = torch.bfloat16, torch.float32
-    for dtype, param_dtype, expected in draw.shuffled([(full, half, half), (full, None, full), (half, full, full)]):
+    for dtypes, param_dtype in draw.shuffled([([full, full], half), ([full, half], None), ([half, half], full)]):
+        expected = [param_dtype or dtype for dtype in dtypes]
         sizes = [draw.integer(3, 5)] * 3
         state = drawn_state(draw, sizes)
         x, factor = draw.normal(2, sizes[0]), draw.away_from_zero(1, sizes[0])
-        seen = observe(scenarios.casts, ranks=2, state=state, x=x, factor=factor, dtype=dtype, param_dtype=param_dtype)
-        given = {"x": expected, "row": torch.int64, "factor": expected}
+        seen = observe(
+            scenarios.casts, ranks=2, state=state, x=x, factor=factor, dtypes=dtypes, param_dtype=param_dtype
+        )
+        given = {"x": expected[0], "row": torch.int64, "factor": expected[0]}
         for rank, one in enumerate(seen):
-            what = f"{dtype} module, param_dtype {param_dtype}, rank {rank}"
+            what = f"units in {dtypes}, param_dtype {param_dtype}, rank {rank}"
             why = "every unit casts its floating inputs to param_dtype, also in a list or dict, and nothing else"
             expect(one["given"], f"dtypes given to the first unit, {what}").equals(given, why)
-            expect(one["weights"], f"dtypes of gathered weights, {what}").equals([expected] * 2, "param_dtype")
-            expect(one["inputs"], f"dtypes that layers get, {what}").equals([expected] * 2, why)
-            expect(one["output"], f"dtypes of the outputs, a matrix and a number, {what}").equals(
-                [expected] * 2, "the output is left as it is"
+            expect(one["weights"], f"dtypes of gathered weights, {what}").equals(
+                expected, "param_dtype, or that of each unit's own parameters"
             )
-            if expected == full:
-                (weight, bias), (other, shift) = ([tensor.to(dtype).double() for tensor in pair] for pair in state)
+            expect(one["inputs"], f"dtypes that layers get, {what}").equals(expected, why)
+            expect(one["output"], f"dtypes of the outputs, a matrix and a number, {what}").equals(
+                [expected[1]] * 2, "the output is left as it is"
+            )
+            if expected == [full, full]:
+                (weight, bias), (other, shift) = ([tensor.to(half).double() for tensor in pair] for pair in state)
                 outputs = torch.tanh(x.double() @ weight.T + bias) * factor[0] @ other.T + shift
                 expect(one["values"], f"output, {what}").close_to(outputs, FLOAT32, "computed in float32", full)
             expect(one["input's gradient"], f"dtype of the input's gradient, and whether there is one, {what}").equals(
