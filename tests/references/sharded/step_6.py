@@ -28,10 +28,10 @@ def frame(path: str, line: int, function: str) -> str:
 
 def drawn_stack(draw: Draw, folder: str, file: str, waits: tuple[int, str] | None) -> str:
     """Of a rank that `waits` in this line and function of the file; of one that waits elsewhere, if that is None."""
-    here = [frame(f"{folder}/{file}", *waits)] if waits else []
+    here = [frame(folder + file, *waits)] if waits else []
     if waits:
         callers = [(draw.integer(1, 200), draw.choice(FUNCTIONS)) for _ in range(draw.integer(0, 2))]
-        here += [frame(f"{folder}/{file}", *caller) for caller in callers]
+        here += [frame(folder + file, *caller) for caller in callers]
     other = file.replace(".", "_") + ".py", f"re{file}", f"{file}x", file.replace(".", "-"), f"{file}/wait.py"
     inside = [frame(f"/usr/lib/{draw.choice(other)}", draw.integer(1, 200), "wait")]
     if draw.integer(0, 1):

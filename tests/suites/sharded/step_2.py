@@ -72,8 +72,8 @@ def test_each_rank_holds_its_share_of_the_state(observe, draw):
 
 
 def test_master_shards_are_float32(observe, draw):
-    """One optimizer is made, of this rank's share alone, in float32; of bfloat16 parameters too."""
-    for dtype in (torch.float32, torch.bfloat16):
+    """One optimizer is made, of this rank's share alone, in float32; of bfloat16 and float64 parameters too."""
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
         tensors = [one.to(dtype) for one in drawn_parameters(draw)]
         numel = sum(one.numel() for one in tensors)
         for rank, made in enumerate(observe(scenarios.owned, ranks=2, tensors=tensors)):
