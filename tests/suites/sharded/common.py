@@ -55,10 +55,10 @@ def bytes_sent(calls: list[dict]) -> dict[str, int]:
 
 
 def kind_of(call: dict) -> str:
-    """A reduce of each part to its rank is a reduce-scatter in pieces."""
+    """A reduce of each part to its rank is a reduce-scatter in pieces; an all-to-all is one that is added up there."""
     name = call["name"].replace("_", "")
     kinds = {"reducescatter": "reduce_scatter", "allgather": "gather", "allreduce": "all_reduce"}
-    kinds |= {"reduce": "reduce_scatter", "broadcast": "broadcast"}
+    kinds |= {"reduce": "reduce_scatter", "alltoall": "reduce_scatter", "broadcast": "broadcast"}
     return next((kind for part, kind in kinds.items() if part in name), "other")
 
 
