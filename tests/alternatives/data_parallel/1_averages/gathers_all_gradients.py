@@ -7,4 +7,5 @@ def average_gradients(model):
         own = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
         every = [torch.empty_like(own) for _ in range(ranks)]
         dist.all_gather(every, own.contiguous())
-        parameter.grad = torch.stack([one.float() for one in every]).mean(dim=0).to(own.dtype)
+        wide = torch.promote_types(own.dtype, torch.float32)
+        parameter.grad = torch.stack(every).mean(dim=0, dtype=wide).to(own.dtype)

@@ -1,4 +1,4 @@
-"""sums are divided when they arrive, but for float16, which might overflow."""
+"""sums are divided when they arrive, but for what is cast and for float16, which might overflow."""
 
 
 def average_in_buckets(model, cap_bytes, dtype=None):
@@ -7,12 +7,13 @@ def average_in_buckets(model, cap_bytes, dtype=None):
     for bucket in make_buckets(trained, cap_bytes):
         some = [_gradient(trained[index]) for index in bucket]
         flat = torch.cat([one.flatten() for one in some])
-        before = ranks if torch.float16 in (dtype, flat.dtype) else 1
+        before = 1 if dtype in (None, flat.dtype) and flat.dtype != torch.float16 else ranks
         sent = (flat.to(torch.promote_types(flat.dtype, dtype or flat.dtype)) / before).to(dtype or flat.dtype)
         waiting.append((some, sent, ranks / before, dist.all_reduce(sent, async_op=True)))
     for some, sent, after, work in waiting:
         work.wait()
         start = 0
         for one in some:
-            one.copy_((sent[start : start + one.numel()].float() / after).view_as(one))
+            wide = sent[start : start + one.numel()].to(torch.promote_types(sent.dtype, torch.float32))
+            one.copy_((wide / after).view_as(one))
             start += one.numel()

@@ -20,7 +20,7 @@ def train_step(model, batch, optimizer, criterion, micro_batches=1, scaler=None,
         for number, (some, wanted) in enumerate(pieces):
             if number == len(pieces) - 1:
                 stack.close()
-            loss = criterion(model(some), wanted) * len(wanted)
+            loss = criterion(model(some), wanted).float() * len(wanted)
             total += float(loss.detach())
             if scaler is not None:
                 loss = scaler.scale(loss)
