@@ -133,7 +133,7 @@ clean: ## remove .venv and everything that was made
 
 .PHONY: demo test figures bench solutions grade sample-class release new-lab skeletons lint format
 
-demo: $(READY) ## train in fp32, fp16 and bf16, and draw what happens (2 minutes)
+demo: $(READY) ## train in three formats, and draw what happens (2 minutes)
 	@$(PY) -m labkit demo lab04
 
 demo-lab%: $(READY) ## what the lab's solution can do
