@@ -1,4 +1,4 @@
-"""frozen weights stay each rank's own."""
+"""frozen weights stay each rank's own under FSDP2."""
 
 _fsdp2 = fsdp2
 
