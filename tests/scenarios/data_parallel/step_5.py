@@ -67,12 +67,12 @@ def futures(lab: Submission, values: list, coefficients: list) -> list:
     seen: list = []
 
     def spy(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
-        future = lab.compress_gradients(state, bucket)
-        return future.then(lambda done: noted(bucket.buffer(), done.value()))
+        def noted(future: torch.futures.Future[torch.Tensor]) -> Any:
+            given = future.value()
+            seen.append([bucket.buffer().dtype, getattr(given, "dtype", None)])
+            return given
 
-    def noted(buffer: torch.Tensor, given: Any) -> Any:
-        seen.append([buffer.dtype, getattr(given, "dtype", None)])
-        return given
+        return lab.compress_gradients(state, bucket).then(noted)
 
     for one, by in zip(values, coefficients, strict=True):
         model = DistributedDataParallel(Holder([one]))

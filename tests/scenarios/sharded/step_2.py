@@ -99,12 +99,12 @@ def held(lab: Submission, state: list, steps: list, settings: dict, most: list) 
         note()
     own_states = [one.state_dict() for one in Kept.made]
     Kept.made = []
+    given = optimizing.state_dict()
     found: dict[str, list[Tensor]] = {}
-    for entry in optimizing.state_dict()["state"].values():
+    for entry in given["state"].values():
         for name, value in entry.items():
             if name != "step":
                 found.setdefault(name, []).append(value.detach().reshape(-1))
-    given = optimizing.state_dict()
     return {
         "state": {name: torch.cat(parts) for name, parts in found.items()},
         "rest": [{**given, "state": None}] == [{**one, "state": None} for one in own_states],
