@@ -90,7 +90,7 @@ def test_unsolved_steps_are_named() -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"TRACKER_STEPS": 60, "HANDLER_STEPS": 20, "MASTER_STEPS": 40, "EPOCHS": 2}.items():
+    for name, value in {"TRACKER_STEPS": 60, "HANDLER_STEPS": 60, "MASTER_STEPS": 40, "EPOCHS": 2}.items():
         monkeypatch.setattr(breaks, name, value)
 
 
