@@ -1,9 +1,9 @@
 """Runs a scenario on several processes that form a torch.distributed group, with a deadline, and leaves none behind.
 
 A `RankServer` is a process that has imported torch and computed nothing, so that it can fork ranks. They are ready
-before they are asked for, and do one job after another: what sharding pays once in a process, it pays once. After a job
-that may have left something in the group, fresh ranks follow. The server is itself forked from a process that has only
-imported, or spawned where that is unknown.
+before they are asked for, and do one job after another: what sharding pays once in a process, it pays once. Ranks of
+another shape are started once too. After a job that may have left something in the group, fresh ranks follow. The
+server is itself forked from a process that has only imported, or spawned where that is unknown.
 """
 
 import functools
@@ -110,26 +110,29 @@ def import_for_ranks() -> None:
 def _serve(channel: Channel | int, work: Work, device: str, path: Path | None, first: Shape) -> None:
     import_for_ranks()
     channel = Channel.inherited(channel) if isinstance(channel, int) else channel
-    start = functools.partial(RankGroup, work, device, path, close=(channel.fileno(),))
-    ranks: RankGroup | None = None
+    groups: dict[Shape, RankGroup] = {}
+
+    def start(shape: Shape) -> RankGroup:
+        own = (channel, *(one for group in groups.values() for one in group.channels))
+        return RankGroup(work, device, path, shape, close=tuple(one.fileno() for one in own))
+
     try:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the process above is gone: clear away what is left
-        ranks = start(first)
+        groups[first] = start(first)
         while True:
             number, job, size, group, seconds = parse(channel.receive())
             shape = Shape(size, group)
-            if shape != ranks.shape:
-                ranks.kill()
-                ranks = start(shape)
-            answers = ranks.run(job, seconds)
+            if shape not in groups:
+                groups[shape] = start(shape)
+            answers = groups[shape].run(job, seconds)
             for message in (str(number).encode(), *(answer.dump() for answer in answers)):
                 channel.send(message)
-            if ranks.broken:
-                ranks.kill()
-                ranks = start(shape)
+            if groups[shape].broken:
+                groups.pop(shape).kill()
+                groups[shape] = start(shape)
     except (Closed, KeyboardInterrupt, SystemExit):
         return
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it comes with the end of the channel, and would stop this
-        if ranks is not None:
+        for ranks in groups.values():
             ranks.kill()
