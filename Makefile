@@ -30,7 +30,7 @@ OPTIONS = --impl '$(IMPL)' $(if $(STEP),--step $(STEP)) $(if $(SEED),--seed $(SE
 .PHONY: help status doctor site site-open compare audit ddp fsdp clean
 
 help: ## print this list
-	@echo "make TARGET, where TARGET is one of"
+	@echo "make TARGET, where TARGET is one of these; $(or $(firstword $(NAMES)),labNN) can be any lab"
 	@awk -F ':[^#]*## ' '/^[a-z][a-z%-]*:[^#]*## / { sub("lab%", "$(or $(firstword $(NAMES)),labNN)", $$1); printf "  %-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "The labs here:"
 	@$(foreach lab,$(LABS),echo "  $(lab)";)

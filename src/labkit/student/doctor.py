@@ -253,11 +253,11 @@ def format_lines(device: str) -> list[Line]:
     said = [Line(f"A {size} x {size} matrix product on this {'GPU' if device == 'cuda' else 'CPU, on one core'}:")]
     for speed in speeds:
         if speed.seconds is None:
-            said.append(Line(f"  {speed.name}  none here: {speed.why}", "", 8))
+            said.append(Line(f"  {speed.name:4} {'none here:':>12} {speed.why}", "", 8))
         else:
             word = "native" if speed.native else "not native: emulated, and slow"
             against = f"{speed.against_fp32:5.2f} x as fast as fp32"
-            said.append(Line(f"  {speed.name} {1000 * speed.seconds:9.3f} ms  {against}  {word}"))
+            said.append(Line(f"  {speed.name:4} {1000 * speed.seconds:9.3f} ms  {against}  {word}"))
     native = {speed.name: speed.native for speed in speeds if speed.seconds is not None}
     return [*said, Line(""), *(Line(f"- {text}", "", 2) for text in meaning(device, native))]
 

@@ -1,4 +1,4 @@
-"""shapes of parameters are checked first, those of buffers after the weights were loaded."""
+"""the module's own `load_state_dict` finds what does not fit: it copies the rest, then raises."""
 
 
 class MixedPrecisionTrainer(MixedPrecisionTrainer):
