@@ -41,6 +41,8 @@ def passes(
     """
     rank = dist.get_rank()
     given: dict[str, Any] = dict(options or {}) | ({} if compress is None else {"compress": compress})
+    # They end with the process. Destroyed here, they would end with DDP's reducer, which holds Python's lock and waits for
+    # a thread of gloo that may need this lock: torch 2.13, once in a few hundred times.
     groups = [dist.new_group([first, first + 1]) for first in (0, 2)] if pairs else []
     if pairs:
         own = groups[rank // 2]
@@ -55,10 +57,6 @@ def passes(
         with traffic() as calls:
             model(coefficients[rank]).backward()
         seen.append({"gradients": gradients(module), "calls": calls})
-    for group in groups:
-        dist.barrier()
-        if rank in dist.get_process_group_ranks(group):
-            dist.destroy_process_group(group)
     return seen
 
 
