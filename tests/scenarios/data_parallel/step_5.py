@@ -41,8 +41,8 @@ def passes(
     """
     rank = dist.get_rank()
     given: dict[str, Any] = dict(options or {}) | ({} if compress is None else {"compress": compress})
-    # They end with the process. Destroyed here, they would end with DDP's reducer, which holds Python's lock while it waits
-    # for a thread of gloo that may need this lock: a deadlock once in a few hundred times, with torch 2.13.
+    # They end with the process. Destroyed here, they would end with DDP's reducer, which holds Python's lock while a
+    # thread of gloo that it waits for may need this lock: a deadlock once in a few hundred times, with torch 2.13.
     groups = [dist.new_group([first, first + 1]) for first in (0, 2)] if pairs else []
     if pairs:
         own = groups[rank // 2]
