@@ -9,10 +9,10 @@ from torch import Tensor
 from labkit.judge.draw import Draw
 
 
-def drawn_sizes(draw: Draw, layers: int = 3, ranks: int = 2) -> list[int]:
+def drawn_sizes(draw: Draw, layers: int = 3, ranks: int = 2, least: int = 3) -> list[int]:
     """Widths of a network: `ranks` divides neither all its parameters together nor those of its first layer."""
     while True:
-        sizes = [draw.integer(3, 7) for _ in range(layers + 1)]
+        sizes = [draw.integer(least, least + 4) for _ in range(layers + 1)]
         counts = [(one + 1) * other for one, other in itertools.pairwise(sizes)]
         if counts[0] % ranks and sum(counts) % ranks:
             return sizes

@@ -35,7 +35,7 @@ def test_zero1_trains_like_one_process_with_adamw(observe, draw):
 def test_each_rank_holds_its_share_of_the_state(observe, draw):
     """The moments of AdamW lie on one rank each, and are those of one process; no rank holds more than its share,
     neither in the optimizer's state nor elsewhere."""
-    sizes = drawn_sizes(draw)
+    sizes = drawn_sizes(draw, least=6)  # padding is little beside a shard
     state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, 2)
     settings = {"lr": 0.01, "weight_decay": 0.1}
     weights, whole = [tensor.double() for pair in state for tensor in pair], AdamW(**settings)
@@ -127,7 +127,7 @@ def test_gradients_are_averaged_in_float32(observe, draw):
 def test_a_step_sends_shards_once_each_way(observe, draw):
     """A step sends what one reduce-scatter in float32 and one gather in the parameters' dtype send, and no more."""
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
-        tensors = [one.to(dtype) for one in drawn_parameters(draw)]
+        tensors = [one.to(dtype) for one in drawn_parameters(draw, count=draw.integer(3, 15))]
         numel = sum(one.numel() for one in tensors)
         steps = [
             [[one.to(dtype) for one in rank] for rank in ranks] for ranks in drawn_gradients(draw, tensors, steps=2)
