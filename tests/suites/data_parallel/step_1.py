@@ -231,7 +231,7 @@ def test_half_gradients_do_not_overflow(observe, draw):
     large = [[draw.away_from_zero(*shape, low=36000, high=60000).abs().half() for shape in shapes] for _ in range(4)]
     case = {"values": drawn(draw, shapes, torch.float16), "steps": [large]}
     why = "divide by the number of ranks before the sum, or sum in a wider dtype"
-    expect_averages(observe, [case], why, Tolerance("a float16 sum of halves", ulps=1.0))
+    expect_averages(observe, [case], why, Tolerance("three float16 additions, whose sums grow", ulps=1.5))
 
 
 def test_one_process_needs_a_group_too(observe, draw):
