@@ -6,6 +6,7 @@ Each line gives what was measured, the limit, and whether it is kept. Machines a
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -49,7 +50,8 @@ def main(device: str, part: tuple[str, ...]) -> None:
 
     if "limits" in (part or PARTS):
         gpu_bench.run_gpu_bench(Console(highlight=False))
-    for name, run in {"ladder": real_steps.run_ladder, "roofline": real_steps.run_roofline}.items():
+    runs: dict[str, Callable[..., Path]] = {"ladder": real_steps.run_ladder, "roofline": real_steps.run_roofline}
+    for name, run in runs.items():
         if name in (part or PARTS):
             click.echo(f"Written: {run(click.echo)}")
 

@@ -80,8 +80,8 @@ def run_gpu_bench(
     )
     results = []
     for workload in workloads:
-        measured = partial(measure, lab, workload, device=device, products=products, repeats=repeats)
-        result = measure_what_fits(workload, device, measured, say)
+        measuring = partial(measure, lab, workload, device=device, products=products, repeats=repeats)
+        result = measure_what_fits(workload, device, measuring, say)
         say(f"\n{title(result)}")
         console.print(result_table(result), highlight=False)
         for row in result.rows:

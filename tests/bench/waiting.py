@@ -43,7 +43,7 @@ def suite(lab: Lab) -> list[Measured]:
 def watching(lab: Lab) -> list[Measured]:
     """`make watch` on the solution, warm: from a save to the verdict on each step, medians of five saves."""
     with solved_course() as root:
-        worker = Worker(manifest.find(lab.stem, root), root)
+        worker = Worker(manifest.find(lab.stem, root))
         try:
             next(events(worker, "ready"))
             seconds = {step.number: statistics.median(verdicts(worker, step.number)) for step in lab.steps}
@@ -93,8 +93,8 @@ def solved_course() -> Iterator[Path]:
     with TemporaryDirectory(prefix="labkit-bench-") as folder:
         root = Path(folder).resolve()
         for name in ("src", "labs", "tests", "docs"):
-            ignored = shutil.ignore_patterns("__pycache__", "course", "mistakes", "alternatives", "*.egg-info")
-            shutil.copytree(ROOT / name, root / name, ignore=ignored)
+            left_out = ("course", "mistakes", "alternatives") if name == "tests" else ("*.egg-info",)
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", *left_out))
         for name in ("conftest.py", "pyproject.toml"):
             shutil.copy(ROOT / name, root)
         for lab in manifest.load_all():

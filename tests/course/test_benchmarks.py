@@ -5,13 +5,20 @@ import re
 from pathlib import Path
 
 import pytest
+from warm_python import ENVIRONMENT, python
 
-from bench import publish
+from bench import publish, waiting
 from labkit.course.errors import LabError
 from labkit.experiments import pages
 from labkit.labs.capstones import parity
 
 FOUND = pages.benchmarks()
+
+
+def test_the_copy_that_make_bench_watches_is_whole() -> None:
+    with waiting.solved_course() as root:
+        ran = python("-c", "import labkit.student.worker", environment=ENVIRONMENT | {"PYTHONPATH": str(root / "src")})
+    assert ran.code == 0, ran.err
 
 
 @pytest.mark.parametrize("name", FOUND)
