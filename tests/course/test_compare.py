@@ -120,7 +120,7 @@ def test_a_slow_machine_gets_fewer_turns_and_a_smaller_batch_for_all_formats() -
     seen = []
 
     class Slow(nn.Module):
-        """Takes time in proportion to the batch: so much that no machine has the whole one timed within the budget."""
+        """Takes at least 4 ms a sample: steps of the whole batch are more than the budget allows, on any machine."""
 
         def __init__(self) -> None:
             super().__init__()

@@ -254,11 +254,10 @@ def test_units_that_keep_whole_weights_are_named(observe, draw):
         whens = whens if number else [(False, False)] * count
         some = ([0], [1], [0, 1])
         kept = [[draw.choice(some) if one else [] for one in when] for when in whens]
-        if number:
-            kept[sure][0] = [number // 2 % 2]  # the first parameter alone in some networks, the last one in others
         order, run = list(range(count)), number % 2
         if number:
-            order.append(draw.choice([index for index, when in enumerate(whens) if when == (True, False)] or order))
+            kept[sure][0] = [number // 2 % 2]  # the first parameter alone in some networks, the last one in others
+            order.append(draw.choice([index for index, when in enumerate(whens) if when == (True, False)]))
         cases.append({"state": state, "kept": kept, "order": order, "run": run, "x": draw.normal(2, width)})
         expected.append({f"unit{index}": FREED[when] for index, when in enumerate(whens) if FREED[when]})
     for rank, seen in enumerate(observe(scenarios.kept, ranks=RANKS, cases=cases)):
