@@ -52,7 +52,8 @@ for part in "${@:-suites bench compare step-time alone parity}"; do
     for one in $part; do
         case $one in
         suites) # nothing is timed: all at once
-            for stem in mixed_precision build_amp capstones; do
+            for lab in labs/lab*/lab.toml; do
+                stem=$(basename "$(dirname "$lab")") && stem=${stem#lab??_}
                 stage "suite-$stem" 160 bash -c "suite $stem --json '$work/suite-$stem.json'" &
             done
             wait

@@ -94,7 +94,7 @@ class GradedSuite:
             path = self.paths[stem]
             work = RankWork(path, self.overlay, rank_device, self.labs[stem].builds_on)
             others = tuple(server.channel.fileno() for server in self.servers.values())
-            self.servers[stem] = RankServer(work, rank_device, clean, path, self.ranks[stem], others)
+            self.servers[stem] = RankServer(work, rank_device, clean and device == "cpu", path, self.ranks[stem], others)
         for stem in stems:
             self.in_import(stem)
             with limited(LOADING):

@@ -66,9 +66,9 @@ def memory(lab: Submission, tensor: Tensor, count: int) -> dict:
             after = result.clone()
             result.fill_(-2)
         with torch.device("meta"):
-            device = make(tensor).device.type
+            device = make(tensor).device
         seen[name] = {
-            "device": device,
+            "device": "its input's" if device == tensor.device else str(device),
             "bytes": result.untyped_storage().nbytes(),
             "graph": result.requires_grad,
             "result": [before, after],
@@ -99,7 +99,7 @@ def refused(lab: Submission, tensor: Tensor, count: int) -> dict:
         "flatten, nothing": lambda: lab.flatten([], count),
         "flatten, two dtypes": lambda: lab.flatten([tensor, tensor.to(torch.bfloat16)], count),
         "flatten, three dtypes": lambda: lab.flatten([tensor, tensor.to(torch.bfloat16), tensor.double()], count),
-        "flatten, two devices": lambda: lab.flatten([tensor, tensor.to("meta")], count),
+        "flatten, two devices": lambda: lab.flatten([tensor.cpu(), tensor.to("meta")], count),
         "flatten, an empty one": lambda: lab.flatten([tensor, tensor, tensor[:0].to(torch.bfloat16)], count),
     }
     good = {"shard, good": lab.shard(tensor, count - 1, count), "flatten, good": lab.flatten([tensor, tensor], count)}

@@ -30,7 +30,8 @@ def started(lab: Submission, way: str, states: list, structure: dict, buffers: l
 
 def fresh(lab: Submission, state: list, steps: list, lr: float, reshard: bool, between: list) -> list:
     """Weights that every pass computes with. Each step has a training pass, and before it and again behind its backward
-    pass those that `between` names: "train" and "eval" passes without a backward pass, and "no_grad" ones."""
+    pass those that `between[step]` names: "train" and "eval" passes without a backward pass, and "no_grad" ones. The
+    first step is made once more at the end."""
     model = lab.ShardedModel(network(state), reshard=reshard)
     optimizer = torch.optim.SGD(model.shards(), lr=lr)
     layers = [layer for layer in model.modules() if isinstance(layer, Layer)]
@@ -41,18 +42,18 @@ def fresh(lab: Submission, state: list, steps: list, lr: float, reshard: bool, b
         seen.append([layer.seen for layer in layers])
         return outputs
 
-    def run_between(x: Tensor) -> None:
-        for kind in between:
+    def run_between(x: Tensor, kinds: list) -> None:
+        for kind in kinds:
             model.train(kind == "train")
             with torch.set_grad_enabled(kind != "no_grad"):
                 run(x)
         model.train()
 
-    for ranks in [*steps, steps[0]]:
+    for ranks, kinds in zip([*steps, steps[0]], [*between, between[0]], strict=True):
         ((x, y),) = own(ranks)
-        run_between(x)
+        run_between(x, kinds)
         squared_error(run(x), y).backward()
-        run_between(x)
+        run_between(x, kinds)
         optimizer.step()
         optimizer.zero_grad()
     return seen
@@ -299,7 +300,7 @@ def refused(lab: Submission, states: list, tables: list) -> dict:
     weights = [whole_parameters(one) for one in (module, chain, last_half)]
     alone = None if dist.is_initialized() else attempt(lambda: lab.ShardedModel(network(state)) and None)
     tables = [one.table for one in (module, chain, last_half)]
-    output = None if None in weights[1] else chain(torch.ones(1, state[0][0].shape[1])).detach()
+    output = None if None in weights[1] else chain(torch.ones_like(state[0][0][:1])).detach()
     return {"raised": seen, "good": good, "weights": weights, "tables": tables, "output": output, "alone": alone}
 
 

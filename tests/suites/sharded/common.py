@@ -26,21 +26,21 @@ def expect_weights(seen: list, expected: Sequence[Tensor], what: str, why: str, 
 
 
 def expect_training(
-    observe, draw: Draw, way: str, name: str, options: dict | None = None, ranks: int = 2, **of_steps
+    observe, draw: Draw, way: str, name: str, options: dict | None = None, ranks: int = 2, steps: int = 3, micro_batches: int = 1
 ) -> None:
     """The weights of all ranks after every step are those of one process; all ranks start from rank 0's."""
     settings = {"lr": draw.number(0.01, 0.02)}
     settings |= {"momentum": draw.number(0.5, 0.9)} if name == "sgd" else {"weight_decay": draw.number(0.1, 0.5)}
     sizes = drawn_sizes(draw, ranks=ranks)
-    state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, draw.integer(3, 4), ranks, **of_steps)
-    history = trained(state, steps, optimizer_of(name, settings))
+    state, batches = drawn_state(draw, sizes), drawn_steps(draw, sizes, steps, ranks, micro_batches)
+    history = trained(state, batches, optimizer_of(name, settings))
     seen = observe(
-        train, ranks=ranks, way=way, states=[state] * ranks, steps=steps, optimizer=name, settings=settings,
+        train, ranks=ranks, way=way, states=[state] * ranks, steps=batches, optimizer=name, settings=settings,
         options=options or {},
     )  # fmt: skip
     why = "with the gradients averaged over the ranks, they train like one process on all their batches"
     for rank, weights in enumerate(seen):
-        expect(len(weights), f"steps on rank {rank}").equals(len(steps), why)
+        expect(len(weights), f"steps on rank {rank}").equals(steps, why)
         for step, expected in enumerate(history):
             what = f"on rank {rank} after step {step + 1}"
             expect_weights(weights[step], expected, what, why, FLOAT32 if name == "sgd" else ADAM)

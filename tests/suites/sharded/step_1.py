@@ -75,9 +75,9 @@ def test_results_have_memory_of_their_own(observe, draw):
             expect(one["bytes"], f"{name}: bytes of its storage").equals(
                 expected.nbytes, "the storage holds the result alone, so that the rest can be freed: .clone() a slice"
             )
-            expect(
-                one["device"], f"device of {name}, of a tensor on the cpu while another device is the default"
-            ).equals("cpu", "a new tensor is on the default device unless you say where: tensor.new_zeros(...) does")
+            expect(one["device"], f"device of {name}, while another device is the default").equals(
+                "its input's", "a new tensor is on the default device unless you say where: tensor.new_zeros(...) does"
+            )
             expect(one["graph"], f"{name}: requires_grad").equals(
                 False, "a shard is a value, not a step of a graph: detach()"
             )

@@ -40,13 +40,14 @@ def test_sharded_model_trains_like_one_process_with_adamw(observe, draw):
 
 def test_four_ranks_train_like_one_process(observe, draw):
     """On four ranks it is the mean of four gradients, and a shard is a quarter."""
-    expect_training(observe, draw, "sharded", "sgd", ranks=4)
+    expect_training(observe, draw, "sharded", "sgd", ranks=4, steps=2)
 
 
 def test_gradients_of_micro_batches_add_up(observe, draw):
     """Several backward passes before a step add their averages up in the shards."""
     for reshard in draw.shuffled(BOTH):
-        expect_training(observe, draw, "sharded", "sgd", {"reshard": reshard}, micro_batches=draw.integer(2, 3))
+        options, micro_batches = {"reshard": reshard}, draw.integer(2, 3)
+        expect_training(observe, draw, "sharded", "sgd", options, steps=2, micro_batches=micro_batches)
         sizes, lr = drawn_sizes(draw), draw.number(0.01, 0.02)
         state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, 2, micro_batches=2)
         history = trained(state, steps, Sgd(lr))
@@ -70,21 +71,19 @@ def test_gradients_of_micro_batches_add_up(observe, draw):
 def test_every_pass_computes_with_the_weights_of_then(observe, draw):
     """A forward pass right after a step has the new weights: in training, in evaluation, kept gathered or not."""
     for reshard in draw.shuffled(BOTH):
-        for between in (["train"], draw.shuffled(["no_grad", "train", "eval"]), ["no_grad"]):
-            sizes, lr = drawn_sizes(draw), draw.number(0.02, 0.05)
-            state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, 1)
-            history = [[one.double() for pair in state for one in pair], *trained(state, steps, Sgd(lr))]
-            seen = observe(scenarios.fresh, ranks=2, state=state, steps=steps, lr=lr, reshard=reshard, between=between)
-            for rank, one in enumerate(seen):
-                expect(len(one), f"passes on rank {rank}").equals(
-                    2 * (2 * len(between) + 1), "every pass runs each layer"
-                )
-                for index, weights in enumerate(one):
-                    step = index // (2 * len(between) + 1)
-                    expect_weights(
-                        weights, history[step], f"in pass {index + 1} on rank {rank}, after {step} steps",
-                        "weights that are still gathered from before the step are old: gather afresh in every pass",
-                    )  # fmt: skip
+        between = draw.shuffled([["train"], draw.shuffled(["no_grad", "train", "eval"]), ["no_grad"]])
+        sizes, lr = drawn_sizes(draw), draw.number(0.02, 0.05)
+        state, steps = drawn_state(draw, sizes), drawn_steps(draw, sizes, len(between))
+        history = [[one.double() for pair in state for one in pair], *trained(state, steps, Sgd(lr))]
+        seen = observe(scenarios.fresh, ranks=2, state=state, steps=steps, lr=lr, reshard=reshard, between=between)
+        step_of = [step for step, kinds in enumerate([*between, between[0]]) for _ in range(2 * len(kinds) + 1)]
+        for rank, one in enumerate(seen):
+            expect(len(one), f"passes on rank {rank}").equals(len(step_of), "every pass runs each layer")
+            for index, (step, weights) in enumerate(zip(step_of, one, strict=True)):
+                expect_weights(
+                    weights, history[step], f"in pass {index + 1} on rank {rank}, after {step} steps",
+                    "weights that are still gathered from before the step are old: gather afresh in every pass",
+                )  # fmt: skip
 
 
 def test_shards_hold_every_number_once_in_float32(observe, draw):
