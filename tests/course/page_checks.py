@@ -13,7 +13,7 @@ import re
 import urllib.parse
 from dataclasses import dataclass, field
 
-from warm_python import python
+from warm_python import ENVIRONMENT, python
 
 from labkit.course import pages
 from labkit.course.manifest import ROOT
@@ -106,6 +106,9 @@ def broken_link(page: Page, target: str) -> str | None:
 
 # 2. Python blocks -----------------------------------------------------------------------------------------------------
 
+# What a page promises is what a CPU prints.
+ON_A_CPU = ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": ""}
+
 # Reads [[source, ...], ...] (sections of blocks), writes the outputs alike; a section ends at its first error.
 RUNNER = """
 import contextlib, io, json, sys, traceback, warnings
@@ -133,7 +136,8 @@ def wrong_outputs(page: Page) -> list[str]:
     sections = [[block for block in section.blocks if block.language == "python"] for section in page.sections]
     if not any(sections):
         return []
-    ran = python("-c", RUNNER, text=json.dumps([[block.text for block in blocks] for blocks in sections]), limit=LIMIT)
+    text = json.dumps([[block.text for block in blocks] for blocks in sections])
+    ran = python("-c", RUNNER, environment=ON_A_CPU, text=text, limit=LIMIT)
     if ran.code:
         return [f"the blocks of {page.path} ended Python: {ran.err[-1000:]}"]
     problems = []

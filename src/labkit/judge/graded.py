@@ -89,12 +89,12 @@ class GradedSuite:
                 own,
             )
             return
-        rank_device = device_of_ranks(device)
+        rank_device, may_fork = device_of_ranks(device), clean and device == "cpu"
         for stem in (stem for stem in stems if stem in self.ranks):
             path = self.paths[stem]
             work = RankWork(path, self.overlay, rank_device, self.labs[stem].builds_on)
             others = tuple(server.channel.fileno() for server in self.servers.values())
-            self.servers[stem] = RankServer(work, rank_device, clean and device == "cpu", path, self.ranks[stem], others)
+            self.servers[stem] = RankServer(work, rank_device, may_fork, path, self.ranks[stem], others)
         for stem in stems:
             self.in_import(stem)
             with limited(LOADING):

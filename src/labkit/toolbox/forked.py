@@ -20,6 +20,8 @@ GRACE = 1.0  # seconds: a rank may raise because another one has died, whose end
 def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
     """What `work(rank)` returns on each of `ranks` processes, which are forked from this one and form a gloo group.
 
+    They compute on the CPU and see no GPU.
+
     It has to return numbers, strings, or lists of them, and no tensors (`tensor.tolist()` makes them lists): their
     memory ends with the rank.
 
@@ -67,6 +69,7 @@ def on_ranks(work: Callable[[int], Any], ranks: int = 2) -> list[Any]:
 
 def _be_rank(work: Callable[[int], Any], rank: int, ranks: int, store: str, answers: Connection) -> None:
     torch.set_num_threads(1)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # FSDP2 would move what it shards to a GPU
     warnings.simplefilter("ignore", FutureWarning)  # of torch 2.13: new names for two collective calls
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=ranks)
     try:

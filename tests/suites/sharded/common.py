@@ -26,7 +26,14 @@ def expect_weights(seen: list, expected: Sequence[Tensor], what: str, why: str, 
 
 
 def expect_training(
-    observe, draw: Draw, way: str, name: str, options: dict | None = None, ranks: int = 2, steps: int = 3, micro_batches: int = 1
+    observe,
+    draw: Draw,
+    way: str,
+    name: str,
+    options: dict | None = None,
+    ranks: int = 2,
+    steps: int = 3,
+    micro_batches: int = 1,
 ) -> None:
     """The weights of all ranks after every step are those of one process; all ranks start from rank 0's."""
     settings = {"lr": draw.number(0.01, 0.02)}
