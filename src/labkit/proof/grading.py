@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from labkit.course.manifest import Lab
+from labkit.course.processes import usable_cores
 from labkit.course.records import LOST, Record
 from labkit.judge import many
 from labkit.judge.diagnosis import symptom
@@ -59,6 +60,8 @@ class Graded:
 def grade(lab: Lab, jobs: Iterable[Job], progress: Callable[[Graded], None] = lambda graded: None) -> list[Graded]:
     """The suite's verdicts on every job, in the order of the jobs, from as many processes as there are cores.
 
+    There are twice as many where the lab has ranks, which wait for each other a third of the time.
+
     Raises:
         LabError: the suite cannot be collected.
     """
@@ -70,5 +73,6 @@ def grade(lab: Lab, jobs: Iterable[Job], progress: Callable[[Graded], None] = la
         progress(results[index])
 
     put = [many.Job(job.answer.options() | {"seed": str(job.seed)}, job.tests, job.until_lost) for job in jobs]
-    many.judge_many(lab, put, take, hand=HAND)
+    workers = usable_cores() * (2 if any(step.ranks > 1 for step in lab.steps) else 1)
+    many.judge_many(lab, put, take, hand=HAND, workers=workers)
     return [results[index] for index in range(len(jobs))]
