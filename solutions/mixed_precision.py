@@ -379,10 +379,13 @@ class MixedPrecisionTrainer:
         self.scaler.load_state_dict(state["scaler"])
 
     def _loss(self, batch: tuple[Tensor, Tensor], criterion: nn.Module) -> Tensor:
-        """The batch's loss, a scalar with its graph, computed under autocast on the model's device."""
+        """The batch's loss, a scalar with its graph, on the model's device; with float32's digits.
+
+        Autocast alone would not do for the loss: on CUDA, cross entropy of half outputs has half's digits.
+        """
         inputs, targets = (part.to(self.device) for part in batch)
         with _autocast(self.device.type, self.dtype):  # for the criterion; the model gets a region of its own
-            return criterion(mixed_precision_forward(self.model, inputs, self.dtype), targets)
+            return criterion(mixed_precision_forward(self.model, inputs, self.dtype).float(), targets)
 
     def _mean_over_ranks(self, total: float, count: int) -> float:
         """`total / count`, both summed over all ranks first; nan if nothing was counted."""
