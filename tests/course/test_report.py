@@ -223,6 +223,12 @@ def test_a_kit_that_raises_at_import_is_a_line_of_its_lab_alone(tmp_path: Path) 
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == ["testing src/tiny.py", line, "written: reports/lab07.html"]
     assert line in Elements((course.root / "reports" / "lab07.html").read_text(encoding="utf-8")).text
+    (kit / "commands.py").write_text("raise KeyError('no such')\n")
+    course.file.write_text("import labkit.labs.tiny.commands\n")
+    for alone in (("run", "lab07"), ("run", "lab07", "--nproc", "2")):
+        ran = course.labkit(*alone, TORCH="yes")
+        assert ran.code == 1
+        assert ran.err.splitlines()[-1] == f"labkit: {kit / 'commands.py'}: lab07's own code fails: KeyError: 'no such'"
 
 
 # In a browser -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import click
 
 from labkit.course import manifest
 from labkit.course.errors import LabError
-from labkit.course.kits import kit
+from labkit.course.kits import has, kit
 from labkit.course.loading import implementation_path
 from labkit.course.manifest import ROOT
 
@@ -23,15 +23,19 @@ def run(lab: str, nproc: int, impl: str, port: int | None, options: tuple[str, .
     """Run LAB's file with its own OPTIONS, alone or on many processes of this machine."""
     found = manifest.find(lab)
     file = implementation_path(impl, found.stem, ROOT)
-    if kit(found, "commands") is None:
+    if not has(found, "commands"):
         raise LabError(f"{found.name} has no command line; make test-{found.name} tests it")
     if nproc == 1 and port is None and "--strategy" not in " ".join(options):
-        sys.exit(_ended([sys.executable, str(file), *options]))
+        if (code := _ended([sys.executable, str(file), *options])) == 1:
+            kit(found, "commands")  # says so if it is what failed
+        sys.exit(code)
     from labkit.toolbox.launch import launch
 
     try:
         launch(file, nproc, list(options), port)
     except LabError as error:  # the lab file's own line, alone; nothing after Ctrl-C
+        if error.exit_code == 1:
+            kit(found, "commands")
         if str(error):
             click.echo(str(error), err=True)
         sys.exit(error.exit_code)
