@@ -8,9 +8,11 @@ from contextlib import contextmanager
 @contextmanager
 def none_collected() -> Iterator[None]:
     """Inside the block nothing is collected, and what is there at its end never is: of what is imported, all stays."""
+    collects = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if collects:
+            gc.enable()

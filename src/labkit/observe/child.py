@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.course.files import open_ordinary
+from labkit.course.garbage import none_collected
 from labkit.course.loading import line_in_stack
 from labkit.course.processes import children_of, end_with, kill_group, usable_cores
 
@@ -218,7 +219,8 @@ def _do(job: Callable[[int], object], index: int, core: int | None) -> None:
 
 
 def _be_spawned() -> None:
-    job, setting, parent = pickle.load(sys.stdin.buffer)
+    with none_collected():  # it may import torch
+        job, setting, parent = pickle.load(sys.stdin.buffer)
     _be_the_child(job, setting, parent)
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from labkit.course.garbage import none_collected
 from labkit.observe.answer import Answer, Ending
 from labkit.observe.channel import Channel, Closed, Torn
 from labkit.observe.child import Child, Setting, how_it_ended
@@ -90,11 +91,12 @@ class RankServer:
 
 def import_for_labs() -> None:
     """Imports what optimizers and lab files import, once for all the processes that this one forks."""
-    import torch._dynamo  # (the first optimizer would import it: 0.7 s in every child)
+    with none_collected():
+        import torch._dynamo  # (the first optimizer would import it: 0.7 s in every child)
 
-    import labkit.toolbox.datasets
-    import labkit.toolbox.measure
-    import labkit.toolbox.models  # noqa: F401
+        import labkit.toolbox.datasets
+        import labkit.toolbox.measure
+        import labkit.toolbox.models  # noqa: F401
 
     with torch.autograd.profiler.record_function("import"):
         pass  # it imports, at the first use, what every optimizer uses
@@ -102,8 +104,8 @@ def import_for_labs() -> None:
 
 def import_for_ranks() -> None:
     """The same for ranks, which shard too."""
-    import torch.distributed.fsdp  # noqa: F401
-
+    with none_collected():
+        import torch.distributed.fsdp  # noqa: F401
     import_for_labs()
 
 
