@@ -140,13 +140,20 @@ def test_the_same_ranks_do_one_job_after_another(server: RankServer, size: int) 
         assert answers(server, "answer", size) == [[rank, size, runs] for rank in range(size)]
 
 
-FAILURES = ["raise on 1", "die on 0", "fail", "leave a call behind", "take the group apart", "return a function"]
+FAILURES = ["raise on 1", "die on 0", "leave a call behind", "take the group apart", "return a function"]
 
 
 @pytest.mark.parametrize("job", FAILURES)
 def test_fresh_ranks_follow_a_failure(server: RankServer, job: str) -> None:
     server.run(job, Shape(2), SECONDS)
     assert answers(server, "answer") == [[rank, 2, ["answer"]] for rank in range(2)]
+
+
+def test_the_same_ranks_go_on_if_all_raised_before_a_call(server: RankServer) -> None:
+    answers(server, "answer")
+    server.run("fail", Shape(2), SECONDS)
+    for _, _, runs in answers(server, "answer"):
+        assert runs[-3:] == ["answer", "fail", "answer"]
 
 
 def test_one_that_raises_does_not_let_the_others_wait(server: RankServer) -> None:

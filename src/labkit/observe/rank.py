@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from labkit.observe.answer import Answer
+from labkit.observe.answer import Answer, Ending
 from labkit.observe.channel import Channel
 from labkit.observe.values import Json, NotAValue, parse
 
@@ -34,11 +34,15 @@ def be_a_rank(channel: Channel | int, work: Work, device: str, rank: int, size: 
     while True:
         port, job = parse(channel.receive())
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        before = _calls(group)
         try:
             answer = work(job)
         except BaseException as error:
             answer = Answer.of_error(error)
-        channel.send(_calls(group) + b"\n" + answer.dump())
+        calls = _calls(group)
+        if answer.ending != Ending.RETURNED and calls != before:  # another rank may still be in what it left
+            calls = BROKEN
+        channel.send(calls + b"\n" + answer.dump())
 
 
 def _prepare(device: str, rank: int, size: int, group: str, folder: Path) -> None:

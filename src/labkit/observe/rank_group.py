@@ -71,7 +71,7 @@ class RankGroup:
     def run(self, job: object, seconds: float) -> list[Answer]:
         """The ranks' answers to `job`.
 
-        A rank that ended otherwise than with a value breaks the group; so does one that has made other calls on it
+        A rank that gives no answer breaks the group; so does one that raised after a call on it, has made other calls
         than the rest, or has taken it apart: the next job would meet what it left there.
         """
         if not self._are_ready():
@@ -130,7 +130,7 @@ class RankGroup:
                 made, answers[rank] = self._answer(rank, deadline)
                 calls.add(made)
                 if answers[rank].ending != Ending.RETURNED:
-                    self.broken = True
+                    self.broken |= answers[rank].ending != Ending.RAISED
                     deadline = min(deadline, time.monotonic() + GRACE)
         return answers, calls
 
