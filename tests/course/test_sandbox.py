@@ -36,15 +36,23 @@ def records(tmp_path: Path, level: str, *options: str, **limits: float) -> list[
     return [Record.of(record).but(seconds=0.0) for record in report["records"]]
 
 
+WITH_RANKS = ("--impl", "solutions", "--step", "5")
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """What the solution gets on ranks without a sandbox."""
+    return records(tmp_path_factory.mktemp("outside"), "none", *WITH_RANKS)
+
+
 @pytest.mark.parametrize("level", LEVELS)
-def test_the_solution_has_the_same_records_at_every_level(tmp_path: Path, level: Level) -> None:
+def test_the_solution_has_the_same_records_at_every_level(tmp_path: Path, level: Level, outside: list[Record]) -> None:
     """On ranks too."""
     if reason := what_works()[level]:
         pytest.skip(f"--isolation {level} does not work here: {reason}")
-    options = ("--impl", "solutions", "--step", "5")
-    found = records(tmp_path, level, *options)
+    found = records(tmp_path, level, *WITH_RANKS)
     assert {record.state for record in found} == {"passed"}
-    assert found == records(tmp_path, "none", *options)
+    assert found == outside
 
 
 def test_ranks_of_a_sandbox_share_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
