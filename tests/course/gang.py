@@ -97,8 +97,11 @@ def _context() -> ForkServerContext:
 def _rank(rank: int, size: int, port: int, folder: str, work: Callable[..., None], args: tuple[Any, ...]) -> None:
     import torch
 
+    from labkit.observe.rank import ask_no_name_server
+
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
+    ask_no_name_server()
     os.environ |= {
         "RANK": str(rank),
         "WORLD_SIZE": str(size),

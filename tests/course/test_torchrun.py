@@ -31,6 +31,7 @@ DEADLINE = 110.0  # seconds for one torchrun
 ENVIRONMENT = os.environ | {
     "OMP_NUM_THREADS": "1",
     "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+    "RES_OPTIONS": "timeout:1 attempts:1",  # as in labkit.toolbox.launch
     "PYTHONPATH": str(ROOT / "src"),
     "PYTHONUNBUFFERED": "1",
 }

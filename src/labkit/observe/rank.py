@@ -1,8 +1,10 @@
 """One rank: joins the group, or is left bare, and does jobs until it is killed; its own teardown could abort."""
 
+import ctypes
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,8 @@ def be_a_rank(channel: Channel | int, work: Work, device: str, rank: int, size: 
         except BaseException as error:
             answer = Answer.of_error(error)
         calls = _calls(group)
-        if answer.ending != Ending.RETURNED and calls != before:  # another rank may still be in what it left
-            calls = BROKEN
+        if answer.ending != Ending.RETURNED and (calls != before or group == BARE):
+            calls = BROKEN  # another rank may still be in what it left; what a bare one has begun, nobody knows
         channel.send(calls + b"\n" + answer.dump())
 
 
@@ -53,6 +55,7 @@ def _prepare(device: str, rank: int, size: int, group: str, folder: Path) -> Non
     os.dup2(silence, 1)
     warnings.filterwarnings("ignore", RENAMED, FutureWarning)
     torch.set_num_threads(1)
+    ask_no_name_server()
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size)}
     if device == "cuda":
         torch.cuda.set_device(rank)
@@ -60,6 +63,18 @@ def _prepare(device: str, rank: int, size: int, group: str, folder: Path) -> Non
         backend = "nccl" if device == "cuda" else "gloo"
         store = f"file://{folder}/store"
         dist.init_process_group(backend, init_method=store, rank=rank, world_size=size, timeout=PATIENCE)
+
+
+def ask_no_name_server() -> None:
+    """Names and addresses are looked up on this machine alone, from now on and in this process; where it has glibc.
+
+    torch asks for the name of each address that its store connects to, and /etc/hosts has none for ::ffff:127.0.0.1. A
+    name server that gives no answer takes 5 s or 10 s of each.
+
+    Source: https://github.com/pytorch/pytorch/issues/159007, and glibc's nss.h
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).__nss_configure_lookup(b"hosts", b"files")
 
 
 def _calls(group: str) -> bytes:

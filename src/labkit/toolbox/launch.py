@@ -35,8 +35,10 @@ def launch(file: Path, ranks: int, arguments: Sequence[str] = (), port: int | No
     with tempfile.TemporaryDirectory(prefix="labkit-launch-") as folder:
         command = [sys.executable, "-m", "torch.distributed.run", *meeting, f"--nproc_per_node={ranks}"]
         command += [f"--log-dir={folder}", "--redirects=2", str(file), *arguments]
-        # Each rank one thread, as torchrun has it; the second keeps restarts on one machine from meeting old ranks.
-        environment = {"OMP_NUM_THREADS": "1", **os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+        # Each rank one thread, as torchrun has it. Restarts on one machine do not meet old ranks. A name server that
+        # gives no answer takes 1 s, not 10, of each connection: https://github.com/pytorch/pytorch/issues/159007.
+        own = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "RES_OPTIONS": "timeout:1 attempts:1"}
+        environment = {"OMP_NUM_THREADS": "1", **os.environ, **own}
         report = Path(folder, "torchrun.txt")
         with open(report, "wb") as stderr:
             code = _run(command, environment, stderr)
