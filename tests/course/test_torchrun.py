@@ -22,19 +22,15 @@ from gang import learnt, torchrun
 from test_distributed_checkpoint import SETTINGS, equal
 
 from labkit.labs.mixed_precision.sharded_checkpoint import TrainingFolder
+from labkit.toolbox.launch import ONE_MACHINE
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
 KILLS = int(os.environ.get("KILLS", "1"))
 DEADLINE = 110.0  # seconds for one torchrun
-ENVIRONMENT = os.environ | {
-    "OMP_NUM_THREADS": "1",
-    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
-    "RES_OPTIONS": "timeout:1 attempts:1",  # as in labkit.toolbox.launch
-    "PYTHONPATH": str(ROOT / "src"),
-    "PYTHONUNBUFFERED": "1",
-}
+OWN = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
+ENVIRONMENT = os.environ | ONE_MACHINE | OWN
 
 
 @contextlib.contextmanager

@@ -89,7 +89,8 @@ class GradedSuite:
                 own,
             )
             return
-        rank_device, may_fork = device_of_ranks(device), clean and device == "cpu"
+        rank_device = device_of_ranks(device)
+        may_fork = clean and device == "cpu"  # a fork of what has asked for a GPU cannot even ask whether there is one
         for stem in (stem for stem in stems if stem in self.ranks):
             path = self.paths[stem]
             work = RankWork(path, self.overlay, rank_device, self.labs[stem].builds_on)

@@ -89,23 +89,24 @@ class RankServer:
         return message
 
 
+@none_collected()
 def import_for_labs() -> None:
     """Imports what optimizers and lab files import, once for all the processes that this one forks."""
-    with none_collected():
-        import torch._dynamo  # (the first optimizer would import it: 0.7 s in every child)
+    import torch._dynamo  # (the first optimizer would import it: 0.7 s in every child)
 
-        import labkit.toolbox.datasets
-        import labkit.toolbox.measure
-        import labkit.toolbox.models  # noqa: F401
+    import labkit.toolbox.datasets
+    import labkit.toolbox.measure
+    import labkit.toolbox.models  # noqa: F401
 
     with torch.autograd.profiler.record_function("import"):
         pass  # it imports, at the first use, what every optimizer uses
 
 
+@none_collected()
 def import_for_ranks() -> None:
     """The same for ranks, which shard too."""
-    with none_collected():
-        import torch.distributed.fsdp  # noqa: F401
+    import torch.distributed.fsdp  # noqa: F401
+
     import_for_labs()
 
 

@@ -15,6 +15,9 @@ from typing import BinaryIO
 from labkit.course.errors import LabError
 
 ENDING = 15.0  # seconds that torchrun has to end its ranks after Ctrl-C
+# Of a torchrun on one machine. Restarts do not meet old ranks. A name server that gives no answer takes 1 s, not 10, of
+# each connection: https://github.com/pytorch/pytorch/issues/159007.
+ONE_MACHINE = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "RES_OPTIONS": "timeout:1 attempts:1"}
 
 
 def launch(file: Path, ranks: int, arguments: Sequence[str] = (), port: int | None = None) -> None:
@@ -35,10 +38,7 @@ def launch(file: Path, ranks: int, arguments: Sequence[str] = (), port: int | No
     with tempfile.TemporaryDirectory(prefix="labkit-launch-") as folder:
         command = [sys.executable, "-m", "torch.distributed.run", *meeting, f"--nproc_per_node={ranks}"]
         command += [f"--log-dir={folder}", "--redirects=2", str(file), *arguments]
-        # Each rank one thread, as torchrun has it. Restarts on one machine do not meet old ranks. A name server that
-        # gives no answer takes 1 s, not 10, of each connection: https://github.com/pytorch/pytorch/issues/159007.
-        own = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "RES_OPTIONS": "timeout:1 attempts:1"}
-        environment = {"OMP_NUM_THREADS": "1", **os.environ, **own}
+        environment = {"OMP_NUM_THREADS": "1", **os.environ, **ONE_MACHINE}  # each rank one thread, as torchrun has it
         report = Path(folder, "torchrun.txt")
         with open(report, "wb") as stderr:
             code = _run(command, environment, stderr)
