@@ -1,30 +1,32 @@
 """Runs a lab file's command line on many ranks as torchrun would, in forked children that start in milliseconds.
 
-The parent plays torchrun's part: it sets the environment, and ends all ranks once one has failed. Real torchrun takes
+Their parent plays torchrun's part: it sets the environment, and ends all ranks once one has failed. Real torchrun takes
 seconds to start; the tests that are about it start it.
 """
 
 import functools
-import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 from commandline import ROOT, SOLUTION, Finished
 from torch.distributed import TCPStore
+from warm_python import python
 
 from labkit.course import manifest
 from labkit.course.kits import kit
 from labkit.course.loading import load_implementation
+from labkit.observe.child import Child, Setting
 from labkit.toolbox import distributed
 
 DEADLINE = 110.0  # seconds for one run of all ranks; ten times what it takes on an idle machine
+MODULES = os.pathsep.join(str(ROOT / folder) for folder in ("src", "tests", "tests/course"))
 
 
 def torchrun(size: int, *args: object, file: Path = SOLUTION, timeout: float | None = None) -> Finished:
@@ -33,32 +35,11 @@ def torchrun(size: int, *args: object, file: Path = SOLUTION, timeout: float | N
 
 
 def on_ranks(size: int, work: Callable[..., None], *args: Any) -> Finished:
-    """Runs `work(*args)`, a function of a module, on `size` ranks. Fails if one is left after DEADLINE."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # torchrun too holds it for the ranks
-        ranks = [
-            _context().Process(target=_rank, args=(rank, size, store.port, folder, work, args)) for rank in range(size)
-        ]
-        for rank, process in enumerate(ranks):
-            for name in ("out", "err"):
-                Path(folder, f"{name}{rank}").touch()
-            process.start()
-        code, left, end = 0, list(ranks), time.monotonic() + DEADLINE
-        while left and time.monotonic() < end:
-            time.sleep(0.01)
-            for process in [process for process in left if process.exitcode is not None]:
-                left.remove(process)
-                code = code or process.exitcode
-                for other in left if process.exitcode else ():
-                    other.terminate()
-        for process in left:
-            process.kill()
-            process.join()
-        assert not left, f"{len(left)} of {size} ranks were left after {DEADLINE:g} s"
-        out, err = (
-            "".join(Path(folder, f"{name}{rank}").read_text() for rank in range(size)) for name in ("out", "err")
-        )
-        return Finished(code, out, err)
+    """Runs `work(*args)`, a function of a module, on `size` ranks."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # torchrun too holds it for the ranks
+    job = pickle.dumps((size, store.port, work, args)).hex()
+    environment = os.environ | {"PYTHONPATH": MODULES}
+    return python("-c", "import gang; gang.be_torchrun()", job, environment=environment, limit=2 * DEADLINE)
 
 
 def learnt(out: str) -> list[str]:
@@ -66,40 +47,40 @@ def learnt(out: str) -> list[str]:
     return [line for line in out.splitlines() if not line.startswith("Memory Reduction")]
 
 
-@functools.cache
-def _context() -> ForkServerContext:
-    """Forks from a server that has only imported: a process that has computed on threads cannot fork safely."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parent)])
-    try:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(
-            [
-                "gang",
-                "labkit.experiments.timeline",
-                "labkit.labs.data_parallel.commands",
-                "labkit.labs.mixed_precision.sharded_checkpoint",
-                "torch._dynamo",
-                "torch.distributed.fsdp",
-            ]
-        )
-        process = context.Process(target=time.sleep, args=(0,))
-        process.start()
-        process.join()
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
-    return context
+def be_torchrun() -> None:
+    """The parent: it has only imported, as a process that has computed on threads cannot fork safely.
+
+    Raises AssertionError if a rank is left after DEADLINE.
+    """
+    size, port, work, args = pickle.loads(bytes.fromhex(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as folder:
+        for name in [f"{name}{rank}" for name in ("out", "err") for rank in range(size)]:
+            Path(folder, name).touch()
+        setting = Setting(bound=signal.SIGKILL)
+        ranks = [
+            Child.fork(functools.partial(_rank, rank, size, port, folder, work, args), setting) for rank in range(size)
+        ]
+        code, left, end = 0, list(ranks), time.monotonic() + DEADLINE
+        while left and time.monotonic() < end:
+            time.sleep(0.01)
+            for ended in [rank for rank in left if not rank.poll()]:
+                left.remove(ended)
+                code = code or ended.code or 0
+                for other in left if ended.code else ():
+                    os.kill(other.pid, signal.SIGTERM)
+        for rank in left:
+            rank.kill()
+        for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
+            stream.writelines(Path(folder, f"{name}{rank}").read_text() for rank in range(size))
+    assert not left, f"{len(left)} of {size} ranks were left after {DEADLINE:g} s"
+    sys.exit(code)
 
 
-def _rank(rank: int, size: int, port: int, folder: str, work: Callable[..., None], args: tuple[Any, ...]) -> None:
+def _rank(rank: int, size: int, port: int, folder: str, work: Callable[..., None], args: tuple[Any, ...]) -> int:
     import torch
 
     from labkit.observe.rank import ask_no_name_server
 
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     ask_no_name_server()
     os.environ |= {
@@ -115,7 +96,11 @@ def _rank(rank: int, size: int, port: int, folder: str, work: Callable[..., None
     for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
         with open(f"{folder}/{name}{rank}", "wb") as file:
             os.dup2(file.fileno(), stream.fileno())
-    work(*args)
+    try:
+        work(*args)
+    except SystemExit as error:
+        return int(error.code or 0)
+    return 0
 
 
 def _command_line(file: Path, args: list[str], timeout: float | None) -> None:

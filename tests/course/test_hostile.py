@@ -34,8 +34,7 @@ from labkit.observe.sandbox import Sandbox, Sandboxed
 BANK = sorted(Path(__file__).with_name("hostile").glob("*.py"))
 SAMPLE = BANK if os.environ.get("HOSTILE") == "all" else BANK[::5]
 LEVELS = [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP]
-IMPORT = 5.0  # seconds for importing a file
-PATIENT, SHORT = 30.0, 1.0  # seconds for a test: one that ends, and one of a file that shall run into its limit
+PATIENT, SHORT = 30.0, 1.0  # seconds for an import or a test: one that ends, and one that shall run into its limit
 TESTS = ("test_double_is_twice", "test_halve_is_half")
 FORGE_ALL = ("lie_patches_answer", "lie_patches_builtins", "lie_replies_early", "lie_steals_descriptors")
 LAST_WORDS = re.compile(r"^(import|double): ?(.*?)(?:, from (\w+) on)?$", re.MULTILINE)
@@ -46,7 +45,7 @@ class Judge:
 
     def __init__(self, course: Course, level: Level, port: int) -> None:
         self.course, self.level, self.port, self.files = course, level, port, 0
-        self.sandbox = Sandbox(course.lab, course.file, level, limit=IMPORT)
+        self.sandbox = Sandbox(course.lab, course.file, level, limit=PATIENT)
         scenarios = ModuleType("scenarios.tiny")
         exec(FILES["tests/scenarios/tiny.py"], scenarios.__dict__)
         self.suite = {"lab07": scenarios}
@@ -60,8 +59,11 @@ class Judge:
         )
         return signals or self.sandbox.box.uid is not None
 
-    def __call__(self, text: str, seconds: float) -> list[Record]:
-        """The record of each test. Raises LabError if the file cannot be imported."""
+    def __call__(self, text: str, seconds: float, importing: float = PATIENT) -> list[Record]:
+        """The record of each test. Raises LabError if the file cannot be imported, or not in `importing` seconds."""
+        if importing != self.sandbox.limit:
+            self.sandbox.end()  # a server has one limit
+            self.sandbox.limit = importing
         own = self.sandbox.box.folder / "submission" / "tiny.py"
         own.write_text(text.replace("/the/course", str(self.course.root)).replace("12345", str(self.port)))
         self.files += 1
@@ -142,7 +144,7 @@ def test_nobody_gains_a_point(judge: Judge, path: Path) -> None:
         pytest.skip(f"--isolation {judge.level} is of the user of the tests here, who would be harmed")
     if place == "import":
         with pytest.raises(LabError) as refused:
-            judge(text, PATIENT)
+            judge(text, PATIENT, PATIENT if said and "no answer" not in said else SHORT)
         line = str(refused.value)
         assert line.startswith(str(judge.course.file)) and line.isprintable()
         assert any(words in line for words in said.split("|"))

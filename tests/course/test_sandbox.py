@@ -1,6 +1,7 @@
 """A submission that nobody trusts is judged like any other: the same records, or the same line that refuses it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 import torch
 from graded_runs import grade
 from page_checks import ROOT
-from small_course import small_course
+from small_course import Course, small_course
 
 from labkit.course import manifest
 from labkit.course.records import Record, State
@@ -99,7 +100,7 @@ def test_a_file_whose_import_does_not_end_is_refused(tmp_path: Path) -> None:
 def test_a_submission_that_hangs_and_prints_is_judged_as_everywhere(tmp_path: Path) -> None:
     overlay = tmp_path / "hangs.py"
     overlay.write_text(
-        'def fp32_softmax(*args, **kwargs):\n    print("here it stays")\n    while True:\n        pass\n'
+        'import time\n\n\ndef fp32_softmax(*args, **kwargs):\n    print("here it stays")\n    time.sleep(600)\n'
     )
     options = ("--impl", "solutions", "--overlay", str(overlay), "--step", "4")
     found = records(tmp_path, "best", *options, timeout=1.0)
@@ -153,26 +154,34 @@ def halve(x):
 """
 
 
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, Template]]:
+    course = small_course(tmp_path_factory.mktemp("telling"))
+    course.file.write_text(TELLS)
+    with Template(course.lab) as template:
+        yield course, template
+
+
 @pytest.mark.parametrize("level", LEVELS)
-def test_boxes_of_one_template_share_nothing_but_what_is_imported(tmp_path: Path, level: Level) -> None:
+def test_boxes_of_one_template_share_nothing_but_what_is_imported(
+    telling: tuple[Course, Template], level: Level
+) -> None:
     if reason := what_works()[level]:
         pytest.skip(f"--isolation {level} does not work here: {reason}")
-    lab = small_course(tmp_path).lab
-    (tmp_path / "src" / "tiny.py").write_text(TELLS)
+    course, template = telling
 
     def asked(sandbox: Sandbox, test: str, scenario: str) -> Answer:
         return sandbox.run(test, ["scenarios.tiny", scenario, encode({"x": 1})], Shape(1), 30.0)
 
-    with Template(lab) as template:
-        one, other = (Sandbox(lab, tmp_path / "src" / "tiny.py", level, template=template) for _ in range(2))
-        assert asked(one, "a", "doubled").value == 1
-        files, at_home = asked(other, "a", "halved").value
-        assert "mine" not in files and at_home
-        assert one.box.uid is None or one.box.uid != other.box.uid
-        one.close()
-        assert asked(other, "b", "halved").ending == Ending.RETURNED
-        other.close()
-        assert template.process.poll() is None
+    one, other = (Sandbox(course.lab, course.file, level, template=template) for _ in range(2))
+    assert asked(one, "a", "doubled").value == 1
+    files, at_home = asked(other, "a", "halved").value
+    assert "mine" not in files and at_home
+    assert one.box.uid is None or one.box.uid != other.box.uid
+    one.close()
+    assert asked(other, "b", "halved").ending == Ending.RETURNED
+    other.close()
+    assert template.process.poll() is None
 
 
 def test_after_a_test_without_an_answer_the_others_have_less_time(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Reads the course's Markdown pages. A heading's anchor is the one that GitHub gives it."""
 
+import functools
 import itertools
 import re
 
@@ -14,6 +15,7 @@ def parse(text: str) -> list[Token]:
     return _MARKDOWN.parse(text)
 
 
+@functools.cache
 def headings(text: str) -> list[tuple[str, int]]:
     """Anchor and line number of every heading of the page, in order: [("what-autocast-does", 153), ...]."""
     found: list[tuple[str, int]] = []
