@@ -1,6 +1,7 @@
 """labkit reads in one direction, package by package and file by file, and only a lab's own code names the lab."""
 
 import ast
+import functools
 import graphlib
 
 import pytest
@@ -42,34 +43,42 @@ def layers(graph: dict[str, set[str]]) -> list[tuple[str, ...]]:
     return found
 
 
-FILE_GRAPH = {name: imports(name) - {name} for name in FILES}
-PACKAGE_GRAPH: dict[str, set[str]] = {}
-for name, others in FILE_GRAPH.items():
-    PACKAGE_GRAPH.setdefault(package(name), set()).update(package(other) for other in others)
-PACKAGE_GRAPH = {name: others - {name} for name, others in PACKAGE_GRAPH.items() if name not in ("__main__", "labs")}
+@functools.cache
+def file_graph() -> dict[str, set[str]]:
+    return {name: imports(name) - {name} for name in FILES}
+
+
+@functools.cache
+def package_graph() -> dict[str, set[str]]:
+    graph: dict[str, set[str]] = {}
+    for name, others in file_graph().items():
+        graph.setdefault(package(name), set()).update(package(other) for other in others)
+    return {name: others - {name} for name, others in graph.items() if name not in ("__main__", "labs")}
 
 
 def test_no_file_imports_upwards() -> None:
-    layers(FILE_GRAPH)
+    layers(file_graph())
 
 
 def test_packages_are_few_and_have_no_cycle() -> None:
-    found = layers(PACKAGE_GRAPH)
+    found = layers(package_graph())
     assert len(found) <= LAYERS, found
-    assert len(PACKAGE_GRAPH) <= PACKAGES
+    assert len(package_graph()) <= PACKAGES
     assert len(list(LABKIT.glob("*.py"))) <= TOP
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("labs.")])
 def test_generic_code_imports_no_lab(name: str) -> None:
     """`course.kits` gives access to a lab's own code; no other file names it."""
-    assert [other for other in FILE_GRAPH[name] if other.startswith("labs.")] == []
+    assert [other for other in file_graph()[name] if other.startswith("labs.")] == []
 
 
 def test_the_maintainers_page_has_every_package() -> None:
     page = (ROOT / "docs" / "maintainers.md").read_text(encoding="utf-8")
     section = page.partition("## The packages of labkit")[2].partition("\n## ")[0]
-    missing = {name for name in PACKAGE_GRAPH if not name.startswith("labs.")} - set(section.replace("`", " ").split())
+    missing = {name for name in package_graph() if not name.startswith("labs.")} - set(
+        section.replace("`", " ").split()
+    )
     assert missing == set()
 
 

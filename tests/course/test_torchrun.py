@@ -92,9 +92,9 @@ def labkit(*args: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_make_target_shows_the_training_alone() -> None:
-    finished = labkit(*RUN, "fsdp", "--nproc", 2, "--impl", "solutions", *SETTINGS, "--epochs", 1)
+    finished = labkit(*RUN, "ddp", "--nproc", 2, "--impl", "solutions", *SETTINGS, "--epochs", 1)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert learnt(finished.stdout) == learnt(torchrun(2, *SETTINGS, "--epochs", 1, "--strategy", "fsdp").out)
+    assert learnt(finished.stdout) == learnt(torchrun(2, *SETTINGS, "--epochs", 1).out)
 
 
 def test_make_target_shows_an_unsolved_step_alone(tmp_path: Path) -> None:
