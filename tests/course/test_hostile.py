@@ -25,7 +25,7 @@ from labkit.course.processes import children_of
 from labkit.course.records import Record
 from labkit.judge import verdicts
 from labkit.judge.draw import Draw
-from labkit.observe import disk
+from labkit.observe import disk, sandbox
 from labkit.observe.answer import Answer
 from labkit.observe.isolation import Level, strongest, what_works
 from labkit.observe.local import observe_with
@@ -35,6 +35,7 @@ BANK = sorted(Path(__file__).with_name("hostile").glob("*.py"))
 SAMPLE = BANK if os.environ.get("HOSTILE") == "all" else BANK[::5]
 LEVELS = [Level.LIMITS, Level.LANDLOCK, Level.BUBBLEWRAP]
 PATIENT, SHORT = 30.0, 1.0  # seconds for an import or a test: one that ends, and one that shall run into its limit
+LATE = 4.0  # seconds that a server has, which a submission may have stopped
 TESTS = ("test_double_is_twice", "test_halve_is_half")
 FORGE_ALL = ("lie_patches_answer", "lie_patches_builtins", "lie_replies_early", "lie_steals_descriptors")
 LAST_WORDS = re.compile(r"^(import|double): ?(.*?)(?:, from (\w+) on)?$", re.MULTILINE)
@@ -98,7 +99,8 @@ def judge(request: pytest.FixtureRequest, course: Course) -> Iterator[Judge]:
         pytest.skip(f"--isolation {level} does not work here: {reason}")
     before, files = set(children_of(os.getpid())), _files(course.root)
     os.environ["LABKIT_SECRET"] = "points 7 of 7"
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox, "LATE", LATE)
         made = Judge(course, level, server.getsockname()[1])
         try:
             yield made
