@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import tempfile
+import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -78,4 +79,6 @@ def _be_rank(work: Callable[[int], Any], rank: int, ranks: int, store: str, answ
     except Exception as error:
         answer = (None, "".join(traceback.format_exception_only(error)).strip())
     answers.send(answer)
+    if answer[1]:
+        time.sleep(2 * GRACE)  # its end would be an error of another rank, which may still form its group; it is ended
     os._exit(0)  # a process that unwinds further sometimes aborts in the teardown of its group
