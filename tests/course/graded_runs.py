@@ -1,10 +1,11 @@
 """Runs graded suites, by default Lab 04's, as a person would."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from page_checks import ROOT
-from warm_python import python
+from warm_python import ENVIRONMENT, python
 
 SUITE = ROOT / "tests" / "test_mixed_precision.py"
 OPTIONS = (
@@ -40,6 +41,7 @@ def grade(
     tests: tuple[str, ...] = (),
     timeout: float | None = None,
     loading: float | None = None,
+    environment: Mapping[str, str] = ENVIRONMENT,
 ) -> Ran:
     """pytest with `options` on a suite, or on some of its `tests`.
 
@@ -48,5 +50,5 @@ def grade(
     chosen = [f"{suite}::{test}" for test in tests] or [suite]
     limits = [f"Lab.seconds_for = lambda lab, behaviour: {timeout}"] if timeout else []
     limits += [f"graded.LOADING = {loading}"] if loading else []
-    ran = python("-c", START.format(limits="\n".join(limits)), *OPTIONS, *chosen, *options)
+    ran = python("-c", START.format(limits="\n".join(limits)), *OPTIONS, *chosen, *options, environment=environment)
     return Ran(ran.code, ran.out + ran.err)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from graded_runs import grade
 from page_checks import ROOT
+from warm_python import ENVIRONMENT
 
 from labkit.course import manifest
 from labkit.judge.diagnosis import misconceptions
@@ -146,6 +147,14 @@ def test_file_that_cannot_be_imported_is_refused(student, line: str, words: tupl
     folder = student(SKELETON + f"\n{line}\n")
     number = len(SKELETON.splitlines()) + 2
     assert_refused(grade("--impl", folder), str(folder), f"line {number}", *words)
+
+
+def test_a_refused_file_leaves_no_temporary_files(student, tmp_path: Path) -> None:
+    """Nor do the ranks that were started for its tests."""
+    (scratch := tmp_path / "scratch").mkdir()
+    folder = student(SKELETON + "\nopen(__import__('tempfile').mkstemp()[1]).no_such_name\n")
+    assert_refused(grade("--impl", folder, environment=ENVIRONMENT | {"TMPDIR": str(scratch)}), "no_such_name")
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

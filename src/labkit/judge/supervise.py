@@ -8,6 +8,7 @@ submission itself.
 import json
 import os
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -68,7 +69,7 @@ class Supervisor:
         ours, theirs = Channel.pair(LONGEST)
         close = (ours.fileno(),)
         setting = Setting(stack=stack, signal=self.where, group=False, bound=signal.SIGKILL, close=close)
-        child = Child.fork(lambda: _serve(self.suite, list(self.left), theirs), setting)
+        child = Child.fork(lambda: _serve(self.suite, list(self.left), theirs, stack.parent), setting)
         theirs.close()
         self.running, self.importing = None, self.left[0].stash[LAB].stem
         try:
@@ -217,8 +218,12 @@ def _step_of(item: pytest.Item) -> tuple[str, int]:
     return item.stash[LAB].name, item.stash[BEHAVIOUR].step
 
 
-def _serve(suite: GradedSuite, items: list[pytest.Item], channel: Channel) -> None:
-    """The child: loads the code under test, runs the tests, and says what comes of each."""
+def _serve(suite: GradedSuite, items: list[pytest.Item], channel: Channel, folder: Path) -> None:
+    """The child: loads the code under test, runs the tests, and says what comes of each. Its temporary files are in
+    `folder`, which goes however the child ends; those of a sandbox are not, as its user cannot reach them there.
+    """
+    if suite.boxes is None:
+        tempfile.tempdir = str(folder)
 
     def say(event: dict) -> None:
         channel.send(json.dumps(event).encode())
