@@ -19,7 +19,7 @@ OUT_OF_TIME, LATE = "OutOfTime: no answer within", "did not end within"
 LIMIT = "ended at its limit"
 # What is another in every run: addresses, as Python shows objects that have no text, and the names of tempfile.
 CHANGING = re.compile(
-    r"(?<= at 0x)[0-9a-f]{6,}\b|(?:(?<=/tmp)|(?<=/labkit-judge-)|(?<=/labkit-sandbox-))[a-z0-9_]{8}\b"
+    r"(?<= at 0x)[0-9a-f]{6,}\b|(?:(?<=/tmp)|(?<=/labkit-judge-)|(?<=/labkit-run-)|(?<=/labkit-sandbox-))[a-z0-9_]{8}\b"
 )
 
 

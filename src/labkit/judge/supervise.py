@@ -5,6 +5,7 @@ that came before, gives the one on the test that hung, and forks another child f
 submission itself.
 """
 
+import functools
 import json
 import os
 import signal
@@ -69,7 +70,7 @@ class Supervisor:
         ours, theirs = Channel.pair(LONGEST)
         close = (ours.fileno(),)
         setting = Setting(stack=stack, signal=self.where, group=False, bound=signal.SIGKILL, close=close)
-        child = Child.fork(lambda: _serve(self.suite, list(self.left), theirs, stack.parent), setting)
+        child = Child.fork(functools.partial(self._be_the_child, theirs, stack.parent), setting)
         theirs.close()
         self.running, self.importing = None, self.left[0].stash[LAB].stem
         try:
@@ -82,6 +83,14 @@ class Supervisor:
             child.kill()
             ours.close()
             end_children(kept=before)  # what the code under test had started
+
+    def _be_the_child(self, channel: Channel, folder: Path) -> None:
+        """Its temporary files are in `folder`, which goes however it ends; not those of a sandbox, whose user could not
+        reach them there.
+        """
+        if self.suite.boxes is None:
+            tempfile.tempdir = str(folder)
+        _serve(self.suite, list(self.left), channel)
 
     def _events(self, channel: Channel, child: Child) -> Iterator[dict]:
         """What the child says, until it has no more to say or is ended."""
@@ -218,12 +227,8 @@ def _step_of(item: pytest.Item) -> tuple[str, int]:
     return item.stash[LAB].name, item.stash[BEHAVIOUR].step
 
 
-def _serve(suite: GradedSuite, items: list[pytest.Item], channel: Channel, folder: Path) -> None:
-    """The child: loads the code under test, runs the tests, and says what comes of each. Its temporary files are in
-    `folder`, which goes however the child ends; those of a sandbox are not, as its user cannot reach them there.
-    """
-    if suite.boxes is None:
-        tempfile.tempdir = str(folder)
+def _serve(suite: GradedSuite, items: list[pytest.Item], channel: Channel) -> None:
+    """The child: loads the code under test, runs the tests, and says what comes of each."""
 
     def say(event: dict) -> None:
         channel.send(json.dumps(event).encode())
