@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from commandline import ROOT, SOLUTION, Finished
 from torch.distributed import TCPStore
 from warm_python import python
@@ -23,6 +24,7 @@ from labkit.course import manifest
 from labkit.course.kits import kit
 from labkit.course.loading import load_implementation
 from labkit.observe.child import Child, Setting
+from labkit.observe.rank import ask_no_name_server
 from labkit.toolbox import distributed
 
 DEADLINE = 110.0  # seconds for one run of all ranks; ten times what it takes on an idle machine
@@ -77,10 +79,6 @@ def be_torchrun() -> None:
 
 
 def _rank(rank: int, size: int, port: int, folder: str, work: Callable[..., None], args: tuple[Any, ...]) -> int:
-    import torch
-
-    from labkit.observe.rank import ask_no_name_server
-
     torch.set_num_threads(1)
     ask_no_name_server()
     os.environ |= {

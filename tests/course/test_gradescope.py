@@ -66,8 +66,9 @@ class Autograder:
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         python.chmod(0o755)
 
-    def start(self) -> subprocess.Popen:
-        environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"}
+    def start(self, **more: str) -> subprocess.Popen:
+        """`more`: variables of its environment."""
+        environment = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONPATH"} | more
         return subprocess.Popen(
             ["./run_autograder"], cwd=self.root, env=environment, text=True, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -137,7 +138,7 @@ def test_submission_that_cannot_be_graded_says_why(autograder: Autograder) -> No
 
 def test_killed_run_leaves_what_was_earned(autograder: Autograder) -> None:
     (autograder.root / "submission" / "tiny.py").write_text(HANGS)
-    process = autograder.start()
+    process = autograder.start(TMPDIR=str(autograder.root))  # where it leaves what it was at
     deadline = time.monotonic() + 90
     while not autograder.results.exists() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -35,13 +35,15 @@ ENVIRONMENT = os.environ | ONE_MACHINE | OWN
 
 @contextlib.contextmanager
 def started(folder: Path, *args: object, program: tuple[str, ...] = TORCHRUN) -> Iterator[subprocess.Popen[str]]:
-    """A torchrun (or another `program`) with these arguments; fails if a process of it is left at the end."""
+    """A torchrun (or another `program`) with these arguments; fails if a process of it is left at the end. What it
+    writes as temporary files, and leaves where it is killed, is in the folder.
+    """
     command = [*program, *map(str, args)]
+    own = {"LABKIT_TEST": str(folder), "TMPDIR": str(folder)}
     with open(folder / "err", "w") as err:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=ENVIRONMENT | {"LABKIT_TEST": str(folder)}, stdout=subprocess.PIPE, stderr=err,
-            text=True,
-        )  # fmt: skip
+            command, cwd=ROOT, env=ENVIRONMENT | own, stdout=subprocess.PIPE, stderr=err, text=True
+        )
     try:
         yield process
         process.communicate(timeout=DEADLINE)
