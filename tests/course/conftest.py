@@ -16,7 +16,7 @@ LONG = (
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """More than there are cores: some tests wait, for a limit of time or for what they have ended. Each takes 8 s of a
+    """More than there are cores: some tests wait, for a limit of time or for what they have ended. Each takes 6 s of a
     core, to collect all tests and for the processes from which others are forked.
     """
     return usable_cores() + 1
