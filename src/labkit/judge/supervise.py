@@ -85,8 +85,8 @@ class Supervisor:
             end_children(kept=before)  # what the code under test had started
 
     def _be_the_child(self, channel: Channel, folder: Path) -> None:
-        """Its temporary files are in `folder`, which goes however it ends; not those of a sandbox, whose user could not
-        reach them there.
+        """Its temporary files are in `folder`, which is removed however it ends. Those of a sandbox are where its user
+        can reach them.
         """
         if self.suite.boxes is None:
             tempfile.tempdir = str(folder)

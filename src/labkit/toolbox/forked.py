@@ -80,5 +80,5 @@ def _be_rank(work: Callable[[int], Any], rank: int, ranks: int, store: str, answ
         answer = (None, "".join(traceback.format_exception_only(error)).strip())
     answers.send(answer)
     if answer[1]:
-        time.sleep(2 * GRACE)  # its end would be an error of another rank, which may still form its group; it is ended
+        time.sleep(2 * GRACE)  # until it is ended: a rank that is still forming its group would raise if this one left
     os._exit(0)  # a process that unwinds further sometimes aborts in the teardown of its group
