@@ -163,9 +163,10 @@ def drawn_places(draw, length: int) -> list[int]:
 def drawn_changes(draw, sizes: dict, side: int) -> tuple[list, list, list[int]]:
     """Pairs of a source and a target, the same with one token changed in one of them, and the place of the change."""
     vocabularies = [sizes[f"{name}_tokens"] for name in scenarios.SIDES]
-    lengths = [draw.integer(4, 10) for _ in scenarios.SIDES]
+    length_changed = draw.integer(4, 10)
     pairs, changed, places = [], [], []
-    for place in drawn_places(draw, lengths[side]):
+    for place in drawn_places(draw, length_changed):
+        lengths = [length_changed if number == side else draw.integer(4, 10) for number in range(2)]
         pair = [drawn_tokens(draw, size, length) for size, length in zip(vocabularies, lengths, strict=True)]
         other = [row.clone() for row in pair]
         other[side][place] = other_token(draw, int(pair[side][place]), vocabularies[side])
